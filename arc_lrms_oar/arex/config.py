@@ -1,0 +1,188 @@
+"""Reads arc.conf, or the runtime configuration that A-REX makes of it, into `Settings`.
+
+Blocks read: `[arex]`, `[lrms]`, `[queue:X]`, `[custom:oar]`, `[custom:oar/QUEUE]`. Everything else
+is A-REX's own. There is no cache: the file is small, and a stale copy is worse than a slow one.
+
+Source of the format: ARC 6.17 `src/utils/python/arc/utils/config.py` and the runtime file
+`/run/arched-arex.cfg`, which holds `key=value` lines with defaults filled in.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from arc_lrms_oar.errors import ConfigError
+from arc_lrms_oar.settings import OPTIONS, Option, QueueSettings, Settings
+
+RUNTIME_CONFIG = "/run/arched-arex.cfg"
+SYSTEM_CONFIG = "/etc/arc.conf"
+
+_YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+_LEVELS = ("FATAL", "ERROR", "WARNING", "INFO", "VERBOSE", "DEBUG")
+
+Blocks = dict[str, dict[str, list[str]]]
+
+
+def find_config(path: str | None = None) -> str:
+    """The configuration to use: `path`, else $ARC_CONFIG, A-REX's runtime file, /etc/arc.conf."""
+    if path:
+        return path
+    if os.environ.get("ARC_CONFIG"):
+        return os.environ["ARC_CONFIG"]
+    return RUNTIME_CONFIG if os.path.exists(RUNTIME_CONFIG) else SYSTEM_CONFIG
+
+
+def load(path: str) -> Settings:
+    """Reads the configuration file at `path`.
+
+    Raises ConfigError, whose text names file, block, option and what would be right.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the ARC configuration: {error.strerror}") from None
+    return settings_from(parse_blocks(text, path), path)
+
+
+def parse_blocks(text: str, path: str) -> Blocks:
+    """Splits arc.conf's text into blocks of options, each with its values in order."""
+    blocks: Blocks = {}
+    block: dict[str, list[str]] | None = None
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("["):
+            if not line.endswith("]"):
+                raise ConfigError(f"{path}, line {number}: '{line}' lacks its closing bracket")
+            block = blocks.setdefault(line[1:-1].strip(), {})
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or block is None:
+            raise ConfigError(
+                f"{path}, line {number}: '{line}' is neither [block] nor option=value"
+            )
+        block.setdefault(name.strip(), []).append(_unquoted(value.strip()))
+    return blocks
+
+
+def _unquoted(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1]
+    return value
+
+
+def unknown_options(blocks: Blocks) -> list[str]:
+    """One line for each option of our own blocks that nothing reads, with the nearest that is."""
+    lines = []
+    for title, options in blocks.items():
+        if title != "custom:oar" and not title.startswith("custom:oar/"):
+            continue
+        known = [o.name for o in OPTIONS if o.per_queue or title == "custom:oar"]
+        for name in options:
+            if name not in known:
+                lines.append(f"[{title}] {name}: no such option{_did_you_mean(name, known)}")
+    return lines
+
+
+def _did_you_mean(name: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]}?" if near else "; known are " + ", ".join(known)
+
+
+def settings_from(blocks: Blocks, path: str) -> Settings:
+    """Makes `Settings` of parsed blocks; `path` is named in errors."""
+    reader = _Reader(blocks, path)
+    custom = {o.name: reader.option("custom:oar", o) for o in OPTIONS}
+    shared = {o.name: custom.pop(o.name) for o in OPTIONS if o.per_queue}
+    shared["default_memory"] = reader.number("lrms", "defaultmemory", None)
+    shared["benchmark"] = reader.benchmark("lrms", "HEPSPEC:1.0")
+    if custom["submit_budget"] > 600:
+        raise reader.wrong("custom:oar", "submit_budget", custom["submit_budget"], "at most 600")
+    return Settings(
+        config_file=path,
+        control_dir=reader.text("arex", "controldir", Settings.control_dir),
+        scratch_dir=reader.text("arex", "scratchdir", "").rstrip("/"),
+        shared_scratch=reader.text("arex", "shared_scratch", "").rstrip("/"),
+        shared_filesystem=reader.yes_no("arex", "shared_filesystem", True),
+        log_level=reader.level("arex", "loglevel"),
+        gnu_time=reader.text("lrms", "gnu_time", Settings.gnu_time),
+        nodename_command=reader.text("lrms", "nodename", ""),
+        move_tool=reader.text("lrms", "movetool", ""),
+        common=QueueSettings(**shared),
+        queues=_queues(reader, shared),
+        **custom,
+    )
+
+
+def _queues(reader: _Reader, shared: dict[str, Any]) -> dict[str, QueueSettings]:
+    names = {title[6:].strip() for title in reader.blocks if title.startswith("queue:")}
+    names |= {title[11:] for title in reader.blocks if title.startswith("custom:oar/")}
+    queues = {}
+    for name in sorted(names):
+        values = dict(shared)
+        for option in OPTIONS:
+            if option.per_queue and reader.has(f"custom:oar/{name}", option.name):
+                values[option.name] = reader.option(f"custom:oar/{name}", option)
+        block = f"queue:{name}"
+        values["default_memory"] = reader.number(block, "defaultmemory", shared["default_memory"])
+        values["benchmark"] = reader.benchmark(block, shared["benchmark"])
+        queues[name] = QueueSettings(**values)
+    return queues
+
+
+class _Reader:
+    """Typed look-ups in the parsed blocks; of several values of one option the last counts."""
+
+    def __init__(self, blocks: Blocks, path: str) -> None:
+        self.blocks = blocks
+        self.path = path
+
+    def has(self, block: str, name: str) -> bool:
+        return name in self.blocks.get(block, {})
+
+    def text(self, block: str, name: str, default: str) -> str:
+        values = self.blocks.get(block, {}).get(name)
+        return values[-1] if values else default
+
+    def wrong(self, block: str, name: str, value: object, right: str) -> ConfigError:
+        return ConfigError(f"{self.path}: [{block}] {name}={value} is wrong: it must be {right}")
+
+    def option(self, block: str, option: Option) -> Any:
+        value = self.text(block, option.name, option.default)
+        try:
+            return option.convert(value)
+        except ValueError as error:
+            raise self.wrong(block, option.name, value, str(error)) from None
+
+    def number(self, block: str, name: str, default: int | None) -> int | None:
+        value = self.text(block, name, "")
+        if not value:
+            return default
+        if not value.isdecimal():
+            raise self.wrong(block, name, value, "a whole number")
+        return int(value)
+
+    def yes_no(self, block: str, name: str, default: bool) -> bool:
+        value = self.text(block, name, "")
+        if not value:
+            return default
+        if value.lower() not in _YES:
+            raise self.wrong(block, name, value, "yes or no")
+        return _YES[value.lower()]
+
+    def level(self, block: str, name: str) -> str:
+        value = self.text(block, name, "INFO").upper()
+        if value.isdecimal() and int(value) < len(_LEVELS):
+            return _LEVELS[int(value)]
+        if value not in _LEVELS:
+            raise self.wrong(block, name, value, "0 to 5 or one of " + " ".join(_LEVELS))
+        return value
+
+    def benchmark(self, block: str, default: str) -> str:
+        values = self.blocks.get(block, {}).get("benchmark")
+        return ":".join(values[0].split()) if values else default

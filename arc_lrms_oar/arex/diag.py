@@ -1,0 +1,78 @@
+"""The diag file: accounting that the job script notes and A-REX reads, line by line.
+
+Keys are case-insensitive, of each the last counts, but `nodename` may repeat. A-REX replaces its
+own diag by the one in the session directory when it sees `lrms_done` (FIELD-NOTES, "diag").
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+
+LIMIT = 1 << 20
+
+_LINE = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,63})=([^\x00-\x1f\x7f]{0,4096})")
+_SPELLED = {
+    name.lower(): name
+    for name in (
+        "Processors",
+        "Nodecount",
+        "WallTime",
+        "UserTime",
+        "KernelTime",
+        "CPUUsage",
+        "AverageTotalMemory",
+        "AverageResidentMemory",
+        "MaxResidentMemory",
+        "LRMSStartTime",
+        "LRMSEndTime",
+        "LRMSExitcode",
+        "LRMSMessage",
+        "Benchmark",
+        "exitcode",
+        "runtimeenvironments",
+    )
+}
+
+
+class Diag:
+    """A diag file's content: `values` by lower-case key, `nodes` in order, each once."""
+
+    def __init__(self, values: dict[str, str] | None = None, nodes: Iterable[str] = ()) -> None:
+        self.values = dict(values or {})
+        self.nodes = list(dict.fromkeys(nodes))
+
+    @classmethod
+    def parse(cls, content: bytes) -> Diag:
+        """Reads what a job script, or anybody, has left in a diag file; odd lines are dropped."""
+        values: dict[str, str] = {}
+        nodes = []
+        for line in content[:LIMIT].decode("utf-8", "replace").splitlines():
+            match = _LINE.fullmatch(line.strip())
+            if match and match[1].lower() == "nodename":
+                nodes.append(match[2])
+            elif match and match[1].lower() in _SPELLED:
+                values[match[1].lower()] = match[2]
+        return cls(values, nodes)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the job script has come to its end, at which it notes the exit code."""
+        return "exitcode" in self.values
+
+    def seconds(self, name: str) -> float | None:
+        """The time in seconds that key `name` holds, None where it holds none."""
+        match = re.fullmatch(r"([0-9]{1,12}([.,][0-9]{1,9})?)s?", self.values.get(name, ""))
+        return float(match[1].replace(",", ".")) if match else None
+
+    def format(self) -> bytes:
+        """The file that A-REX reads."""
+        lines = [f"nodename={node}" for node in self.nodes]
+        lines += [f"{_SPELLED[key]}={value}" for key, value in self.values.items()]
+        return ("\n".join(lines) + "\n").encode()
+
+
+def utc(moment: int) -> str:
+    """A time in seconds since 1970 as A-REX writes it: YYYYMMDDHHMMSSZ."""
+    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(moment))

@@ -1,0 +1,105 @@
+"""What scan remembers from one run to the next, in one small file of the control directory.
+
+Only counters: since when a job is unknown to OAR, and when it was last asked to delete one. Losing
+the file, or finding nonsense in it, only makes scan wait a little longer. The file is also the
+lock that keeps two scans apart; the lock goes with its owner.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from arc_lrms_oar.errors import ControlDirError
+
+_NAME = "arc_lrms_oar.scan"
+_LIMIT = 64 << 20
+
+
+class Memory:
+    """The remembered counters, by grid ID."""
+
+    def __init__(self, rows: dict[str, dict[str, float]]) -> None:
+        self._rows = rows
+
+    @classmethod
+    @contextmanager
+    def locked(cls, control_dir: str) -> Iterator[Memory | None]:
+        """The memory of `control_dir`, saved at the end; None while another scan holds it.
+
+        Raises ControlDirError where the directory cannot be written.
+        """
+        path = os.path.join(control_dir, _NAME)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            descriptor = os.open(path, flags, 0o600)
+        except OSError as error:
+            raise ControlDirError(f"{path}: cannot be written: {error.strerror}") from None
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+                return
+            before = os.pread(descriptor, _LIMIT, 0)
+            memory = cls(_rows(before))
+            try:
+                yield memory
+            finally:
+                memory._save(descriptor, before)
+        finally:
+            os.close(descriptor)
+
+    def _save(self, descriptor: int, before: bytes) -> None:
+        content = json.dumps(self._rows).encode() if self._rows else b""
+        if content == before:
+            return
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, content, 0)
+        except OSError:
+            return
+
+    def missing(self, grid_id: str, now: float) -> tuple[int, float]:
+        """Counts that OAR did not know the job; gives how often in a row, and since when."""
+        row = self._rows.setdefault(grid_id, {})
+        if row.get("since", now) > now:
+            row.clear()
+        row["cycles"] = row.get("cycles", 0) + 1
+        row.setdefault("since", now)
+        return int(row["cycles"]), row["since"]
+
+    def due(self, grid_id: str, now: float, pause: float) -> bool:
+        """Whether `pause` seconds have passed since this was last so for the job."""
+        row = self._rows.setdefault(grid_id, {})
+        if 0 <= now - row.get("deleted", 0) < pause:
+            return False
+        row["deleted"] = now
+        return True
+
+    def forget(self, grid_id: str) -> None:
+        """OAR knows the job: what was counted against it is void."""
+        row = self._rows.get(grid_id)
+        if row:
+            row.pop("cycles", None)
+            row.pop("since", None)
+
+    def keep_only(self, grid_ids: Iterable[str]) -> None:
+        """Drops all that is remembered of other jobs than `grid_ids`."""
+        kept = set(grid_ids)
+        self._rows = {key: row for key, row in self._rows.items() if key in kept and row}
+
+
+def _rows(content: bytes) -> dict[str, dict[str, float]]:
+    try:
+        found: Any = json.loads(content) if content else {}
+        return {
+            str(key): {str(name): float(value) for name, value in row.items()}
+            for key, row in found.items()
+        }
+    except (ValueError, AttributeError, TypeError):
+        return {}

@@ -1,0 +1,127 @@
+"""Files that belong to the job's user, touched as that user and never through a link.
+
+Scan runs as root over directories in which users may put what they like: links to other people's
+files, FIFOs, devices, directories, gigabytes. So effective uid and gid are the user's while one of
+these functions works, every open refuses links and waits for nobody, and sizes are bounded.
+Where A-REX itself runs as an ordinary user, that user is the owner and nothing is switched.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+_SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_MOST_ENTRIES = 1000
+
+
+class Owner(NamedTuple):
+    """The user to whom a job's files belong."""
+
+    uid: int
+    gid: int
+
+
+@contextmanager
+def acting_as(owner: Owner) -> Iterator[None]:
+    """Drops group and user to `owner` inside the block; does nothing for who is not root."""
+    if os.geteuid() != 0 or owner.uid == 0:
+        yield
+        return
+    groups = os.getgroups()
+    group = os.getegid()
+    os.setgroups([owner.gid])
+    try:
+        os.setegid(owner.gid)
+        os.seteuid(owner.uid)
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
+
+
+def read_start(path: str, limit: int, owner: Owner) -> bytes | None:
+    """The first `limit` bytes of a regular file of `owner`'s; None for anything else."""
+    return _read(path, limit, owner, from_end=False)
+
+
+def read_end(path: str, limit: int, owner: Owner) -> bytes | None:
+    """The last `limit` bytes of a regular file of `owner`'s; None for anything else."""
+    return _read(path, limit, owner, from_end=True)
+
+
+def _read(path: str, limit: int, owner: Owner, from_end: bool) -> bytes | None:
+    with acting_as(owner):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | _SAFE)
+        except OSError:
+            return None
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            start = max(0, status.st_size - limit) if from_end else 0
+            return _read_fully(descriptor, start, limit)
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+
+
+def _read_fully(descriptor: int, start: int, limit: int) -> bytes:
+    pieces = []
+    while limit > 0:
+        piece = os.pread(descriptor, min(limit, 1 << 20), start)
+        if not piece:
+            break
+        pieces.append(piece)
+        start += len(piece)
+        limit -= len(piece)
+    return b"".join(pieces)
+
+
+def overwrite(path: str, content: bytes, owner: Owner) -> bool:
+    """Writes `content` to a regular file of `owner`'s, made if need be; False if that fails.
+
+    In place, since the directory above is A-REX's and the user may make no file there.
+    """
+    with acting_as(owner):
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _SAFE, 0o600)
+        except OSError:
+            return False
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return False
+            os.ftruncate(descriptor, 0)
+            view = memoryview(content)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            return True
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
+
+
+def remove_directory(path: str, owner: Owner) -> None:
+    """Removes a directory of `owner`'s and the plain files in it; what resists is left."""
+    with acting_as(owner):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _SAFE)
+        except OSError:
+            return
+        try:
+            with os.scandir(descriptor) as entries:
+                names = [entry.name for entry, _ in zip(entries, range(_MOST_ENTRIES))]
+            for name in names:
+                os.unlink(name, dir_fd=descriptor)
+            os.rmdir(path)
+        except OSError:
+            return
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,148 @@
+"""`python3 -m arc_lrms_oar VERB …`: arguments in, exit code out, and nothing else.
+
+A-REX's scripts in its data directory call the same `main`. The first line that a failed submission
+prints, on stderr and on stdout, is the sentence that the grid user reads in arcstat.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from arc_lrms_oar.errors import JobError, OarLrmsError, OarUnavailable
+from arc_lrms_oar.log import Log
+from arc_lrms_oar.version import __version__
+
+_UMASK = 0o077
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one verb and gives its exit code; no error gets out of it as a traceback."""
+    arguments = _parser().parse_args(argv)
+    os.umask(_UMASK)
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        return run(arguments)
+    except OarLrmsError as error:
+        _complain(arguments.verb, error)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        _complain(arguments.verb, _unexpected(error))
+    return 1
+
+
+def _complain(verb: str, error: OarLrmsError) -> None:
+    line = str(error).encode("utf-8", "replace").decode()
+    print(line, file=sys.stderr, flush=True)
+    if verb == "submit":
+        print(line, flush=True)
+    if isinstance(error, JobError) and error.details:
+        print(error.details.rstrip(), file=sys.stderr, flush=True)
+
+
+def _unexpected(error: Exception) -> OarLrmsError:
+    """An error that nobody has foreseen, with the place where it came up, in one line."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}, line {place.tb_lineno}" if place else "?"
+    return OarLrmsError(
+        f"internal error of arc_lrms_oar {__version__}: {type(error).__name__}: {error} ({where})"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python3 -m arc_lrms_oar", description="The LRMS backend of ARC CE for OAR."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    submit = _verb(verbs, "submit", _submit, "submit the job of a GRAMi file to OAR")
+    submit.add_argument("grami", metavar="GRAMI", help="A-REX's GRAMi file of the job")
+    cancel = _verb(verbs, "cancel", _cancel, "cancel the OAR job of a GRAMi file, or one by its id")
+    cancel.add_argument("target", metavar="GRAMI|ID")
+    scan = _verb(verbs, "scan", _scan, "report the ended jobs of control directories to A-REX")
+    scan.add_argument("control_dirs", metavar="CONTROLDIR", nargs="+")
+    query = _verb(verbs, "query", _query, "tell what OAR knows of jobs")
+    query.add_argument("ids", metavar="ID", nargs="+", type=int)
+    query.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    info = _verb(verbs, "info", _info, "print what A-REX's information provider publishes, as JSON")
+    info.add_argument("--options", metavar="FILE", help="the provider's options, JSON; - is stdin")
+    return parser
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    text: str,
+) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.add_argument("--config", metavar="FILE", help="ARC's configuration (default: this CE's)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _submit(arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.verbs import client_of, settings_of
+    from arc_lrms_oar.verbs.submit import submit
+
+    settings = settings_of(arguments.config)
+    job_id = submit(settings, client_of(settings), arguments.grami)
+    Log("submit-OAR-job", settings.log_level).say("INFO", f"OAR job {job_id} submitted")
+    return 0
+
+
+def _cancel(arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.verbs import client_of, settings_of
+    from arc_lrms_oar.verbs.cancel import cancel
+
+    settings = settings_of(arguments.config)
+    done = cancel(settings, client_of(settings), arguments.target)
+    Log("cancel-OAR-job", settings.log_level).say("INFO", done)
+    return 0
+
+
+def _scan(arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.verbs import client_of, settings_of
+    from arc_lrms_oar.verbs.scan import scan
+
+    settings = settings_of(arguments.config)
+    log = Log("scan-OAR-job", settings.log_level)
+    try:
+        scan(settings, client_of(settings), arguments.control_dirs, log)
+    except OarUnavailable as error:
+        log.say("ERROR", f"OAR could not be asked, nothing was changed: {error}")
+        return 1
+    return 0
+
+
+def _query(arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.verbs import client_of, settings_of
+    from arc_lrms_oar.verbs.query import query, table
+
+    results = query(client_of(settings_of(arguments.config)), arguments.ids)
+    if arguments.json:
+        import json
+
+        print(json.dumps([result._asdict() for result in results], indent=2))
+    else:
+        print(table(results))
+    return 0
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    import json
+
+    from arc_lrms_oar.verbs import client_of, settings_of
+    from arc_lrms_oar.verbs.info import lrms_info, read_options
+
+    settings = settings_of(arguments.config)
+    options = read_options(arguments.options, settings)
+    print(json.dumps(lrms_info(settings, client_of(settings), options), indent=2))
+    return 0

@@ -1,0 +1,1 @@
+"""What the user asked for, from GRAMi to the `oarsub` line and the job script."""

@@ -1,0 +1,217 @@
+"""Reads A-REX's GRAMi file into a `JobDescription`, and writes the one line that A-REX reads back.
+
+GRAMi is a list of shell assignments. A-REX writes values in single quotes that may start in the
+middle of a value and may span lines, with a quote inside as '\\'' (ARC 6.17
+`grid-manager/jobs/JobDescriptionHandler.cpp`, `write_grami`). Nothing of it is ever given to a
+shell here, so a value cannot be more than a value.
+"""
+
+from __future__ import annotations
+
+import calendar
+import os
+import re
+from collections.abc import Mapping
+
+from arc_lrms_oar.errors import GramiError
+from arc_lrms_oar.job.description import JobDescription, RuntimeEnvironment
+
+_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
+_BLANK = re.compile(r"[ \t\r]*(#[^\n]*)?(\n|$)")
+_PLAIN = re.compile(r"[^'\"\\\n]+")
+_ESCAPED = re.compile(r'\\([$`"\\\n])')
+
+_LIMIT = 64 * 1024 * 1024
+
+Values = dict[str, str]
+
+
+def read(path: str) -> JobDescription:
+    """The job of the GRAMi file at `path`; raises GramiError."""
+    return describe(read_values(path), path)
+
+
+def read_values(path: str) -> Values:
+    """All assignments of the GRAMi file at `path`, the last of each name; raises GramiError."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            text = file.read(_LIMIT + 1)
+    except OSError as error:
+        raise GramiError(f"{path}: cannot read the GRAMi file: {error.strerror}") from None
+    if len(text) > _LIMIT:
+        raise GramiError(f"{path}: the GRAMi file is larger than {_LIMIT >> 20} MB")
+    return parse(text, path)
+
+
+def parse(text: str, path: str) -> Values:
+    """Splits GRAMi text into assignments; `path` is named in the GramiError of a malformed one."""
+    values: Values = {}
+    position = 0
+    while position < len(text):
+        blank = _BLANK.match(text, position)
+        if blank and blank.end() > position:
+            position = blank.end()
+            continue
+        name = _NAME.match(text, position)
+        if not name:
+            raise _malformed(path, text, position, "expected NAME=value")
+        values[name[1]], position = _value(text, name.end(), path)
+    return values
+
+
+def _value(text: str, position: int, path: str) -> tuple[str, int]:
+    parts = []
+    while position < len(text) and text[position] != "\n":
+        mark = text[position]
+        if mark == "\\":
+            parts.append(text[position + 1 : position + 2].replace("\n", ""))
+            position += 2
+        elif mark in "'\"":
+            end = _closing(text, position, path)
+            inner = text[position + 1 : end]
+            parts.append(inner if mark == "'" else _ESCAPED.sub(_unescape, inner))
+            position = end + 1
+        else:
+            plain = _PLAIN.match(text, position)
+            position = plain.end() if plain else position + 1
+            parts.append(plain[0] if plain else "")
+    return "".join(parts), position + 1
+
+
+def _unescape(match: re.Match[str]) -> str:
+    return "" if match[1] == "\n" else match[1]
+
+
+def _closing(text: str, position: int, path: str) -> int:
+    mark = text[position]
+    end = position + 1
+    while end < len(text) and text[end] != mark:
+        end += 2 if mark == '"' and text[end] == "\\" else 1
+    if end >= len(text):
+        raise _malformed(path, text, position, f"a {mark} is opened and never closed")
+    return end
+
+
+def _malformed(path: str, text: str, position: int, what: str) -> GramiError:
+    line = text.count("\n", 0, position) + 1
+    return GramiError(f"{path}, line {line}: malformed GRAMi file: {what}")
+
+
+def describe(values: Mapping[str, str], path: str) -> JobDescription:
+    """Makes a JobDescription of GRAMi values; raises GramiError for what cannot be understood."""
+    reader = _Reader(values, path)
+    executable, *arguments = reader.series("arg_{}") or [""]
+    if not executable:
+        raise GramiError(f"{path}: no executable: joboption_arg_0 is missing or empty")
+    count = reader.number("count")
+    return JobDescription(
+        executable=executable,
+        arguments=tuple(arguments),
+        name=reader.text("jobname"),
+        environment=tuple(reader.pair(entry) for entry in reader.series("env_{}")),
+        stdin=reader.text("stdin"),
+        stdout=reader.text("stdout"),
+        stderr=reader.text("stderr"),
+        queue=reader.text("queue"),
+        cpu_time=reader.number("cputime"),
+        wall_time=reader.number("walltime"),
+        memory=reader.number("memory"),
+        virtual_memory=reader.number("virtualmemory"),
+        disk=reader.number("disk"),
+        count=count if count and count > 0 else 1,
+        count_per_node=reader.positive("countpernode"),
+        num_nodes=reader.positive("numnodes"),
+        exclusive=values.get("joboption_exclusivenode", "").lower() in ("true", "yes"),
+        runtime_environments=tuple(
+            RuntimeEnvironment(name, tuple(reader.series(f"runtime_{index}_{{}}", first=1)))
+            for index, name in enumerate(reader.series("runtime_{}"))
+        ),
+        start_time=reader.time("starttime"),
+        priority=reader.number("priority"),
+        project=reader.text("rsl_project"),
+        node_properties=tuple(reader.series("nodeproperty_{}")),
+        input_files=tuple(reader.series("inputfile_{}")),
+        output_files=tuple(reader.series("outputfile_{}")),
+        success_code=reader.number("arg_code"),
+        grid_id=reader.text("gridid") or _grid_id_of(path),
+        session_dir=reader.text("directory") or "",
+        control_dir=reader.text("controldir") or "",
+    )
+
+
+def _grid_id_of(path: str) -> str:
+    name = os.path.basename(path)
+    return name[4:-6] if name.startswith("job.") and name.endswith(".grami") else ""
+
+
+class _Reader:
+    """Typed look-ups of `joboption_*` values; an empty value is an absent one."""
+
+    def __init__(self, values: Mapping[str, str], path: str) -> None:
+        self.values = values
+        self.path = path
+
+    def text(self, name: str) -> str | None:
+        return self.values.get(f"joboption_{name}") or None
+
+    def series(self, pattern: str, first: int = 0) -> list[str]:
+        found = []
+        while f"joboption_{pattern.format(first)}" in self.values:
+            found.append(self.values[f"joboption_{pattern.format(first)}"])
+            first += 1
+        return found
+
+    def number(self, name: str) -> int | None:
+        value = self.text(name)
+        if value is None:
+            return None
+        if not re.fullmatch(r"-?[0-9]{1,18}", value):
+            raise self._wrong(name, value, "a whole number")
+        return int(value) if int(value) >= 0 else None
+
+    def positive(self, name: str) -> int | None:
+        return self.number(name) or None
+
+    def time(self, name: str) -> int | None:
+        value = self.text(name)
+        if value is None:
+            return None
+        match = re.fullmatch(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z", value)
+        if not match:
+            raise self._wrong(name, value, "a time as YYYYMMDDHHMMSSZ")
+        return calendar.timegm((*(int(part) for part in match.groups()), 0, 0, 0))
+
+    def pair(self, entry: str) -> tuple[str, str]:
+        name, _, value = entry.partition("=")
+        return name, value
+
+    def _wrong(self, name: str, value: str, right: str) -> GramiError:
+        shown = value if len(value) < 60 else value[:57] + "..."
+        return GramiError(f"{self.path}: joboption_{name}={shown!r} is wrong: it must be {right}")
+
+
+def local_id(values: Mapping[str, str]) -> int | None:
+    """The OAR job id that an earlier submission has written, or None; raises nothing."""
+    value = values.get("joboption_jobid", "")
+    return int(value) if re.fullmatch(r"[1-9][0-9]{0,17}", value) else None
+
+
+def append_local_id(path: str, job_id: int) -> None:
+    """Appends `joboption_jobid=ID` to the GRAMi file and makes sure that it is on disk.
+
+    The submit script runs as the mapped user and may append here but create nothing (the control
+    directory is A-REX's). Raises GramiError when the file cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            size = os.fstat(descriptor).st_size
+            broken = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+            os.write(descriptor, (b"\n" if broken else b"") + b"joboption_jobid=%d\n" % job_id)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise GramiError(
+            f"{path}: cannot note that this is OAR job {job_id}: {error.strerror}"
+        ) from None

@@ -1,0 +1,137 @@
+"""The mark of a submission under way: what a second attempt must know of the first.
+
+It stands in the job's private directory from before oarsub runs until the OAR id is on disk. The
+name of the job script in it is new for every submission, so that OAR's own record of a job's
+command tells whether that job came of this submission and no other. Without the script a job that
+enters OAR late, from an oarsub given up for hanging, ends at once and runs nothing of the user's.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from arc_lrms_oar.errors import JobError
+
+PRIVATE_DIR = ".arc_oar"
+_MARK = "submitting"
+_LIMIT = 4096
+
+
+def private_dir(session_dir: str) -> str:
+    """Directory inside the session directory for the job script and the mark."""
+    return os.path.join(session_dir, PRIVATE_DIR)
+
+
+@dataclass
+class Mark:
+    """An open and locked mark. `pid` is the oarsub of an earlier attempt, 0 where there is none.
+
+    `earlier` tells whether an attempt before this one has left the mark behind.
+    """
+
+    folder: str
+    script_name: str
+    pid: int
+    earlier: bool
+    _descriptor: int = field(repr=False)
+
+    @property
+    def script(self) -> str:
+        """Path of the job script of this submission."""
+        return os.path.join(self.folder, self.script_name)
+
+    def note(self, pid: int) -> None:
+        """Puts on disk that an oarsub, process `pid`, is under way (0: is about to be started)."""
+        self.pid = pid
+        content = json.dumps({"script": self.script_name, "pid": pid}).encode()
+        os.pwrite(self._descriptor, content.ljust(256), 0)
+        os.fsync(self._descriptor)
+
+    def clear(self) -> None:
+        """Takes the mark away; the id is on disk, or there is no job."""
+        self._unlink(_MARK)
+        self.close()
+
+    def discard(self) -> None:
+        """Takes everything away, the job script too: there is no job, and must not be one."""
+        self._unlink(self.script_name)
+        self.clear()
+        try:
+            os.rmdir(self.folder)
+        except OSError:
+            return
+
+    def close(self) -> None:
+        """Lets go of the lock and leaves the mark for the next attempt."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _unlink(self, name: str) -> None:
+        try:
+            os.unlink(os.path.join(self.folder, name))
+        except FileNotFoundError:
+            return
+
+
+def open_mark(session_dir: str, patience: float, sleep: Callable[[float], None]) -> Mark:
+    """Opens and locks the mark of the job with `session_dir`, making it where there is none.
+
+    Waits up to `patience` seconds for another attempt that holds it. Raises JobError, with a text
+    for the grid user, where the session directory cannot be written.
+    """
+    folder = private_dir(session_dir)
+    try:
+        _make_private(folder)
+        descriptor = os.open(
+            os.path.join(folder, _MARK),
+            os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC,
+            0o600,
+        )
+    except OSError as error:
+        raise JobError(
+            f"the session directory cannot be written at submission: {error.strerror}"
+        ) from None
+    deadline = time.monotonic() + patience
+    while not _lock(descriptor):
+        if time.monotonic() >= deadline:
+            os.close(descriptor)
+            raise JobError("another submission of this job is still under way")
+        sleep(1.0)
+    script, pid = _content(os.pread(descriptor, _LIMIT, 0))
+    new = f"job-{secrets.token_hex(6)}.sh"
+    return Mark(folder, script or new, pid, bool(script), descriptor)
+
+
+def _make_private(folder: str) -> None:
+    try:
+        os.mkdir(folder, stat.S_IRWXU)
+    except FileExistsError:
+        status = os.lstat(folder)
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+            raise
+    os.chmod(folder, stat.S_IRWXU)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _content(raw: bytes) -> tuple[str, int]:
+    try:
+        found = json.loads(raw)
+        script, pid = str(found["script"]), int(found["pid"])
+    except (ValueError, KeyError, TypeError):
+        return "", 0
+    return (script, pid) if "/" not in script and script.endswith(".sh") else ("", 0)

@@ -1,0 +1,167 @@
+"""Turns a JobDescription and a queue's settings into what OAR is asked: one `oarsub` line.
+
+Pure: values in, values out. OAR puts names, projects and queues into its SQL without escaping
+them (OAR-REFERENCE, surprise 11), so whatever a user chose is reduced here to an alphabet that
+is safe there. The user's own name of the job stays in A-REX's `.local` file, where ARC shows it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from dataclasses import dataclass
+
+from arc_lrms_oar.errors import JobError
+from arc_lrms_oar.job.description import JobDescription
+from arc_lrms_oar.settings import QueueSettings
+
+_NAME_LIMIT = 100
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_DIRECTORY = re.compile(r"/[^'\"\\`$%\x00-\x1f\x7f]*")
+_KB_OF_UNIT = {"kb": 1, "mb": 1024, "gb": 1024 * 1024}
+
+
+@dataclass(frozen=True)
+class OarRequest:
+    """What OAR is asked for one job. `wall_time` in seconds, `start_time` seconds since 1970."""
+
+    name: str
+    project: str
+    queue: str
+    resources: str
+    wall_time: int | None
+    properties: str
+    types: tuple[str, ...]
+    directory: str
+    output: str
+    script: str
+
+    def argv(self) -> list[str]:
+        """The arguments of oarsub, in the words that OAR 2.5, 2.6 and 3 have in common."""
+        resources = self.resources
+        if self.wall_time is not None:
+            resources += ",walltime=" + clock(self.wall_time)
+        line = ["--name", self.name]
+        if self.project:
+            line += ["--project", self.project]
+        if self.queue:
+            line += ["-q", self.queue]
+        line += ["-l", resources]
+        if self.properties:
+            line += ["-p", self.properties]
+        for kind in self.types:
+            line += ["-t", kind]
+        line += ["-d", self.directory, "-O", self.output, "-E", self.output]
+        return [*line, shlex.quote(self.script)]
+
+
+def clock(seconds: int) -> str:
+    """Hours:minutes:seconds, the only form of a walltime that OAR cannot take for hours."""
+    return f"{seconds // 3600}:{seconds // 60 % 60}:{seconds % 60}"
+
+
+def make_request(job: JobDescription, queue: QueueSettings, script: str, now: float) -> OarRequest:
+    """What OAR is asked for `job`, whose job script stands at `script`, at the time `now`.
+
+    Raises JobError, whose text is for the grid user, when the job cannot be asked for.
+    """
+    if not _DIRECTORY.fullmatch(job.session_dir):
+        raise JobError(
+            f"the session directory {job.session_dir!r} has characters that OAR cannot carry; "
+            "the site's sessiondir must be an absolute path without quotes, $, % and \\"
+        )
+    return OarRequest(
+        name=job_name(job.name or "", job.grid_id),
+        project=safe_word(job.project or "") or queue.project,
+        queue=queue.oar_queue or _queue_word(job.queue or ""),
+        resources=_resources(job, queue),
+        wall_time=wall_time(job, queue),
+        properties=_properties(job, queue),
+        types=queue.types + _start_type(job, now),
+        directory=job.session_dir,
+        output=job.session_dir + ".comment",
+        script=script,
+    )
+
+
+def safe_word(text: str) -> str:
+    """`text` in letters, digits, `_` and `-`, every run of anything else made one `_`."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_")
+
+
+def job_name(name: str, grid_id: str) -> str:
+    """OAR's name for the job: something of the user's name, then the whole grid ID.
+
+    The grid ID makes it unique, so that a lost submission can be found again by it.
+    """
+    unique = safe_word(grid_id)
+    room = _NAME_LIMIT - len(unique) - 1
+    label = safe_word(name)[: min(max(room, 0), 40)].strip("_-")
+    full = f"{label}-{unique}" if label else unique
+    return full if full[:1].isalnum() else "job-" + full
+
+
+def _queue_word(queue: str) -> str:
+    if queue and not _WORD.fullmatch(queue):
+        raise JobError(f"the queue name {queue!r} cannot be one of OAR's")
+    return queue
+
+
+def wall_time(job: JobDescription, queue: QueueSettings) -> int | None:
+    """Wall time in seconds: as asked, or CPU time / slots, or the site's default, or None."""
+    if job.wall_time:
+        return job.wall_time
+    if job.cpu_time:
+        return -(-job.cpu_time // job.count)
+    return queue.default_walltime or None
+
+
+def _resources(job: JobDescription, queue: QueueSettings) -> str:
+    nodes, per_node = _layout(job)
+    if job.exclusive:
+        return f"/{queue.node_level}={nodes or _whole_nodes(job, queue)}"
+    if nodes is None:
+        return f"/{queue.core_level}={job.count}"
+    return f"/{queue.node_level}={nodes}/{queue.core_level}={per_node}"
+
+
+def _whole_nodes(job: JobDescription, queue: QueueSettings) -> int:
+    if job.count == 1:
+        return 1
+    if not queue.cores_per_node:
+        raise JobError(
+            f"{job.count} slots on whole nodes: how many nodes that is cannot be told here; "
+            "say how many slots each node is to give with countpernode"
+        )
+    return -(-job.count // queue.cores_per_node)
+
+
+def _layout(job: JobDescription) -> tuple[int | None, int]:
+    """Nodes and slots on each; None where the slots may be anywhere."""
+    if job.count_per_node:
+        per_node = min(job.count_per_node, job.count)
+        return -(-job.count // per_node), per_node
+    if job.num_nodes:
+        return job.num_nodes, -(-job.count // job.num_nodes)
+    return None, job.count
+
+
+def _properties(job: JobDescription, queue: QueueSettings) -> str:
+    conditions = [queue.properties.strip()] if queue.properties.strip() else []
+    conditions += [text.strip() for text in job.node_properties if text.strip()]
+    memory = job.memory if job.memory is not None else queue.default_memory
+    if queue.memory_property and memory:
+        slots = _layout(job)[1] if queue.memory_scope == "node" and _layout(job)[0] else 1
+        asked = -(-memory * slots * 1024 // _KB_OF_UNIT[queue.memory_unit])
+        conditions.append(f"{queue.memory_property}>={asked}")
+    if len(conditions) < 2:
+        return "".join(conditions)
+    return " AND ".join(f"({condition})" for condition in conditions)
+
+
+def _start_type(job: JobDescription, now: float) -> tuple[str, ...]:
+    """OAR reads the date in its server's local time (2.5 `oar_sched_gantt_with_timesharing`)."""
+    if job.start_time is None or job.start_time <= now:
+        return ()
+    return (time.strftime("postpone=%Y-%m-%d %H:%M:%S", time.localtime(job.start_time)),)

@@ -1,0 +1,1 @@
+"""What OAR says: its commands, its dialects, its states and what they mean."""

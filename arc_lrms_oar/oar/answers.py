@@ -1,0 +1,210 @@
+"""Reads what OAR's commands print. Pure: text in, values out, for every dialect.
+
+Only JSON is trusted for what jobs are and do: text rows can be forged by any user whose job's
+name holds newlines (FIELD-NOTES, "Text rows can be forged").
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from arc_lrms_oar.errors import OarAnswerError
+from arc_lrms_oar.oar.record import Event, JobRecord
+
+_JOB_ID = re.compile(r"^OAR_JOB_ID=([1-9][0-9]{0,17})[ \t\r]*$", re.M)
+_VERSION = re.compile(r"OAR version ?: ?(([0-9]+)\.[^\s]*)")
+_NOISE = re.compile(
+    r"^(?:#\s*(?:WARNING|INFO):.*|\[ADMISSION RULE\] (?:Modify resource|Set default|Automatic).*"
+    r"|OAR_JOB_ID=.*|OAR_ARRAY_ID=.*|.*verify your (?:request|job submission) syntax\.?"
+    r"|#ERROR: unamed error|Traceback .*|LINE \d+:.*|  .*|\s*\)?\s*)$"
+)
+_LABEL = re.compile(
+    r"^(?:#\s*|\[ERROR\]\s*|\[ADMISSION RULE\]\s*|ADMISSION RULE>\s*|/!\\\s*|ERROR\s*:\s*)+",
+    re.I,
+)
+_TUPLE = re.compile(r"""^\(-?\d+,\s*(['"])(.*)\1\)$""", re.S)
+
+
+def submitted_id(stdout: str) -> int | None:
+    """The id of the job that oarsub made, or None: an empty or negative one is a refusal."""
+    match = _JOB_ID.search(stdout)
+    return int(match[1]) if match else None
+
+
+def version(stdout: str) -> str:
+    """The version that `oarstat -V` prints, such as 2.5.9; raises OarAnswerError."""
+    match = _VERSION.search(stdout)
+    if not match:
+        raise OarAnswerError(f"oarstat -V printed no version: {stdout[:80]!r}")
+    return match[1]
+
+
+def refusal(stdout: str, stderr: str) -> str:
+    """OAR's own reason for refusing a job, without its noise; "" where it gave none."""
+    lines = []
+    for line in [*stderr.splitlines(), *stdout.splitlines()]:
+        if not _NOISE.match(line):
+            text = _LABEL.sub("", line).strip()
+            match = _TUPLE.match(text)
+            lines.append(match[2] if match else text)
+    reason = " ".join(dict.fromkeys(line for line in lines if line))
+    return _shorter(reason)
+
+
+def _shorter(text: str) -> str:
+    return text if len(text) <= 400 else text[:397] + "..."
+
+
+def document(stdout: str) -> Any:
+    """The JSON that `stdout` holds, after any lines of warnings; raises OarAnswerError."""
+    start = re.search(r"^[\[{]", stdout, re.M)
+    if not start:
+        raise OarAnswerError(f"oarstat printed no JSON: {stdout[:80]!r}")
+    try:
+        return json.loads(stdout[start.start() :])
+    except ValueError as error:
+        raise OarAnswerError(f"oarstat printed broken JSON: {error}") from None
+
+
+def states(stdout: str, asked: Iterable[int]) -> dict[int, str]:
+    """State words by job id from `oarstat -s -J`; an id that is not in it is unknown to OAR.
+
+    A row that is not as it should be is kept with the state "", so that nothing follows from it.
+    """
+    rows = document(stdout)
+    if not isinstance(rows, dict):
+        raise OarAnswerError("oarstat -s -J printed something else than an object")
+    found = {}
+    for job_id in asked:
+        if str(job_id) in rows:
+            word = rows[str(job_id)]
+            found[job_id] = word if isinstance(word, str) else ""
+    return found
+
+
+def records_2(stdout: str) -> dict[int, JobRecord]:
+    """Records by job id from `oarstat -J [-f]` of OAR 2; odd rows are left out."""
+    if not stdout.strip():
+        return {}
+    return _records(stdout, _record_2)
+
+
+def records_3(stdout: str) -> dict[int, JobRecord]:
+    """Records by job id from `oarstat -J -f` of OAR 3, without events; odd rows are left out."""
+    return _records(stdout, _record_3)
+
+
+def _records(stdout: str, read: Any) -> dict[int, JobRecord]:
+    rows = document(stdout)
+    if not isinstance(rows, dict):
+        raise OarAnswerError("oarstat -J printed something else than an object")
+    found = {}
+    for key, row in rows.items():
+        if isinstance(row, dict) and key.isdecimal():
+            record = read(int(key), row)
+            if record is not None:
+                found[int(key)] = record
+    return found
+
+
+def _record_2(job_id: int, row: dict[str, Any]) -> JobRecord | None:
+    if row.get("Job_Id") != job_id or not isinstance(row.get("state"), str):
+        return None
+    hosts = row.get("assigned_network_address")
+    cores = row.get("assigned_resources")
+    return JobRecord(
+        job_id=job_id,
+        state=row["state"],
+        exit_code=_integer(row.get("exit_code")),
+        name=_text(row.get("name")),
+        owner=_text(row.get("owner")),
+        queue=_text(row.get("queue")),
+        project=_text(row.get("project")),
+        command=_text(row.get("command")),
+        directory=_text(row.get("launchingDirectory")),
+        message=_text(row.get("message")),
+        submission_time=_moment(row.get("submissionTime")),
+        start_time=_moment(row.get("startTime")),
+        stop_time=_moment(row.get("stopTime")),
+        wall_time=_moment(row.get("walltime")),
+        cores=len(cores) if isinstance(cores, list) and cores else None,
+        nodes=tuple(dict.fromkeys(map(str, hosts))) if isinstance(hosts, list) else (),
+        events=tuple(_event_2(event) for event in row.get("events") or () if _is_event(event)),
+        resubmitted_from=_moment(row.get("resubmit_job_id")),
+    )
+
+
+def _is_event(event: Any) -> bool:
+    return isinstance(event, dict) and isinstance(event.get("type"), str)
+
+
+def _event_2(event: dict[str, Any]) -> Event:
+    return Event(
+        kind=event["type"],
+        text=_text(event.get("description")),
+        date=_moment(event.get("date")),
+        number=_integer(event.get("event_id")) or 0,
+    )
+
+
+def _record_3(job_id: int, row: dict[str, Any]) -> JobRecord | None:
+    if row.get("id") != job_id or not isinstance(row.get("state"), str):
+        return None
+    return JobRecord(
+        job_id=job_id,
+        state=row["state"],
+        exit_code=_integer(row.get("exit_code")),
+        name=_text(row.get("name")),
+        owner=_text(row.get("user")),
+        queue=_text(row.get("queue_name")),
+        project=_text(row.get("project")),
+        command=_text(row.get("command")),
+        directory=_text(row.get("launching_directory")),
+        message=_text(row.get("message")),
+        submission_time=_moment(row.get("submission_time")),
+        start_time=_moment(row.get("start_time")),
+        stop_time=_moment(row.get("stop_time")),
+        resubmitted_from=_moment(row.get("resubmit_job_id")),
+    )
+
+
+def events_3(stdout: str) -> dict[int, tuple[Event, ...]]:
+    """Events by job id from `oarstat -e -J` of OAR 3; their dates are local text, left unread."""
+    rows = document(stdout)
+    if not isinstance(rows, dict):
+        raise OarAnswerError("oarstat -e -J printed something else than an object")
+    return {
+        int(key): tuple(
+            Event(event["type"], _text(event.get("description")), None, number)
+            for number, event in enumerate(events)
+            if _is_event(event)
+        )
+        for key, events in rows.items()
+        if key.isdecimal() and isinstance(events, list)
+    }
+
+
+def resources(stdout: str) -> list[dict[str, Any]]:
+    """The properties of each of OAR's resources from `oarnodes -J`; raises OarAnswerError."""
+    if not stdout.strip():
+        return []
+    rows = document(stdout)
+    found = list(rows.values()) if isinstance(rows, dict) else rows
+    return [row for row in found if isinstance(row, dict)]
+
+
+def _integer(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _moment(value: Any) -> int | None:
+    """A positive number; OAR writes 0 for a time that has not come and an id that is not."""
+    number = int(value) if isinstance(value, str) and value.isdecimal() else _integer(value)
+    return number if number and number > 0 else None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,145 @@
+"""Asks OAR and tells it: the only place where its commands are called.
+
+Three answers are kept apart: OAR could not be asked (OarUnavailable), OAR does not know the job
+(it is not in the result), OAR says something (it is).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from arc_lrms_oar.errors import OarRefused
+from arc_lrms_oar.oar import answers
+from arc_lrms_oar.oar.dialect import (
+    OARDEL_ALREADY,
+    OARDEL_OK,
+    OARDEL_SERVER_NOT_TOLD,
+    Dialect,
+    dialect_of,
+)
+from arc_lrms_oar.oar.record import JobRecord
+from arc_lrms_oar.oar.runner import Command, CommandFailed, Completed
+
+# One command line of Linux holds 2 MiB; "-j", an id and their two pointers take some 40 bytes.
+STATES_IN_ONE_CALL = 20000
+RECORDS_IN_ONE_CALL = 1000
+
+
+class Runner(Protocol):
+    """Where commands run: this machine, or another one."""
+
+    def start(self, argv: Sequence[str]) -> Command:
+        """Starts a command; raises CommandFailed."""
+
+    def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
+        """Runs a command to its end; raises CommandFailed or CommandTimeout."""
+
+
+class OarClient:
+    """OAR, as its commands show it to the calling user. `dialect` is "auto", "2" or "3"."""
+
+    def __init__(self, runner: Runner, dialect: str) -> None:
+        self.runner = runner
+        self._wanted = dialect
+        self._dialect: Dialect | None = None
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect, found out once; raises OarUnavailable."""
+        if self._dialect is None:
+            wanted = self.version() if self._wanted == "auto" else self._wanted
+            self._dialect = dialect_of(wanted)
+        return self._dialect
+
+    def version(self) -> str:
+        """OAR's version, such as 2.5.9; raises OarUnavailable."""
+        return answers.version(self._ask(["oarstat", "-V"]))
+
+    def states(self, ids: Iterable[int]) -> dict[int, str]:
+        """OAR's word for the state of each of `ids` that it knows; raises OarUnavailable."""
+        found: dict[int, str] = {}
+        for block in _blocks(ids, STATES_IN_ONE_CALL):
+            found.update(answers.states(self._ask(self.dialect.ask_states(block)), block))
+        return found
+
+    def records(self, states: Mapping[int, str]) -> dict[int, JobRecord]:
+        """All that OAR tells of the jobs in `states` (state words by id), as far as it does.
+
+        Raises OarUnavailable.
+        """
+        found: dict[int, JobRecord] = {}
+        for block in _blocks(states, RECORDS_IN_ONE_CALL):
+            records = self.dialect.read_records(self._ask(self.dialect.ask_records(block)))
+            ask_events = self.dialect.ask_events(block)
+            if ask_events is not None:
+                records = _with_events(block, states, records, self._ask(ask_events))
+            found.update((job_id, records[job_id]) for job_id in block if job_id in records)
+        return found
+
+    def named(self, name: str) -> list[JobRecord]:
+        """The jobs called `name` that OAR knows, oldest first; raises OarUnavailable."""
+        records = self.dialect.read_records(self._ask(self.dialect.ask_named(name)))
+        return sorted(
+            (record for record in records.values() if record.name == name),
+            key=lambda record: record.job_id,
+        )
+
+    def active(self) -> list[JobRecord]:
+        """The jobs that have not ended, whoever's they are; raises OarUnavailable."""
+        return list(self.dialect.read_records(self._ask(self.dialect.ask_active())).values())
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The properties of each of OAR's resources; raises OarUnavailable."""
+        return answers.resources(self._ask(["oarnodes", "-J"]))
+
+    def delete(self, ids: Iterable[int]) -> None:
+        """Asks OAR to delete jobs; it does so some seconds later.
+
+        Raises OarUnavailable where OAR could not be asked, OarRefused where it said no to one of
+        them: not the caller's, or unknown. A job that is deleted or ended already is no error.
+        """
+        done = self.runner.run(["oardel", *(str(job_id) for job_id in ids)])
+        if done.code in (OARDEL_OK, OARDEL_SERVER_NOT_TOLD, OARDEL_ALREADY):
+            return
+        if _is_refusal(done):
+            raise OarRefused(answers.refusal("", done.stderr) or f"oardel: exit code {done.code}")
+        raise _failed(done)
+
+    def _ask(self, argv: Sequence[str]) -> str:
+        done = self.runner.run(argv)
+        if done.code != 0:
+            raise _failed(done)
+        return done.stdout
+
+
+def _is_refusal(done: Completed) -> bool:
+    """Of oardel's codes only those that speak of the job itself; OAR 3 uses 1 for all else too."""
+    return done.code == 7 or (done.code == 1 and "Cannot frag" in done.stderr + done.stdout)
+
+
+def _failed(done: Completed) -> CommandFailed:
+    said = answers.refusal("", done.stderr) or "no message"
+    why = f"exit code {done.code}: {said}"
+    return CommandFailed(why, done.argv, done.code, done.stdout, done.stderr)
+
+
+def _with_events(
+    ids: Sequence[int], states: Mapping[int, str], records: dict[int, JobRecord], stdout: str
+) -> dict[int, JobRecord]:
+    """Records with their events. OAR 3 hides the record of a job killed while it waited."""
+    events = answers.events_3(stdout)
+    return {
+        job_id: replace(
+            records.get(job_id) or JobRecord(job_id, states[job_id]),
+            events=events.get(job_id, ()),
+        )
+        for job_id in ids
+    }
+
+
+def _blocks(ids: Iterable[int], size: int) -> Iterator[list[int]]:
+    ordered = sorted(set(ids))
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]

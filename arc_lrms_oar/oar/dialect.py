@@ -1,0 +1,97 @@
+"""What differs between the generations of OAR's commands: the words to ask and the way to read.
+
+A dialect runs nothing; `oar.client` does. OAR 3's text output is Rich tables, wrapped and
+rewritten on the way, and is never read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from arc_lrms_oar.oar import answers
+from arc_lrms_oar.oar.record import JobRecord
+
+OARDEL_OK = 0
+OARDEL_SERVER_NOT_TOLD = 2
+OARDEL_ALREADY = 6
+
+
+def _each(ids: Iterable[int]) -> list[str]:
+    return [word for job_id in ids for word in ("-j", str(job_id))]
+
+
+class Dialect:
+    """What all generations have in common."""
+
+    generation = 0
+
+    def ask_states(self, ids: Sequence[int]) -> list[str]:
+        """The state of each of `ids` that OAR knows; also of those that -J hides (OAR 3)."""
+        return ["oarstat", "-s", "-J", *_each(ids)]
+
+    def ask_records(self, ids: Sequence[int]) -> list[str]:
+        """All that OAR tells of `ids`."""
+        raise NotImplementedError
+
+    def read_records(self, stdout: str) -> dict[int, JobRecord]:
+        """The answer to `ask_records`, `ask_active` or `ask_named`."""
+        raise NotImplementedError
+
+    def ask_events(self, ids: Sequence[int]) -> list[str] | None:
+        """The events of `ids`, or None where `ask_records` brings them."""
+        raise NotImplementedError
+
+    def ask_active(self) -> list[str]:
+        """All jobs that have not ended, whoever's they are."""
+        raise NotImplementedError
+
+    def ask_named(self, name: str) -> list[str]:
+        """The jobs called `name`, a word of letters, digits, `_` and `-` of our own making."""
+        raise NotImplementedError
+
+
+class Dialect2(Dialect):
+    """OAR 2.5 and 2.6. `--format 2` pins the keys that a site's default format may rename."""
+
+    generation = 2
+
+    def ask_records(self, ids: Sequence[int]) -> list[str]:
+        return ["oarstat", "--format", "2", "-J", "-f", *_each(ids)]
+
+    def read_records(self, stdout: str) -> dict[int, JobRecord]:
+        return answers.records_2(stdout)
+
+    def ask_events(self, ids: Sequence[int]) -> list[str] | None:
+        return None
+
+    def ask_active(self) -> list[str]:
+        return ["oarstat", "--format", "2", "-J"]
+
+    def ask_named(self, name: str) -> list[str]:
+        return ["oarstat", "--format", "2", "-J", "--sql", f"job_name = '{name}'"]
+
+
+class Dialect3(Dialect):
+    """OAR 3. `--sql` lists active jobs only."""
+
+    generation = 3
+
+    def ask_records(self, ids: Sequence[int]) -> list[str]:
+        return ["oarstat", "-J", "-f", *_each(ids)]
+
+    def read_records(self, stdout: str) -> dict[int, JobRecord]:
+        return answers.records_3(stdout)
+
+    def ask_events(self, ids: Sequence[int]) -> list[str] | None:
+        return ["oarstat", "-e", "-J", *_each(ids)]
+
+    def ask_active(self) -> list[str]:
+        return ["oarstat", "-J", "-f"]
+
+    def ask_named(self, name: str) -> list[str]:
+        return ["oarstat", "-J", "-f", "--sql", f"job_name = '{name}'"]
+
+
+def dialect_of(version: str) -> Dialect:
+    """The dialect that OAR `version`, such as 2.5.9 or 3, speaks."""
+    return Dialect3() if int(version.split(".")[0]) >= 3 else Dialect2()

@@ -1,0 +1,43 @@
+"""One job as OAR tells it, in one form for all its dialects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of a job's life: `date` seconds since 1970, None where OAR gives no number."""
+
+    kind: str
+    text: str
+    date: int | None = None
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """What OAR knows of a job. Times are seconds since 1970, `wall_time` seconds.
+
+    None stands for what OAR does not tell; `exit_code` is the raw wait status, and None is not 0.
+    `cores` counts the resources given to the job, `nodes` are their hosts, each once.
+    """
+
+    job_id: int
+    state: str
+    exit_code: int | None = None
+    name: str = ""
+    owner: str = ""
+    queue: str = ""
+    project: str = ""
+    command: str = ""
+    directory: str = ""
+    message: str = ""
+    submission_time: int | None = None
+    start_time: int | None = None
+    stop_time: int | None = None
+    wall_time: int | None = None
+    cores: int | None = None
+    nodes: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+    resubmitted_from: int | None = None

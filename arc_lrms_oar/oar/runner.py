@@ -1,0 +1,166 @@
+"""Runs one command of OAR: a list of arguments in, what it printed out, never a shell.
+
+oarsub, oarstat and oardel are setuid wrappers that become user `oar` altogether: their caller
+cannot kill them, and with the database down oarsub and oardel never return (OAR-REFERENCE,
+surprise 14). So a time-out here gives up on the child and its pipes and does not wait for it.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from arc_lrms_oar.errors import OarUnavailable
+
+_SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+_CHUNK = 1 << 16
+
+
+class Completed(NamedTuple):
+    """A command that ended: its arguments, exit code (negative: signal) and what it printed."""
+
+    argv: list[str]
+    code: int
+    stdout: str
+    stderr: str
+
+
+class CommandFailed(OarUnavailable):
+    """A command could not be started or ended with an exit code that tells nothing.
+
+    Carries `argv`, `code` (None: it never ran or never ended), `stdout` and `stderr`.
+    """
+
+    def __init__(
+        self, why: str, argv: Sequence[str], code: int | None, stdout: str, stderr: str
+    ) -> None:
+        super().__init__(f"{os.path.basename(argv[0])}: {why}")
+        self.argv = list(argv)
+        self.code = code
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+class CommandTimeout(CommandFailed):
+    """A command did not end in its time. What it had printed until then is kept."""
+
+
+class Command:
+    """A command under way; `pid` is its process, which is also its process group."""
+
+    def __init__(self, argv: Sequence[str], child: subprocess.Popen[bytes]) -> None:
+        self.argv = list(argv)
+        self.pid = child.pid
+        self._child = child
+        self._pipes = [pipe for pipe in (child.stdout, child.stderr) if pipe is not None]
+        self._pieces: list[list[bytes]] = [[] for _ in self._pipes]
+        self._open = list(range(len(self._pipes)))
+        for pipe in self._pipes:
+            os.set_blocking(pipe.fileno(), False)
+
+    def wait(self, timeout: float) -> Completed | None:
+        """The command's end, or None where it has not come after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        self._read_until(deadline)
+        while self._child.poll() is None:
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(0.005)
+        self._close()
+        return Completed(self.argv, self._child.returncode, *self.printed())
+
+    def printed(self) -> tuple[str, str]:
+        """What the command has printed on stdout and stderr until now."""
+        out, err = (b"".join(pieces).decode("utf-8", "replace") for pieces in self._pieces)
+        return out, err
+
+    def kill(self) -> bool:
+        """Ends the command where the system allows it; tells whether it has ended."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+            self._child.wait(0.5)
+        except (OSError, subprocess.TimeoutExpired):
+            return self._child.poll() is not None
+        return True
+
+    def abandon(self) -> None:
+        """Ends the command where the system allows it, and lets go of its pipes in any case."""
+        self.kill()
+        self._close()
+
+    def _read_until(self, deadline: float) -> None:
+        with selectors.DefaultSelector() as selector:
+            for index in self._open:
+                selector.register(self._pipes[index], selectors.EVENT_READ, index)
+            while selector.get_map():
+                ready = selector.select(max(0.0, min(0.2, deadline - time.monotonic())))
+                for key, _ in ready:
+                    data = os.read(key.fd, _CHUNK)
+                    self._pieces[key.data].append(data)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                        self._open.remove(key.data)
+                # A grandchild may hold the pipes open long after the command itself has ended.
+                if time.monotonic() >= deadline or (not ready and self._child.poll() is not None):
+                    return
+
+    def _close(self) -> None:
+        self._open.clear()
+        for pipe in self._pipes:
+            pipe.close()
+
+
+class LocalRunner:
+    """Runs OAR's commands on this machine.
+
+    `bin_path` is the directory of the commands (empty: the usual places), `timeout` in seconds.
+    """
+
+    def __init__(self, bin_path: str, timeout: float) -> None:
+        self._bin_path = bin_path
+        self.timeout = timeout
+
+    def start(self, argv: Sequence[str]) -> Command:
+        """Starts `argv`, whose first word is the command's name; raises CommandFailed."""
+        program = os.path.join(self._bin_path, argv[0])
+        try:
+            child = subprocess.Popen(
+                [os.fsencode(word) for word in (program, *argv[1:])],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=_environment(),
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise CommandFailed(f"cannot be run: {why}", argv, None, "", "") from None
+        return Command(argv, child)
+
+    def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
+        """Runs `argv` to its end; any exit code is an answer.
+
+        Raises CommandFailed where it cannot be started, CommandTimeout where it does not end in
+        `timeout` seconds.
+        """
+        limit = self.timeout if timeout is None else timeout
+        command = self.start(argv)
+        completed = command.wait(limit)
+        if completed is None:
+            output = command.printed()
+            command.abandon()
+            raise CommandTimeout(f"no answer in {limit:.0f} s", argv, None, *output)
+        return completed
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of the CE's own environment but the time zone."""
+    environment = {"PATH": _SEARCH_PATH, "HOME": "/", "LC_ALL": "C.UTF-8", "COLUMNS": "500"}
+    if "TZ" in os.environ:
+        environment["TZ"] = os.environ["TZ"]
+    return environment

@@ -1,0 +1,38 @@
+"""The twelve states of an OAR job, the same in 2.5, 2.6 and 3, as a complete partition.
+
+Source: OAR-REFERENCE and OAR's own enumeration (2.5 `sources/core/database/pg_structure.sql`).
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class State(enum.Enum):
+    """One state: whether the job has ended, and the letter that ARC's info system publishes."""
+
+    WAITING = ("Waiting", False, "Q")
+    HOLD = ("Hold", False, "S")
+    TO_LAUNCH = ("toLaunch", False, "Q")
+    TO_ERROR = ("toError", False, "E")
+    TO_ACK_RESERVATION = ("toAckReservation", False, "Q")
+    LAUNCHING = ("Launching", False, "Q")
+    RUNNING = ("Running", False, "R")
+    SUSPENDED = ("Suspended", False, "S")
+    RESUMING = ("Resuming", False, "R")
+    FINISHING = ("Finishing", False, "E")
+    TERMINATED = ("Terminated", True, "EXECUTED")
+    ERROR = ("Error", True, "EXECUTED")
+
+    def __init__(self, word: str, ended: bool, published: str) -> None:
+        self.word = word
+        self.ended = ended
+        self.published = published
+
+
+BY_WORD = {state.word: state for state in State}
+
+
+def state_of(word: str) -> State | None:
+    """The state that OAR calls `word`, or None for a word that this package does not know."""
+    return BY_WORD.get(word)

@@ -1,0 +1,18 @@
+"""What A-REX asks for: submit, cancel, scan, query and info, one module a verb."""
+
+from __future__ import annotations
+
+from arc_lrms_oar.arex.config import find_config, load
+from arc_lrms_oar.oar.client import OarClient
+from arc_lrms_oar.oar.runner import LocalRunner
+from arc_lrms_oar.settings import Settings
+
+
+def settings_of(config: str | None) -> Settings:
+    """The settings in the file `config`, or in the one that this machine uses."""
+    return load(find_config(config))
+
+
+def client_of(settings: Settings) -> OarClient:
+    """OAR as `settings` say that it is to be reached."""
+    return OarClient(LocalRunner(settings.bin_path, settings.command_timeout), settings.dialect)

@@ -1,0 +1,63 @@
+"""Cancel: the OAR job of a grid job is deleted, or was gone already.
+
+A-REX takes a failed cancel as the end of the matter and leaves the LRMS job running as an orphan.
+So trouble with OAR is no failure here: it is tried again for a while, and then left to scan, which
+asks OAR to delete what is still alive of the jobs that A-REX is cancelling.
+"""
+
+from __future__ import annotations
+
+from arc_lrms_oar.arex.controldir import read_local, sibling
+from arc_lrms_oar.errors import GramiError, OarRefused, OarUnavailable
+from arc_lrms_oar.job import grami
+from arc_lrms_oar.oar.client import OarClient
+from arc_lrms_oar.oar.states import state_of
+from arc_lrms_oar.settings import Settings
+from arc_lrms_oar.verbs.patience import Patience
+
+PAUSES = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0)
+
+
+def local_id_of(target: str) -> int:
+    """The OAR id that `target` stands for: an id itself, or the path of a GRAMi file.
+
+    OAR may have submitted the job again under a new id, which scan writes into A-REX's `.local`;
+    the GRAMi file keeps the first. Raises GramiError where `target` leads to no id.
+    """
+    written = target if target.isdecimal() else read_local(sibling(target, "local")).get("localid")
+    if written and written.isdecimal():
+        return int(written)
+    first = grami.local_id(grami.read_values(target))
+    if first is None:
+        raise GramiError(f"{target}: the job has no OAR id, so there is nothing to cancel")
+    return first
+
+
+def cancel(
+    settings: Settings, client: OarClient, target: str, patience: Patience | None = None
+) -> str:
+    """Cancels the job that `target` (an id or the path of a GRAMi file) stands for.
+
+    Gives a line that says what was done. Raises OarRefused where OAR says no to a job that is
+    alive, and GramiError where there is no such job.
+    """
+    job_id = local_id_of(target)
+    trouble = OarUnavailable("OAR was not asked")
+    for _ in (patience or Patience(settings.submit_budget, PAUSES)).tries():
+        try:
+            return _delete(client, job_id)
+        except OarUnavailable as error:
+            trouble = error
+    return f"OAR did not answer ({trouble}); scan will go on cancelling OAR job {job_id}"
+
+
+def _delete(client: OarClient, job_id: int) -> str:
+    try:
+        client.delete([job_id])
+    except OarRefused as refused:
+        word = client.states([job_id]).get(job_id)
+        state = state_of(word or "")
+        if word is None or (state is not None and state.ended):
+            return f"OAR job {job_id} is gone already"
+        raise OarRefused(f"OAR does not cancel job {job_id}: {refused}") from None
+    return f"OAR job {job_id} is being deleted"

@@ -1,0 +1,77 @@
+"""Reports one ended job to A-REX: diag, errors, and `lrms_done` as the last of them.
+
+Each step can be done again: a scan killed between two of them repeats it without doubling
+anything. The job's own files are read and written as its user.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arc_lrms_oar.arex import controldir, userfiles
+from arc_lrms_oar.arex.controldir import GridJob
+from arc_lrms_oar.arex.diag import LIMIT, Diag, utc
+from arc_lrms_oar.job.mark import private_dir
+from arc_lrms_oar.oar.record import JobRecord
+from arc_lrms_oar.oar.verdict import Verdict
+
+DIAG_PATIENCE = 60.0
+COMMENT_LIMIT = 256 * 1024
+
+
+def read_diag(job: GridJob) -> Diag:
+    """What the job script has noted so far; raises ControlDirError where the job is gone."""
+    content = userfiles.read_start(job.session_dir + ".diag", LIMIT, controldir.owner_of(job))
+    return Diag.parse(content or b"")
+
+
+@dataclass(frozen=True)
+class Report:
+    """An ended job with all that is known of it; `record` is None where OAR has forgotten it."""
+
+    job: GridJob
+    record: JobRecord | None
+    diag: Diag
+    verdict: Verdict
+
+    def write(self) -> None:
+        """Writes everything that A-REX reads; raises ControlDirError or OSError."""
+        owner = controldir.owner_of(self.job)
+        session_dir = self.job.session_dir
+        userfiles.overwrite(session_dir + ".diag", accounted(self).format(), owner)
+        self._append_errors(owner)
+        userfiles.remove_directory(private_dir(session_dir), owner)
+        controldir.report_done(self.job, self.verdict.code, self.verdict.reason)
+
+    def _append_errors(self, owner: userfiles.Owner) -> None:
+        """Once, also when it is tried again: the last line tells that it is there."""
+        last = f"----- end of OAR job {self.job.local_id}: {self.verdict.code} -----\n".encode()
+        if last in controldir.read_errors(self.job, COMMENT_LIMIT + 65536):
+            return
+        comment = userfiles.read_end(self.job.session_dir + ".comment", COMMENT_LIMIT, owner) or b""
+        if comment and not comment.endswith(b"\n"):
+            comment += b"\n"
+        said = f"{self.verdict.reason}\n----- output of OAR job {self.job.local_id} -----\n"
+        controldir.append_errors(self.job, said.encode("utf-8", "replace") + comment + last)
+
+
+def accounted(report: Report) -> Diag:
+    """The diag for A-REX: OAR's own record first, what the job script noted as second source."""
+    values = dict(report.diag.values)
+    nodes = report.diag.nodes
+    record = report.record
+    if record is not None:
+        nodes = list(record.nodes) or nodes
+        if record.cores:
+            values["processors"] = str(record.cores)
+        if record.start_time is not None:
+            values["lrmsstarttime"] = utc(record.start_time)
+        if record.stop_time is not None and record.start_time is not None:
+            values["lrmsendtime"] = utc(record.stop_time)
+            values["walltime"] = f"{max(0, record.stop_time - record.start_time)}s"
+    if nodes:
+        values["nodecount"] = str(len(set(nodes)))
+    values["exitcode"] = str(report.verdict.code)
+    values["lrmsexitcode"] = str(report.verdict.code)
+    values["lrmsmessage"] = " ".join(report.verdict.reason.split())
+    return Diag(values, nodes)

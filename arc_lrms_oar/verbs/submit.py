@@ -1,0 +1,212 @@
+"""Submit: one grid job becomes one OAR job, and A-REX learns its id.
+
+The story: read the GRAMi file, run stage 0 of the runtime environments, write the job script into
+the session directory, leave a mark, call oarsub, write the id into the GRAMi file, take the mark
+away. Whatever kills this half-way, the next attempt finds the mark and asks OAR for its job before
+it submits again. Runs as the mapped user; never as root.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import time
+from dataclasses import dataclass
+
+from arc_lrms_oar.errors import JobError, OarRefused, OarUnavailable
+from arc_lrms_oar.job import grami, mark, runtime_env, script
+from arc_lrms_oar.job.description import JobDescription
+from arc_lrms_oar.job.request import OarRequest, make_request
+from arc_lrms_oar.oar import answers
+from arc_lrms_oar.oar.client import OarClient
+from arc_lrms_oar.oar.runner import Command, Completed
+from arc_lrms_oar.settings import Settings
+from arc_lrms_oar.verbs.patience import Patience
+
+PAUSES = (5.0, 10.0, 20.0, 40.0, 60.0)
+_SERVER_DOWN = 9
+# What oarsub says where its server or database does not answer; anything else is a refusal.
+_TROUBLE = (
+    "db connection",
+    "dbi connect",
+    "cannot connect to executor",
+    "could not connect",
+    "connection refused",
+    "operationalerror",
+    "psycopg2",
+    "server closed the connection",
+    "cannot be run",
+)
+
+
+@dataclass
+class Prepared:
+    """A job ready to be submitted: what OAR is asked, and the text of the job script."""
+
+    job: JobDescription
+    request: OarRequest
+    text: str
+
+
+def submit(
+    settings: Settings, client: OarClient, path: str, patience: Patience | None = None
+) -> int:
+    """Submits the job whose GRAMi file is at `path` and gives its OAR id, also if it has one.
+
+    Raises OarLrmsError; the text is a sentence for the grid user.
+    """
+    patience = patience or Patience(settings.submit_budget, PAUSES)
+    values = grami.read_values(path)
+    known = grami.local_id(values)
+    if known is not None:
+        return known
+    check_site(settings)
+    session_dir = grami.describe(values, path).session_dir
+    if not os.path.isdir(session_dir):
+        raise JobError(f"the session directory {session_dir!r} does not exist")
+    held = mark.open_mark(session_dir, patience.seconds, patience.sleep)
+    try:
+        known = grami.local_id(grami.read_values(path))
+        if known is None:
+            prepared = prepare(values, path, settings, held.script, time.time())
+            known = _Submission(settings, client, prepared, held, patience).run()
+            grami.append_local_id(path, known)
+        held.clear()
+    except (JobError, OarRefused, OarUnavailable):
+        held.discard()
+        raise
+    finally:
+        held.close()
+    return known
+
+
+def check_site(settings: Settings) -> None:
+    """Raises JobError for a site on which no job could run."""
+    if not settings.shared_filesystem:
+        raise JobError(
+            "the site has shared_filesystem=no, but OAR brings no files to its nodes: "
+            "the session directory must be on a file system that the nodes see"
+        )
+
+
+def prepare(
+    values: grami.Values, path: str, settings: Settings, script_path: str, now: float
+) -> Prepared:
+    """Everything up to oarsub, for the job of GRAMi `values`; raises OarLrmsError."""
+    values = runtime_env.run_stage_0(values, settings)
+    job = grami.describe(values, path)
+    queue = settings.queue(job.queue or "")
+    environments = tuple((rte.name, rte.options) for rte in job.runtime_environments)
+    plan = script.NodePlan(
+        gnu_time=settings.gnu_time,
+        nodename_command=settings.nodename_command,
+        scratch_dir=settings.scratch_dir,
+        shared_scratch=settings.shared_scratch,
+        move_tool=settings.move_tool,
+        benchmark=queue.benchmark,
+        runtime={name: text for name, text in values.items() if name.startswith("RUNTIME_")},
+    )
+    text = script.build(job, runtime_env.node_scripts(environments, settings.control_dir), plan)
+    return Prepared(job, make_request(job, queue, script_path, now), text)
+
+
+class _Submission:
+    """One job on its way into OAR, through as many tries as the time allows.
+
+    An oarsub that hangs in front of a dead database cannot be killed and may still bring its job
+    in, so no other is started while it lives, and none before OAR was asked for the job by name.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: OarClient,
+        prepared: Prepared,
+        held: mark.Mark,
+        patience: Patience,
+    ) -> None:
+        self.client = client
+        self.prepared = prepared
+        self.mark = held
+        self.patience = patience
+        self.timeout = settings.command_timeout
+        self.hanging: Command | None = None
+
+    def run(self) -> int:
+        """The id of the job in OAR; raises OarRefused or OarUnavailable."""
+        sure = not self.mark.earlier
+        trouble = OarUnavailable("OAR was not asked")
+        for _ in self.patience.tries():
+            try:
+                found = None if sure else self._find_earlier()
+                return found or self._oarsub()
+            except OarUnavailable as error:
+                trouble = error
+                sure = False
+        minutes = max(1, round(self.patience.spent() / 60))
+        raise OarUnavailable(
+            f"The batch system OAR did not answer for {minutes} min, so the job was not submitted; "
+            f"please try again later ({trouble})"
+        )
+
+    def _find_earlier(self) -> int | None:
+        """The job that an earlier try has brought in, None where it is certain that none has."""
+        alive = self._earlier_lives()
+        me = _user_name()
+        for record in self.client.named(self.prepared.request.name):
+            if self.mark.script_name in record.command and record.owner == me:
+                return record.job_id
+        if alive:
+            raise OarUnavailable("an earlier oarsub still hangs")
+        return None
+
+    def _earlier_lives(self) -> bool:
+        if self.hanging is not None:
+            if self.hanging.wait(0) is None:
+                return True
+            self.hanging = None
+            return False
+        return self.mark.earlier and _is_oarsub(self.mark.pid)
+
+    def _oarsub(self) -> int:
+        script.write(self.mark.script, self.prepared.text)
+        self.mark.note(0)
+        command = self.client.runner.start(["oarsub", *self.prepared.request.argv()])
+        self.mark.note(command.pid)
+        done = command.wait(self.timeout)
+        if done is None:
+            if command.kill():
+                command.abandon()
+            else:
+                self.hanging = command
+            raise OarUnavailable(f"oarsub gave no answer in {self.timeout} s")
+        return _judge(done)
+
+
+def _judge(done: Completed) -> int:
+    """The id of the job that oarsub made; a positive one counts whatever the exit code."""
+    job_id = answers.submitted_id(done.stdout)
+    if job_id is not None:
+        return job_id
+    reason = answers.refusal(done.stdout, done.stderr)
+    said = (done.stderr + done.stdout).lower()
+    if done.code <= 0 or done.code == _SERVER_DOWN or any(word in said for word in _TROUBLE):
+        raise OarUnavailable(f"oarsub: exit code {done.code}: {reason or 'no job id'}")
+    if not reason:
+        raise OarRefused(f"OAR refused the job without a reason (oarsub: exit code {done.code})")
+    raise OarRefused(f"OAR refused the job: {reason}")
+
+
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _is_oarsub(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return b"oarsub" in file.read(65536)
+    except OSError:
+        return False
