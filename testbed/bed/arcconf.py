@@ -1,0 +1,52 @@
+"""A-REX's arc.conf: the template and what is filled into it.
+
+Must not read or write the running bed.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .layout import TESTBED
+from .report import BedError
+from .suites import GRIDUSER, HOST
+
+DEFAULT_TEMPLATE = TESTBED / "arc.conf.in"
+
+CONTROLDIR = "/var/spool/arc/jobstatus"
+SESSIONDIR = "/var/spool/arc/sessiondir"
+WSPORT = 8443
+WSURL = f"https://localhost:{WSPORT}/arex"
+
+VALUES = {
+    "HOSTNAME": HOST,
+    "HOSTKEY": "/etc/grid-security/testCA-hostkey.pem",
+    "HOSTCERT": "/etc/grid-security/testCA-hostcert.pem",
+    "GRIDUSER": GRIDUSER,
+    "CONTROLDIR": CONTROLDIR,
+    "SESSIONDIR": SESSIONDIR,
+    "WSURL": WSURL,
+}
+
+
+def render(template: str) -> str:
+    """Fill in each @NAME@ that is known; any other text, other @ signs too, stays as it is."""
+    return re.sub(r"@([A-Z]+)@", lambda m: VALUES.get(m[1], m[0]), template)
+
+
+def read_template(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BedError(f"cannot read the arc.conf template {path}: {error}") from None
+
+
+def has_block(conf: str, name: str) -> bool:
+    return re.search(rf"^\s*\[{re.escape(name)}\]", conf, re.MULTILINE) is not None
+
+
+def controldir(conf: str) -> str:
+    """The control directory that an arc.conf sets, or A-REX's default."""
+    found = re.search(r"^\s*controldir\s*=\s*(\S+)", conf, re.MULTILINE)
+    return found[1].strip("\"'") if found else CONTROLDIR

@@ -1,0 +1,137 @@
+"""The command line of `testbed/testbed`: arguments, exit codes and what is printed.
+
+Must not do anything that a test could want to do too: that stands in `Bed`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from .report import BedError, progress, quiet, tail_of
+from .suites import DEFAULT_SUITE, GRIDUSER, SUITES, suite_named
+
+SUITE_ENV = "ARC_OAR_TESTBED_SUITE"
+EXIT_FAILED = 1
+EXIT_DOWN = 3
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="testbed", description="A real OAR and a real A-REX in a throw-away Debian root."
+    )
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+
+    def verb(name: str, text: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=text, description=text)
+        suite = os.environ.get(SUITE_ENV) or DEFAULT_SUITE
+        sub.add_argument(
+            "--suite", default=suite, metavar="SUITE", help=f"{', '.join(SUITES)} (now {suite})"
+        )
+        return sub
+
+    up = verb("up", "build the root if there is none, start everything, wait until it answers")
+    up.add_argument("--conf", type=Path, metavar="FILE", help="template for the whole arc.conf")
+    down = verb("down", "end everything inside and leave nothing mounted")
+    down.add_argument("--purge", action="store_true", help="delete the cached root, too")
+    shown = verb("status", f"daemons, versions, OAR's jobs; exit code 0 up, {EXIT_DOWN} down")
+    shown.add_argument("--json", action="store_true")
+    run = verb("run", "run a command inside; its exit code is this one's")
+    run.add_argument("--user", default="root", help=f"root, {GRIDUSER}, otheruser …")
+    run.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
+    run.add_argument("--cwd", metavar="DIR", help="instead of the home directory")
+    run.add_argument("command", nargs=argparse.REMAINDER, metavar="[--] CMD …")
+    verb("install", "copy this checkout's package in again")
+    reconf = verb("reconf", "give A-REX another arc.conf and restart it")
+    reconf.add_argument("conf", nargs="?", type=Path, metavar="FILE")
+    service = verb("service", "start, stop, restart or kill one of the daemons")
+    service.add_argument("name", help="arex, oar, postgres or sshd")
+    service.add_argument("action", help="start, stop, restart or kill (as in a crash)")
+    log = verb("log", "print a log; without a name, say which there are")
+    log.add_argument("name", nargs="?")
+    log.add_argument("job", nargs="?", default="", help="for `errors`: a part of the job's ID")
+    log.add_argument("-n", type=int, default=0, metavar="LINES", help="only the last ones")
+    return top
+
+
+def exec_inside(arguments: argparse.Namespace) -> None:
+    """Become the command inside. Imports little: `run` is called often."""
+    from .layout import state_dir
+    from .namespace import Namespace
+
+    words = list(arguments.command)
+    if words[:1] == ["--"]:
+        del words[0]
+    if not words:
+        raise BedError("testbed run needs a command, such as `testbed run -- oarnodes -s`")
+    env = {}
+    for pair in arguments.env:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise BedError(f"--env {pair!r} is not NAME=VALUE")
+        env[name] = value
+    if sys.stdin is not None and sys.stdin.isatty():
+        env.setdefault("TERM", os.environ.get("TERM", "dumb"))
+    inside = Namespace(state_dir(suite_named(arguments.suite).name))
+    argv, environment = inside.command(words, user=arguments.user, env=env, cwd=arguments.cwd)
+    os.umask(0o022)
+    os.execvpe(argv[0], argv, environment)
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    try:
+        if arguments.verb == "run":
+            exec_inside(arguments)
+        return act(arguments)
+    except BedError as error:
+        if error.tail:
+            print(error.tail, file=sys.stderr)
+        print(f"testbed {arguments.verb}: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except subprocess.TimeoutExpired as error:
+        print(
+            f"testbed {arguments.verb}: no end after {error.timeout} s: {error.cmd[-1]}",
+            file=sys.stderr,
+        )
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return 130
+
+
+def act(arguments: argparse.Namespace) -> int:
+    from . import logs
+    from .bed import Bed
+    from .status import describe
+
+    verb = arguments.verb
+    bed = Bed(arguments.suite, quiet if verb in ("status", "log") else progress())
+    if verb == "up":
+        bed.up(arguments.conf)
+        option = "" if arguments.suite == DEFAULT_SUITE else f" --suite {arguments.suite}"
+        print(
+            f"{arguments.suite} is up: {describe(bed.versions())}; "
+            f"use: testbed run{option} --user {GRIDUSER} -- oarnodes -s; "
+            f"stop: testbed down{option}"
+        )
+    elif verb == "down":
+        bed.down(arguments.purge)
+    elif verb == "status":
+        found = bed.status()
+        print(found.to_json() if arguments.json else found.to_text())
+        return 0 if found.up else EXIT_DOWN
+    elif verb == "install":
+        bed.install()
+    elif verb == "reconf":
+        bed.reconf(arguments.conf)
+    elif verb == "service":
+        bed.service(arguments.name, arguments.action)
+    elif arguments.name is None:
+        print("\n".join(logs.NAMES))
+    else:
+        text = bed.log(arguments.name, arguments.job)
+        print(tail_of(text, arguments.n) if arguments.n else text.rstrip("\n"))
+    return 0

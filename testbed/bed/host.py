@@ -1,0 +1,62 @@
+"""What this machine must have for a testbed, and the two packages that may be installed on it.
+
+Must not change the host's configuration.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+from . import mirror
+from .namespace import PATH_INSIDE
+from .report import BedError, Say, tail_of
+
+UTIL_LINUX = ("mount", "nsenter", "pivot_root", "prlimit", "setpriv", "setsid", "unshare")
+TOOLS = {"debootstrap": "debootstrap", "ip": "iproute2"}
+
+
+def reason_unavailable(have_root: bool) -> str | None:
+    """Why no bed can be had here, in one line; `have_root` when nothing need be built."""
+    if not sys.platform.startswith("linux"):
+        return "the testbed needs Linux"
+    if os.geteuid() != 0:
+        return "the testbed needs root (namespaces, mounts, debootstrap)"
+    missing = [tool for tool in UTIL_LINUX if not has_tool(tool)]
+    if missing:
+        return f"the testbed needs util-linux: no {', '.join(missing)} here"
+    unshare = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--net", "--fork"]
+    probe = [*unshare, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    done = subprocess.run(probe, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return f"this machine does not permit namespaces: {tail_of(done.stderr, 1)}"
+    if have_root:
+        return None
+    if not has_tool("debootstrap") and not has_tool("apt-get"):
+        return "the testbed needs debootstrap, or apt-get to install it"
+    try:
+        mirror.debian_mirror()
+    except BedError as error:
+        return str(error)
+    return None
+
+
+def has_tool(name: str) -> bool:
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{PATH_INSIDE}") is not None
+
+
+def ensure_tools(say: Say) -> None:
+    missing = sorted({package for tool, package in TOOLS.items() if not has_tool(tool)})
+    if not missing:
+        return
+    say(f"installing {' '.join(missing)} on this host")
+    install = ["apt-get", "-qy", "--no-install-recommends", "install", *missing]
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # The package lists may be missing or too old: refresh them only when the install fails.
+    for command in (install, ["apt-get", "-q", "update"], install):
+        done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+        if command is install and done.returncode == 0:
+            return
+    raise BedError(f"cannot install {' '.join(missing)}", tail_of(done.stdout + done.stderr))

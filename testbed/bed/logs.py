@@ -1,0 +1,47 @@
+"""The logs of a bed by short names.
+
+Must not interpret what the logs say.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .arcconf import CONTROLDIR
+from .namespace import Namespace
+from .report import BedError
+
+PATHS = {
+    "arex": "/var/log/arc/arex.log",
+    "ws": "/var/log/arc/ws-interface.log",
+    "scan": "/var/log/arc/job.helper.errors",
+    "infoprovider": "/var/log/arc/infoprovider.log",
+    "jobs": "/var/log/arc/arex-jobs.log",
+    "oar": "/var/log/oar.log",
+    "sshd": "/var/log/oar-sshd.log",
+    "postgres": "/var/log/postgresql/*.log",
+}
+# What A-REX and the submit script wrote about one job: ARC 6 and ARC 7 keep it in different places.
+ERRORS = (f"{CONTROLDIR}/job.*.errors", f"{CONTROLDIR}/jobs/**/errors")
+NAMES = (*PATHS, "errors", "init")
+
+
+def files(inside: Namespace, name: str, job: str = "") -> list[Path]:
+    """The files of that name, newest last; `job` picks one job's `errors` by a part of its ID."""
+    if name == "init":
+        return [inside.log]
+    if name not in NAMES:
+        raise BedError(f"no log named {name!r}: choose one of {', '.join(NAMES)}")
+    root = inside.path("/")
+    patterns = ERRORS if name == "errors" else (PATHS[name],)
+    found = [path for pattern in patterns for path in root.glob(pattern.lstrip("/"))]
+    if job:
+        found = [path for path in found if job in str(path.relative_to(root)).replace("/", "")]
+    return sorted(found, key=lambda path: path.stat().st_mtime)
+
+
+def read(inside: Namespace, name: str, job: str = "") -> str:
+    found = files(inside, name, job)
+    if not found:
+        raise BedError(f"there is no {name} log" + (f" for job {job}" if job else "") + " yet")
+    return found[-1].read_text(errors="replace")

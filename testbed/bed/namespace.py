@@ -1,0 +1,206 @@
+"""A set of Linux namespaces with a root file system of its own: start it, run in it, end it.
+
+Everything in it hangs on its first process: ending that one ends every process in it and drops all
+its mounts. Must not know what runs inside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .report import BedError, tail_of
+
+PATH_INSIDE = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# oar-server closes every possible file descriptor at its start; container hosts allow 10**9.
+OPEN_FILES = 65536
+KILL_PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Account:
+    name: str
+    uid: int
+    gid: int
+    home: str
+    shell: str
+
+
+@dataclass
+class Namespace:
+    """`directory` holds the pid file, the mount point, the overlay's upper side and init's log."""
+
+    directory: Path
+    _starter: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "init.log"
+
+    def boot(
+        self,
+        root: Path,
+        hostname: str,
+        *,
+        overlay: bool,
+        own_net: bool,
+        binds: Mapping[str, str] | None = None,
+        die_with_caller: bool = False,
+    ) -> None:
+        for name in ("mnt", "scratch"):
+            (self.directory / name).mkdir(parents=True, exist_ok=True)
+        spec = {
+            "root": str(root),
+            "mountpoint": str(self.directory / "mnt"),
+            "scratch": str(self.directory / "scratch"),
+            "pidfile": str(self.directory / "init.json"),
+            "overlay": overlay,
+            "own_net": own_net,
+            "hostname": hostname,
+            "binds": [[source, inside] for inside, source in (binds or {}).items()],
+        }
+        kinds = ["--mount", "--pid", "--ipc", "--uts", *(["--net"] if own_net else [])]
+        if die_with_caller:
+            start = ["setpriv", "--pdeathsig", "KILL", "unshare", "--kill-child"]
+        else:
+            start = ["setsid", "--fork", "unshare"]
+        script = str(Path(__file__).with_name("pid1.py"))
+        python = [sys.executable, "-I", "-S", script, json.dumps(spec)]
+        with self.log.open("wb") as log:
+            starter = subprocess.Popen(
+                [*start, *kinds, "--fork", *python],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, "PATH": PATH_INSIDE},
+                start_new_session=True,
+            )
+        if starter.stdout is None:
+            raise BedError("the namespace's starter has no standard output")
+        with starter.stdout:
+            answer = starter.stdout.readline()
+        if die_with_caller:
+            self._starter = starter
+        else:
+            starter.wait()
+        if answer.strip() != b"ready":
+            self.kill()
+            raise BedError("cannot set up the namespaces", tail_of(self.log.read_text()))
+
+    def pid(self) -> int | None:
+        """The first process's number on the host, if it is still that process."""
+        try:
+            identity = json.loads((self.directory / "init.json").read_text())
+            stat = Path(f"/proc/{identity['pid']}/stat").read_text()
+        except (OSError, ValueError, KeyError):
+            return None
+        fields = stat.rpartition(")")[2].split()
+        if fields[0] in "ZX" or fields[19] != identity["born"]:
+            return None
+        return int(identity["pid"])
+
+    def path(self, inside: str) -> Path:
+        """The host's way to a file inside. An absolute link in it would be followed on the host."""
+        pid = self.pid()
+        if pid is None:
+            raise BedError("the testbed is not up: start it with `testbed up`")
+        return Path(f"/proc/{pid}/root{inside}")
+
+    def account(self, name: str) -> Account:
+        for line in self.path("/etc/passwd").read_text().splitlines():
+            fields = line.split(":")
+            if fields[0] == name:
+                return Account(name, int(fields[2]), int(fields[3]), fields[5], fields[6])
+        raise BedError(f"no user {name!r} in the testbed")
+
+    def command(
+        self,
+        argv: Sequence[str],
+        *,
+        user: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+    ) -> tuple[list[str], dict[str, str]]:
+        """The host's command line and environment that run `argv` inside, like after a login."""
+        pid = self.pid()
+        if pid is None:
+            raise BedError("the testbed is not up: start it with `testbed up`")
+        who = self.account(user or "root")
+        place = cwd or who.home
+        environment = {
+            "HOME": who.home,
+            "USER": who.name,
+            "LOGNAME": who.name,
+            "SHELL": who.shell,
+            "PATH": PATH_INSIDE,
+            "LANG": "C.UTF-8",
+            # oarsub takes a job's launching directory from here and fails without it.
+            "PWD": place,
+            **(env or {}),
+        }
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        files = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        enter = ["nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", "--net", "--pid"]
+        # The command must not outlive whoever ran it: nsenter itself passes no signals on.
+        become = ["setpriv", "--pdeathsig", "KILL"]
+        if user and who.uid:
+            become += [f"--reuid={who.uid}", f"--regid={who.gid}", "--init-groups"]
+        limits = ["prlimit", f"--nofile={min(4096, files)}:{files}"]
+        return [*limits, *enter, "--", *become, "--", "env", "-C", place, "--", *argv], environment
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        user: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        input: bytes | None = None,
+        timeout: float | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run to the end, collect the output; a time-out kills the whole process group."""
+        command, environment = self.command(argv, user=user, env=env, cwd=cwd)
+        with subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as process:
+            try:
+                out, err = process.communicate(input, timeout)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+                raise
+        return subprocess.CompletedProcess(list(argv), process.returncode, out, err)
+
+    def kill(self) -> None:
+        """End the first process, and with it everything inside, and wait until it is gone."""
+        pid = self.pid()
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + KILL_PATIENCE
+        while self.pid() is not None:
+            if time.monotonic() > deadline:
+                raise BedError(f"process {pid} does not end {KILL_PATIENCE:.0f} s after SIGKILL")
+            time.sleep(0.01)
+        if self._starter is not None:
+            self._starter.wait()
+            self._starter = None
+        (self.directory / "init.json").unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Delete what the namespaces left on the disk; only when nothing runs in them."""
+        for name in ("mnt", "scratch"):
+            shutil.rmtree(self.directory / name, ignore_errors=True)

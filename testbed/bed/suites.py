@@ -1,0 +1,92 @@
+"""The Debian suites that a testbed can be built from: all that differs between them.
+
+Must not hold anything that is the same for every suite (that stands in `build`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .report import BedError
+
+DEFAULT_SUITE = "bookworm"
+
+HOST = "testbed.localdomain"
+GRIDUSER = "griduser"
+OTHERUSER = "otheruser"
+
+COMMON_PACKAGES = (
+    "libjson-perl",  # oarstat -J
+    "nordugrid-arc-arcctl",
+    "nordugrid-arc-arex",
+    "nordugrid-arc-client",
+    "nordugrid-arc-plugins-internal",
+    "nordugrid-arc-test-utils",
+    "oar-node",
+    "oar-server",
+    "oar-server-pgsql",
+    "oar-user",
+    "oar-user-pgsql",
+    "openssh-server",
+    "openssl",
+    "postgresql",
+    "procps",
+    "python3",
+    "python3-dateutil",
+    "python3-nordugrid-arc",
+    "python3-pyparsing",
+    "python3-pytest",
+    "python3-pytest-mock",
+    "sqlite3",
+    "time",
+)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One Debian release.
+
+    `arc` and `oar` are what it is known to carry, for people to read. `separate_ws` is false where
+    A-REX's web service is still a part of A-REX's own process.
+    """
+
+    name: str
+    arc: str
+    oar: str
+    postgres: str
+    extra_packages: tuple[str, ...] = ()
+    separate_ws: bool = True
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return tuple(sorted(COMMON_PACKAGES + self.extra_packages))
+
+
+SUITES = {
+    suite.name: suite
+    for suite in (
+        Suite(
+            name="bullseye",
+            arc="6.10",
+            oar="2.5.9",
+            postgres="13",
+            extra_packages=("nordugrid-arc-arex-python-lrms", "nordugrid-arc-plugins-arcrest"),
+            separate_ws=False,
+        ),
+        Suite(
+            name="bookworm",
+            arc="6.17",
+            oar="2.5.9",
+            postgres="15",
+            extra_packages=("nordugrid-arc-arex-python-lrms", "nordugrid-arc-plugins-arcrest"),
+        ),
+        Suite(name="trixie", arc="7.0", oar="2.6.1", postgres="17"),
+    )
+}
+
+
+def suite_named(name: str) -> Suite:
+    try:
+        return SUITES[name]
+    except KeyError:
+        raise BedError(f"unknown suite {name!r}: choose one of {', '.join(SUITES)}") from None

@@ -1,0 +1,76 @@
+#!/bin/bash
+# Runs once, inside the new root, after the packages are in: everything that need not be done at
+# each `testbed up`. Must leave no process behind that the next `up` would miss.
+# Environment: POSTGRES (major version), HOST (full host name), GRIDUSER, OTHERUSER.
+set -eu
+
+step() { echo "configure: $*"; }
+
+step "users"
+for user in "$GRIDUSER" "$OTHERUSER"; do
+    useradd --create-home --shell /bin/bash "$user"
+done
+
+step "PostgreSQL"
+# The port was chosen in the host's network, where another PostgreSQL may have 5432.
+pg_conftool "$POSTGRES" main set port 5432
+# The data is thrown away with the bed: no need to wait for the disk.
+for option in fsync synchronous_commit full_page_writes; do
+    pg_conftool "$POSTGRES" main set "$option" off
+done
+install -d -m 2775 -o postgres -g postgres /run/postgresql
+pg_ctlcluster "$POSTGRES" main start
+
+step "OAR database and nodes"
+set_oar() {
+    sed -i -e "s|^#*\\s*$1=.*|$1=\"$2\"|" /etc/oar/oar.conf
+    grep -q "^$1=\"$2\"\$" /etc/oar/oar.conf
+}
+set_oar DB_BASE_PASSWD "$(openssl rand -hex 12)"
+set_oar DB_BASE_PASSWD_RO "$(openssl rand -hex 12)"
+set_oar DB_HOSTNAME 127.0.0.1
+set_oar SERVER_HOSTNAME localhost
+set_oar LOG_LEVEL 3
+# The shipped resource managers want cgroup v1 or systemd, which neither a container nor every host
+# has, and would leave directories in the host's cgroups. Without them all of OAR is real but cpusets.
+sed -i -e 's|^JOB_RESOURCE_MANAGER_PROPERTY_DB_FIELD=|#&|' /etc/oar/oar.conf
+oar-database --create --db-is-local
+
+oarproperty -q -a host -c
+for property in cpu core mem; do
+    oarproperty -q -a "$property"
+done
+core=0
+for node in 1 2 3 4; do
+    for slot in 0 1; do
+        core=$((core + 1))
+        oarnodesetting -a -h "127.0.0.$node" -p "host=node$node" -p "cpu=$node" -p "core=$core" \
+            -p "cpuset=$slot" -p mem=4096 >/dev/null
+    done
+done
+scheduler=$(oarnotify -l | sed -n '/^default/,/scheduler/s/.*scheduler = //p')
+oarnotify --add-queue "long,1,$scheduler"
+pg_ctlcluster "$POSTGRES" main stop
+
+step "test CA, certificates"
+# The package has made a test CA and a host certificate that are valid for a month only.
+rm -rf /etc/grid-security/certificates/* /etc/grid-security/testCA*
+# arcctl derives the CA's name from the configured host name.
+printf '[common]\nhostname = %s\n' "$HOST" >/etc/arc.conf
+arcctl test-ca init --validity 3650
+arcctl test-ca hostcert --validity 3650
+arcctl test-ca usercert --validity 3650 --install-user "$GRIDUSER"
+# ARC 7 merges these into arc.conf: a mapping of all test users to nobody.
+rm -f /etc/arc.conf.d/*.conf
+
+step "A-REX directories"
+install -d -m 755 /var/spool/arc/jobstatus /var/spool/arc/sessiondir
+# Without it the web service makes a 4096-bit one at its first start, for minutes.
+(umask 177 && openssl dhparam -dsaparam -out /var/spool/arc/jobstatus/dhparam.pem 2048 2>/dev/null)
+
+step "versions"
+version() { dpkg-query -W -f '${Version}' "$1" | sed -e 's/^[0-9]*://' -e 's/[-+~].*//'; }
+printf '{"arc": "%s", "oar": "%s", "python": "%s", "postgresql": "%s"}\n' \
+    "$(version nordugrid-arc-arex)" "$(version oar-server)" \
+    "$(python3 -c 'import platform; print(platform.python_version())')" \
+    "$(version "postgresql-$POSTGRES")" >/etc/testbed-versions.json

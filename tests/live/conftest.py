@@ -1,0 +1,46 @@
+"""Brings the testbed up for the live tests, or skips them with the reason."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from bed import Bed
+from live.grid import Grid
+
+HERE = Path(__file__).parent
+RTES = {
+    "TEST/OPTIONS": 'if [ "$1" = 1 ]; then export RTE_SAYS="$2+$3+$PARAM"; fi\n',
+    "TEST/LATER": 'if [ "$1" = 0 ]; then joboption_starttime=20370101000000Z; fi\n',
+    "TEST/COUNT": 'if [ "$1" = 0 ]; then joboption_count=3; fi\n',
+    "TEST/LINES": (
+        'if [ "$1" = 0 ]; then\n'
+        "joboption_env_0=$'LINES=first\\nsecond\\n\\nlast'\n"
+        "joboption_arg_3=$'first\\nsecond\\n\\nlast'\n"
+        "fi\n"
+    ),
+    "TEST/SCRATCH": 'if [ "$1" = 0 ]; then RUNTIME_LOCAL_SCRATCH_DIR=/tmp/scratch; fi\n',
+}
+
+
+@pytest.fixture(scope="session")
+def bed() -> Bed:
+    """The testbed of the suite in $ARC_OAR_SUITE, up with the tests' arc.conf."""
+    bed = Bed(os.environ.get("ARC_OAR_SUITE", "bookworm"))
+    reason = bed.reason_unavailable()
+    if reason:
+        pytest.skip(reason)
+    bed.up(conf=HERE / "arc.conf.in")
+    rte = "/var/spool/arc/jobstatus/rte"
+    bed.run(["mkdir", "-p", f"{rte}/enabled/TEST", f"{rte}/params/TEST"])
+    for name, text in RTES.items():
+        bed.run(["tee", f"{rte}/enabled/{name}"], input=text)
+    bed.run(["tee", f"{rte}/params/TEST/OPTIONS"], input="PARAM='from the admin'\n")
+    bed.run(["chmod", "-R", "a+rX", rte])
+    return bed
+
+
+@pytest.fixture(scope="session")
+def grid(bed: Bed) -> Grid:
+    return Grid(bed)

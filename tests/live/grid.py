@@ -1,0 +1,174 @@
+"""A grid user and an admin at the testbed, for the tests: submit, cancel, look."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from bed import Bed
+
+USER = "griduser"
+CONTROL = "/var/spool/arc/jobstatus"
+SESSIONS = "/var/spool/arc/sessiondir"
+ENDPOINT = "https://localhost:8443/arex"
+
+
+def rsl_string(text: str) -> str:
+    """`text` as an xRSL string, quotes doubled."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def xrsl(executable: str, *arguments: str, extra: str = "", **attributes: str) -> str:
+    """An xRSL description; `extra` is put in as it stands."""
+    words = {"stdout": "out.txt", "stderr": "err.txt", "walltime": "5 minutes", **attributes}
+    lines = [f"(executable={rsl_string(executable)})"]
+    if arguments:
+        lines.append(f"(arguments={' '.join(rsl_string(word) for word in arguments)})")
+    lines += [f"({name}={rsl_string(value)})" for name, value in words.items() if value]
+    return "&" + "".join(lines) + extra
+
+
+def shell(script: str, extra: str = "", **attributes: str) -> str:
+    """An xRSL description of a job that runs a shell script."""
+    return xrsl("/bin/sh", "-c", script, extra=extra, **attributes)
+
+
+class Grid:
+    """The testbed as its users see it."""
+
+    def __init__(self, bed: Bed) -> None:
+        self.bed = bed
+
+    def submit(self, description: str, files: Mapping[str, str] | None = None) -> Job:
+        """arcsub as the mapped user, through REST; `files` lie beside the description."""
+        folder = self.user("mktemp", "-d").strip()
+        for name, text in {"job.xrsl": description, **(files or {})}.items():
+            self.bed.run(["tee", f"{folder}/{name}"], user=USER, input=text)
+        arcsub = ["arcsub", "-C", ENDPOINT, "-T", "arcrest", "-Q", "NONE", "job.xrsl"]
+        done = self.bed.run(arcsub, user=USER, cwd=folder, check=False)
+        said = done.stdout + done.stderr
+        url = re.search(r"Job submitted with jobid: (\S+)", said)
+        if not url:
+            raise AssertionError(f"arcsub did not take the job:\n{said}")
+        return Job(self, url[1], folder)
+
+    def submit_all(self, jobs: Iterable[tuple[str, Mapping[str, str]]]) -> list[Job]:
+        """Many descriptions, some arcsub side by side; gives the jobs in order."""
+        with ThreadPoolExecutor(4) as pool:
+            return list(pool.map(lambda job: self.submit(*job), jobs))
+
+    def user(self, *argv: str, **more: Any) -> str:
+        """Runs a command as the grid user; gives its output."""
+        return self.bed.run(list(argv), user=USER, **more).stdout
+
+    def root(self, *argv: str, **more: Any) -> str:
+        """Runs a command as root; gives its output."""
+        return self.bed.run(list(argv), **more).stdout
+
+    def read(self, path: str) -> str:
+        """A file inside; "" where there is none."""
+        done = self.bed.run_bytes(["cat", path], check=False)
+        return done.stdout.decode("utf-8", "surrogateescape")
+
+
+@dataclass
+class Job:
+    """One grid job."""
+
+    grid: Grid
+    url: str
+    folder: str
+    seen: list[str] = field(default_factory=list)
+
+    @property
+    def grid_id(self) -> str:
+        return self.url.rstrip("/").rpartition("/")[2]
+
+    @property
+    def session_dir(self) -> str:
+        return f"{SESSIONS}/{self.grid_id}"
+
+    def control(self, kind: str) -> str:
+        """A control file's text, in the layout of ARC 6 or 7; "" where there is none."""
+        name = self.grid_id
+        seven = f"{CONTROL}/jobs/{name[:3]}/{name[3:6]}/{name[6:9]}/{name[9:]}/{kind}"
+        return self.grid.read(f"{CONTROL}/job.{name}.{kind}") or self.grid.read(seven)
+
+    def state(self) -> str:
+        """A-REX's own state of the job."""
+        name = self.grid_id
+        for folder in ("processing", "finished", "accepting", "restarting"):
+            for status in (f"job.{name}.status", f"{name}.status"):
+                text = self.grid.read(f"{CONTROL}/{folder}/{status}").strip()
+                if text:
+                    return text[8:] if text.startswith("PENDING:") else text
+        return ""
+
+    def wait_until(self, what: Callable[[], Any], why: str, seconds: float = 120) -> Any:
+        """Polls until `what()` is true, and gives it."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = what()
+            if found:
+                return found
+            time.sleep(0.5)
+        raise AssertionError(f"{self.grid_id}: not {why} after {seconds:.0f} s\n{self.story()}")
+
+    def wait(self, state: str = "FINISHED", seconds: float = 150) -> None:
+        """Waits until A-REX has the job in `state`."""
+        self.wait_until(lambda: self.state() == state, state, seconds)
+
+    def wait_running(self, seconds: float = 90) -> int:
+        """Waits until OAR runs the job, and gives its OAR id."""
+        self.wait("INLRMS", seconds)
+        self.wait_until(lambda: self.oar_state() == "Running", "running in OAR", seconds)
+        return self.oar_id()
+
+    def local(self) -> dict[str, str]:
+        lines = self.control("local").splitlines()
+        return dict(line.partition("=")[::2] for line in lines)
+
+    def oar_id(self) -> int:
+        return int(self.local()["localid"])
+
+    def oar_state(self) -> str:
+        known = json.loads(self.grid.root("oarstat", "-s", "-J", "-j", str(self.oar_id())) or "{}")
+        return str(known.get(str(self.oar_id()), ""))
+
+    def oar_jobs(self) -> list[dict[str, Any]]:
+        """All that OAR has ever held for this grid job."""
+        where = f"job_name LIKE '%{self.grid_id}'"
+        said = self.grid.root("oarstat", "--format", "2", "-J", "-f", "--sql", where)
+        return list(json.loads(said).values()) if said.strip() else []
+
+    def diag(self) -> dict[str, list[str]]:
+        """The diag that A-REX has taken, values by lower-case key."""
+        found: dict[str, list[str]] = {}
+        for line in self.control("diag").splitlines():
+            key, _, value = line.partition("=")
+            found.setdefault(key.lower(), []).append(value)
+        return found
+
+    def failure(self) -> str:
+        """Why A-REX takes the job for failed; "" where it does not."""
+        return self.control("failed").strip()
+
+    def output(self, name: str) -> str:
+        """A file of the session directory."""
+        return self.grid.read(f"{self.session_dir}/{name}")
+
+    def private_files(self) -> str:
+        """What is left of the directory in which this package keeps its own files."""
+        return self.grid.bed.run(["find", f"{self.session_dir}/.arc_oar"], check=False).stdout
+
+    def story(self) -> str:
+        """What helps to understand a job that went wrong."""
+        oar = json.dumps(self.oar_jobs(), indent=1)[:3000] if self.local().get("localid") else ""
+        scan = self.grid.read("/var/log/arc/job.helper.errors")[-2000:]
+        kinds = ("errors", "failed", "diag", "local")
+        return "\n".join([*(f"--- {k}\n{self.control(k)}" for k in kinds), oar, "--- scan", scan])
