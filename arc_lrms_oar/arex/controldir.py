@@ -75,11 +75,19 @@ def sibling(grami: str, kind: str) -> str:
 def read_local(path: str) -> dict[str, str]:
     """The `key=value` lines of a `.local` file, the last of each key; {} where there is none."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            text = file.read(_LOCAL_LIMIT)
+        lines = _local_lines(path)
     except (OSError, ValueError):
         return {}
-    return dict(line.partition("=")[::2] for line in text.splitlines() if "=" in line)
+    return dict(line.partition("=")[::2] for line in lines if "=" in line)
+
+
+def _local_lines(path: str) -> list[str]:
+    """The lines of a `.local` file, which newlines end and nothing else.
+
+    A-REX writes the user's own words into it (jobname and others) and keeps only newlines out.
+    """
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        return file.read(_LOCAL_LIMIT).split("\n")
 
 
 def jobs_in_lrms(control_dir: str) -> Iterator[GridJob]:
@@ -163,9 +171,7 @@ def replace_file(path: str, content: bytes) -> None:
 def set_local_id(job: GridJob, job_id: int) -> None:
     """Writes another OAR id into the job's `.local` file; raises OSError."""
     path = job.file("local")
-    with open(path, encoding="utf-8", errors="surrogateescape") as file:
-        lines = file.read(_LOCAL_LIMIT).splitlines()
-    kept = [line for line in lines if not line.startswith("localid=")]
+    kept = [line for line in _local_lines(path) if line and not line.startswith("localid=")]
     text = "".join(line + "\n" for line in [*kept, f"localid={job_id}"])
     replace_file(path, text.encode("utf-8", "surrogateescape"))
 

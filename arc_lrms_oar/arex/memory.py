@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -98,8 +99,15 @@ def _rows(content: bytes) -> dict[str, dict[str, float]]:
     try:
         found: Any = json.loads(content) if content else {}
         return {
-            str(key): {str(name): float(value) for name, value in row.items()}
+            str(key): {str(name): _finite(value) for name, value in row.items()}
             for key, row in found.items()
         }
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         return {}
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("not a number that time or counts can have")
+    return number

@@ -14,7 +14,7 @@ from .report import Say, tail_of
 PACKAGE = "arc_lrms_oar"
 DIST_PACKAGES = "/usr/lib/python3/dist-packages"
 ARC_DATA = "/usr/share/arc"
-SCRIPTS = "*-OAR-job"
+SCRIPTS = "*-[Oo][Aa][Rr]-job"
 
 
 def install(inside: Namespace, checkout: Path, say: Say) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bed import Bed
-from live.grid import Grid
+from bed.grid import Grid
 
 HERE = Path(__file__).parent
 RTES = {
@@ -26,9 +26,11 @@ RTES = {
 
 @pytest.fixture(scope="session")
 def bed() -> Bed:
-    """The testbed of the suite in $ARC_OAR_SUITE, up with the tests' arc.conf."""
-    bed = Bed(os.environ.get("ARC_OAR_SUITE", "bookworm"))
+    """The testbed of the suite in $ARC_OAR_TESTBED_SUITE, up with the tests' arc.conf."""
+    bed = Bed(os.environ.get("ARC_OAR_TESTBED_SUITE", "bookworm"))
     reason = bed.reason_unavailable()
+    if reason and os.environ.get("CI"):
+        pytest.fail(f"in CI the testbed must run: {reason}")
     if reason:
         pytest.skip(reason)
     bed.up(conf=HERE / "arc.conf.in")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from bed import Bed
-from live.grid import USER, Grid, Job, shell
+from bed.grid import USER, Grid, Job, shell
 
 pytestmark = pytest.mark.live
 

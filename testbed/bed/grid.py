@@ -1,4 +1,4 @@
-"""A grid user and an admin at the testbed, for the tests: submit, cancel, look."""
+"""A grid user and an admin at the testbed, for tests and the demo: submit, cancel, look."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from bed import Bed
+from .bed import Bed
 
 USER = "griduser"
 CONTROL = "/var/spool/arc/jobstatus"
@@ -83,7 +83,6 @@ class Job:
     grid: Grid
     url: str
     folder: str
-    seen: list[str] = field(default_factory=list)
 
     @property
     def grid_id(self) -> str:
@@ -161,6 +160,13 @@ class Job:
     def output(self, name: str) -> str:
         """A file of the session directory."""
         return self.grid.read(f"{self.session_dir}/{name}")
+
+    def fetch(self) -> bool:
+        """arcget into the folder of the description; False where ARC has nothing to give yet."""
+        done = self.grid.bed.run(
+            ["arcget", "-k", "-f", self.url], user=USER, cwd=self.folder, check=False
+        )
+        return "successfully retrieved: 1" in done.stdout
 
     def private_files(self) -> str:
         """What is left of the directory in which this package keeps its own files."""

@@ -1,0 +1,183 @@
+"""oardel, oarhold and oarresume. Deletion is a wish: runner.py acts on it later.
+
+Must not: change a job's state itself (but hold and resume, which OAR does at once as well).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+
+from . import faults, runner, texts
+from .command import Call, Refused, Reply, click_error
+from .options import ClickParser, PerlParser, table
+from .sqlwhere import SqlError, select_ids
+
+_OPTIONS = table(
+    {
+        "help|h": "",
+        "checkpoint|c": "",
+        "signal|s": "s",
+        "besteffort|b": "",
+        "array": "i",
+        "sql": "s",
+        "force-terminate-finishing-job": "",
+        "version|V": "",
+    }
+)
+_OPTIONS_3 = table({"help|h": "", "array": "i", "sql": "s", "version|V": ""})
+USAGE = (
+    "Usage: /usr/lib/oar/oardel [options] <job_id> [job_id [...] ] \n"
+    "       /usr/lib/oar/oardel [options] --sql <SQL WHERE clause>\n"
+)
+UNREACHABLE = "Could not connect to the socket localhost:{}\n"
+
+
+def run(call: Call, command: str) -> Reply:
+    if command != "oardel":
+        return _hold(call, command)
+    return _delete_3(call) if call.dialect.major == 3 else _delete_2(call)
+
+
+def _delete_2(call: Call) -> Reply:
+    parsed = PerlParser(call.args, _OPTIONS).parse()
+    if parsed.errors:
+        raise Refused(1, err="".join(e + "\n" for e in parsed.errors))
+    if parsed.has("version"):
+        return Reply(0, call.dialect.version_line + "\n")
+    ids: list[int] = []
+    reply = Reply()
+    for word in parsed.arguments:
+        if re.fullmatch(r"\d+", word):
+            ids.append(int(word))
+        else:
+            reply.err += f'[ERROR] "{word}" is not a valid job identifier\n'
+            reply.rc = 4
+    wanted = _selected(call, parsed.last("sql"), parsed.last("array"))
+    if not parsed.arguments and not wanted and not parsed.has("sql"):
+        raise Refused(1, USAGE)
+    faults.database(call, "oardel", waits=True)
+    registered = []
+    for job_id in [*ids, *wanted]:
+        outcome = frag(call, job_id)
+        reply.out += f"Deleting the job = {job_id} ...{'ERROR' if outcome else 'REGISTERED'}.\n"
+        if outcome:
+            why = "This job was already killed." if outcome == 6 else "You are not the right user."
+            reply.err += f"Cannot frag {job_id} ; {why}\n"
+            reply.rc = outcome
+        else:
+            registered.append(str(job_id))
+    if call.store.knob("server_down"):
+        port = 6666 if call.dialect.hash_errors else 6999
+        return Reply(2, reply.out, reply.err + UNREACHABLE.format(port))
+    if registered:
+        reply.out += f"The job(s) [ {' '.join(registered)} ] will be deleted in the near future.\n"
+        runner.ensure(call.store)
+    return reply
+
+
+def _delete_3(call: Call) -> Reply:
+    parsed = ClickParser(call.args, _OPTIONS_3).parse()
+    faults.database(call, "oardel", waits=False)
+    if parsed.errors:
+        raise click_error("oardel", " [JOB_ID]...", parsed.errors[0])
+    if parsed.has("version"):
+        return Reply(0, call.dialect.version_line + "\n")
+    words = [
+        *parsed.arguments,
+        *map(str, _selected(call, parsed.last("sql"), parsed.last("array"))),
+    ]
+    if not words:
+        raise Refused(1, "Usage: .oardel [OPTIONS] [JOB_ID]...\n")
+    reply = Reply()
+    registered = []
+    for word in words:
+        reply.err += f"Deleting the job = {word} ...\n"
+        exists = word.isdigit() and call.store.job(int(word)) is not None
+        outcome = frag(call, int(word)) if exists else 7
+        if outcome == 7:
+            why = "No row was found when one was required"
+            if not word.isdigit():
+                why = (
+                    "(psycopg2.errors.InvalidTextRepresentation) invalid input syntax for type"
+                    f" bigint: \"{word}\"\nLINE 3: WHERE jobs.job_id = '{word}'"
+                )
+            stamp = time.strftime("%Y-%m-%d %H:%M:%S,000")
+            reply.err += (
+                f"[ WARNING] [{stamp}] [oar.lib.job_handling::get_job:1476]: get_job({word})"
+                f" raises exception: {why}\n"
+            )
+            reply.err += f"#WARNING: Cannot frag {word} ; Job does not exist.\n"
+        elif outcome == 1:
+            reply.err += f"#ERROR: Cannot frag {word} ; You are not the right user.\n"
+        elif outcome == 6:
+            reply.err += f"#WARNING: Cannot frag {word} ; This job was already killed.\n"
+        else:
+            registered.append(word)
+            reply.err += "\n"
+        reply.rc = outcome or reply.rc
+    if registered or reply.rc == 6:
+        reply.err += f"The job(s) {registered}  will be deleted in the near future.\n"
+    if registered:
+        runner.ensure(call.store)
+    return reply
+
+
+def frag(call: Call, job_id: int) -> int:
+    """0 registered, 1 not yours or unknown, 6 already asked for."""
+    with call.store.writing():
+        job = call.store.job(job_id) if job_id < 2**63 else None
+        if job is None or call.user not in (job["job_user"], "oar", "root"):
+            return 1
+        if call.store.knob("refuse_del"):
+            return 1
+        if job["x_frag"] is not None:
+            return 6
+        call.store.add_event(job_id, *texts.frag(call.user, job_id))
+        call.store.update_job(job_id, {"x_frag": "asked"})
+    return 0
+
+
+def _selected(call: Call, sql: str | None, array: str | None) -> Iterable[int]:
+    if array is not None:
+        return [
+            i
+            for i, _ in call.store.pairs(
+                f"SELECT job_id, 0 FROM jobs WHERE array_id = {int(array)}"
+            )
+        ]
+    if sql is None:
+        return []
+    try:
+        return select_ids(call.store, sql)
+    except SqlError:
+        return []
+
+
+def _hold(call: Call, command: str) -> Reply:
+    """Waiting to Hold and back."""
+    faults.database(call, command, waits=True)
+    source, target, word = (
+        ("Waiting", "Hold", "Hold") if command == "oarhold" else ("Hold", "Waiting", "Resume")
+    )
+    reply = Reply()
+    for name in call.args:
+        job = call.store.job(int(name)) if name.isdigit() else None
+        if job is None or call.user not in (job["job_user"], "oar", "root"):
+            reply.rc = 1
+            reply.err += f"/!\\ Cannot {command[3:]} {name} : you are not the right user\n"
+        elif job["state"] != source:
+            reply.rc = 2
+            reply.err += f"/!\\ Cannot {command[3:]} {name} : wrong state\n"
+        else:
+            with call.store.writing():
+                call.store.add_event(
+                    job["job_id"],
+                    f"{word.upper()}_WAITING_JOB" if word == "Hold" else "RESUME_JOB",
+                    f"User {call.user} launched {command} on the job {name}",
+                )
+                call.store.update_job(job["job_id"], {"state": target})
+            reply.out += f"[{name}] {word} request was sent to the OAR server.\n"
+    runner.ensure(call.store)
+    return reply

@@ -1,0 +1,36 @@
+"""The listing of queues: `oarnotify -l` of 2.x (root's and oar's only), `oarqueue` of OAR 3.
+
+Must not: change a queue.
+"""
+
+from __future__ import annotations
+
+from . import faults
+from .command import Call, Refused, Reply
+
+_USAGE = (
+    "Usage: /usr/lib/oar/oarnotify [-h] [-V] [-e str] [-d str] [-E] [-D] [--add-queue str]"
+    " [--remove-queue]\n[-l] [tag_to_Almighty]\nSend a tag to Almighty and manage queues\n"
+)
+
+
+def run(call: Call, command: str) -> Reply:
+    if "-V" in call.args or "--version" in call.args:
+        return Reply(0, call.dialect.version_line + "\n")
+    listed = set(call.args) & {"-l", "--list-queues", "--list"}
+    if command == "oarnotify" and not listed:
+        raise Refused(1, _USAGE)
+    if command == "oarnotify" and call.user not in ("root", "oar"):
+        raise Refused(126, err="oarnotify: Permission denied\n")
+    faults.database(call, command, waits=False)
+    new = call.dialect.major == 3
+    indent, word = ("", "policy") if new else ("\t", "scheduler")
+    order = "priority DESC" if new else "rowid"
+    return Reply(
+        0,
+        "".join(
+            f"{row['name']}\n{indent}priority = {row['priority']}\n"
+            f"{indent}{word} = {row['policy']}\n{indent}state = {row['state']}\n"
+            for row in call.store.rows(f"SELECT * FROM queues ORDER BY {order}")
+        ),
+    )

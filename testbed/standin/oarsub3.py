@@ -1,0 +1,273 @@
+"""oarsub of OAR 3: its options, its admission rules, its refusals (a printed tuple, exit 1).
+
+Must not: run anything; runner.py does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import time
+
+from . import faults
+from .command import Call, Refused, Reply, click_error
+from .options import ClickParser, Parsed, table
+from .resources import RequestError, parse_request
+from .resubmission import resubmit
+from .submission import (
+    DEFAULT_WALLTIME,
+    FORBIDDEN_LEVELS,
+    NAME_LIMIT,
+    TYPES,
+    Submission,
+    combined,
+    default_type,
+    estimate,
+    insert,
+    parse_date,
+    try_filter,
+)
+
+_OPTIONS = table(
+    {
+        "interactive|I": "",
+        "queue|q": "s",
+        "resource|l": "s",
+        "property|p": "s",
+        "reservation|r": "s",
+        "connect|C": "i",
+        "api-token|T": "",
+        "array": "i",
+        "array-param-file": "s",
+        "scanscript|S": "",
+        "checkpoint": "i",
+        "signal": "i",
+        "type|t": "s",
+        "directory|d": "s",
+        "project": "s",
+        "name": "s",
+        "after|a": "s",
+        "notify": "s",
+        "use-job-key|k": "",
+        "import-job-key-from-file|i": "s",
+        "import-job-key-inline": "s",
+        "export-job-key-to-file|e": "s",
+        "stdout|O": "s",
+        "stderr|E": "s",
+        "hold": "",
+        "resubmit": "i",
+        "version|V": "",
+        "help": "",
+    }
+)
+# In a scanned script the old short name is understood.
+_SCANNED = {**_OPTIONS, "-n": _OPTIONS["--name"]}
+_HIERARCHY = ("resource_id", "network_address", "cpu", "core")
+_VALID = "network_address, cpu, core, resource_id"
+TRACEBACK = (
+    "Traceback (most recent call last):\n"
+    '  File "/opt/oar3/lib/oar/.oarsub", line 9, in <module>\n    sys.exit(cli())\n{}\n'
+)
+
+
+def run(call: Call, command: str) -> Reply:
+    parsed = ClickParser(call.args, _OPTIONS).parse()
+    if not parsed.errors and len(parsed.arguments) > 1:
+        parsed.errors.append(f"Got unexpected extra argument ({' '.join(parsed.arguments[1:])})")
+    if parsed.errors:
+        raise click_error(command, " [COMMAND]", parsed.errors[0])
+    if parsed.has("help"):
+        return Reply(0, "Usage: .oarsub [OPTIONS] [COMMAND]\n")
+    faults.database(call, command, waits=False)
+    if parsed.has("version"):
+        return Reply(0, call.dialect.version_line + "\n")
+    return _Oarsub(call, parsed).run()
+
+
+class _Oarsub:
+    """One submission; what it says gathers in `out` and `err`."""
+
+    def __init__(self, call: Call, parsed: Parsed) -> None:
+        self._call = call
+        self._parsed = parsed
+        self._out = ""
+        self._err = ""
+
+    def _refuse(self, text: str, head: str = "#ERROR: unamed error") -> Refused:
+        return Refused(1, self._out, f"{self._err}{head}\n{text}\n")
+
+    def _error(self, number: int, text: str, head: str = "#ERROR: unamed error") -> Refused:
+        return self._refuse(str((number, text)), head)
+
+    def _deny(self, text: str) -> Refused:
+        told = f"# ADMISSION RULE> A failed admission rule prevented submitting the job: {text}.\n"
+        return Refused(1, self._out + told, self._err)
+
+    def run(self) -> Reply:
+        if self._parsed.has("resubmit"):
+            return self._resubmit(int(self._parsed.last("resubmit") or 0))
+        if not self._parsed.arguments:
+            text = (
+                "Command or interactive flag or advance reservation time or connection directive"
+                " must be provided"
+            )
+            raise self._error(5, text, "#ERROR: ")
+        if self._parsed.has("scanscript"):
+            self._scan(self._parsed.arguments[0])
+        if not re.fullmatch(r"[\w.-]*", self._parsed.last("name") or ""):
+            text = (
+                "insecure characters found in the name of the job, please use only a-z, A-Z,"
+                " 0-9, _.-"
+            )
+            raise self._error(16, text, "#ERROR: ")
+        job = self._describe()
+        self._admit(job)
+        return self._submit(job)
+
+    def _scan(self, path: str) -> None:
+        """A script that is not there is no reason to refuse, says OAR 3."""
+        try:
+            with open(shlex.split(path)[0], encoding="utf-8", errors="replace") as script:
+                lines = script.readlines()
+        except OSError as error:
+            self._err += f"cat: {path}: {error.strerror}\n"
+            return
+        for line in lines:
+            match = re.match(r"#OAR\s+(\S+?)(?:[=\s]\s*(.*?))?\s*$", line)
+            if not match:
+                continue
+            option = _SCANNED.get(match.group(1))
+            if option is None:
+                text = f"Not able to parse line: {line.strip()}"
+                raise self._error(-72, text, "#ERROR: ")
+            if option.name in ("resource", "type") or not self._parsed.has(option.name):
+                self._parsed.add(option.name, match.group(2) or "")
+
+    def _describe(self) -> Submission:
+        parsed = self._parsed
+        job = Submission(
+            parsed.arguments[0],
+            " ".join(self._call.args),  # without the command's name
+            os.path.join(os.getcwd(), parsed.last("directory") or os.getcwd()),
+        )
+        job.name = parsed.last("name")
+        job.project = parsed.last("project") or "default"
+        job.queue = parsed.last("queue") or "default"
+        job.types = parsed.all("type")
+        job.condition = parsed.last("property") or ""
+        job.stdout, job.stderr = parsed.last("stdout"), parsed.last("stderr")
+        job.hold = parsed.has("hold")
+        job.dependencies = [int(a.partition(",")[0]) for a in parsed.all("after")]
+        job.notify = parsed.last("notify")
+        job.checkpoint = int(parsed.last("checkpoint") or 0)
+        job.signal = int(parsed.last("signal") or 12)
+        path = parsed.last("array-param-file")
+        if path is not None:
+            with open(path, encoding="utf-8") as file:
+                job.arguments = [line.strip() for line in file if line.strip()]
+        job.array = len(job.arguments) or int(parsed.last("array") or 1)
+        if parsed.has("reservation"):
+            found = parse_date(parsed.last("reservation") or "")
+            if found is None:
+                text = (
+                    "syntax error for the advance reservation start date     specification."
+                    ' Expected format is:"YYYY-MM-DD hh:mm:ss"'
+                )
+                raise self._error(7, text, "#ERROR: ")
+            job.reservation = found
+        return job
+
+    def _admit(self, job: Submission) -> None:
+        knobs = self._call.store.knobs()
+        if knobs.get("refuse_root") and self._call.user in ("root", "oar"):
+            raise self._deny("root and oar users are not allowed to submit jobs.")
+        if knobs.get("admission_refusal"):
+            raise self._deny(str(knobs["admission_refusal"]))
+        if job.queue == "admin" and self._call.user != "root":
+            raise self._deny("\"getgrnam(): name not found: 'admin'\"")
+        if "besteffort" in job.types and job.queue != "besteffort":
+            job.queue = "besteffort"
+            self._out += "[ADMISSION RULE] Automatically redirect in the besteffort queue\n"
+        if "besteffort" in job.types:
+            job.condition = combined(job.condition, "besteffort = 'YES'")
+            rule = "Automatically add the besteffort constraint on the resources"
+            self._out += f"[ADMISSION RULE] {rule}\n"
+        self._resources(job)
+        for kind in job.types:
+            if not TYPES.match(kind):
+                raise self._deny(f"[ADMISSION RULE] Error: unknown job type: {kind}")
+
+    def _resources(self, job: Submission) -> None:
+        asked = self._parsed.all("resource") or ["/resource_id=1"]
+        if not all("walltime" in text for text in asked):
+            self._out += f"[ADMISSION RULE] Set default walltime to {DEFAULT_WALLTIME}.\n"
+        for text in asked:
+            try:
+                groups, walltime = parse_request(text)
+            except RequestError as error:
+                raise Refused(1, self._out, TRACEBACK.format(f"ValueError: {error}")) from None
+            for name in (name for _, levels in groups for name, _ in levels):
+                if name in FORBIDDEN_LEVELS:
+                    raise self._deny(f"[ADMISSION RULE] {name} as resource type is not allowed .")
+                hierarchy = self._call.store.knob("hierarchy", _HIERARCHY)
+                if name not in hierarchy:
+                    bad = f"Bad resources name: {name} is not a valid resources name."
+                    raise self._error(-3, f"{bad}Valid resource names are: {_VALID}")
+            walltime = DEFAULT_WALLTIME if walltime is None else walltime
+            job.alternatives.append((default_type(groups), walltime))
+
+    def _submit(self, job: Submission) -> Reply:
+        queues = {row["name"] for row in self._call.store.rows("SELECT name FROM queues")}
+        if job.queue not in queues:
+            raise self._error(-8, f"queue {job.queue} does not exist")
+        if try_filter(self._call, job):
+            text = (
+                f"Bad resource SQL constraints request:{job.condition}\nSQLAlchemyError: <module"
+                " 'sqlalchemy.exc' from '/usr/lib/python3/dist-packages/sqlalchemy/exc.py'>"
+            )
+            raise self._error(-5, text)
+        counts = estimate(self._call, job.alternatives, job.condition)
+        for number, (count, (_, walltime)) in enumerate(zip(counts, job.alternatives), 1):
+            self._err += (
+                f"# INFO:  Moldable instance:  {number}  Estimated nb resources:  {count}"
+                f"  Walltime:  {walltime}\n"
+            )
+        if 0 in counts:
+            raise self._error(-5, "There are not enough resources for your request")
+        if len(job.name or "") > NAME_LIMIT:
+            trouble = (
+                "psycopg2.errors.StringDataRightTruncation: value too long for type character"
+                f" varying({NAME_LIMIT})"
+            )
+            raise Refused(1, self._out, self._err + TRACEBACK.format(trouble))
+        job.properties = combined(job.condition, "drain='NO'")
+        job.condition = job.properties
+        ids = insert(self._call, job, counts[0])
+        # Not always ascending.
+        self._out += "".join(f"OAR_JOB_ID={i}\n" for i in reversed(ids))
+        if len(ids) > 1:
+            self._out += f"OAR_ARRAY_ID={ids[0]}\n"
+        if job.reservation:
+            self._reserve(job, ids[0])
+        # With the server down: exit 0 and not a word.
+        return Reply(0, self._out, self._err)
+
+    def _reserve(self, job: Submission, job_id: int) -> None:
+        self._err += "Advance reservation request: waiting for approval from the scheduler...\n"
+        if job.reservation < time.time():
+            self._call.store.update_job(
+                job_id, {"state": "Error", "message": "Reservation too old"}
+            )
+            faults.hang(self._call)  # as the real one; stdout, not yet written, is lost
+        self._call.store.update_job(job_id, {"reservation": "Scheduled"})
+        self._err += "Advance reservation is GRANTED.\n"
+
+    def _resubmit(self, job_id: int) -> Reply:
+        self._out = f"# Resubmitting job {job_id}...\n"
+        old = self._call.store.job(job_id)
+        if old is None:
+            raise self._error(-5, f"Unable to retrieve initial job:{job_id}", "#ERROR: ")
+        with self._call.store.writing():
+            new_id = resubmit(self._call.store, old, None)
+        return Reply(0, f"{self._out} done.\nOAR_JOB_ID={new_id}\n")

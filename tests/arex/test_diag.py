@@ -1,0 +1,125 @@
+"""The diag file: what is read of it, whatever stands in it, and what A-REX is given."""
+
+from __future__ import annotations
+
+import pytest
+
+from arc_lrms_oar.arex.diag import LIMIT, Diag, utc
+
+# Of GNU time and the job script, on the testbed.
+WRITTEN = b"""\
+nodename=127.0.0.1
+nodename=127.0.0.2
+nodename=127.0.0.1
+Processors=3
+Nodecount=2
+Benchmark=HEPSPEC:1.0
+runtimeenvironments=A;B;
+Command exited with non-zero status 3
+WallTime=3.01s
+KernelTime=0.00s
+UserTime=0.01s
+CPUUsage=0%
+MaxResidentMemory=4200kB
+AverageResidentMemory=0kB
+AverageTotalMemory=0kB
+LRMSStartTime=20261121100430Z
+LRMSEndTime=20261121100433Z
+WallTime=3s
+exitcode=3
+"""
+
+
+def test_written_by_the_job_script() -> None:
+    diag = Diag.parse(WRITTEN)
+    assert diag.nodes == ["127.0.0.1", "127.0.0.2"]
+    assert diag.values == {
+        "processors": "3",
+        "nodecount": "2",
+        "benchmark": "HEPSPEC:1.0",
+        "runtimeenvironments": "A;B;",
+        "walltime": "3s",
+        "kerneltime": "0.00s",
+        "usertime": "0.01s",
+        "cpuusage": "0%",
+        "maxresidentmemory": "4200kB",
+        "averageresidentmemory": "0kB",
+        "averagetotalmemory": "0kB",
+        "lrmsstarttime": "20261121100430Z",
+        "lrmsendtime": "20261121100433Z",
+        "exitcode": "3",
+    }
+    assert diag.complete
+
+
+@pytest.mark.parametrize(
+    ("content", "complete"),
+    [
+        (b"", False),
+        (b"WallTime=1s\n", False),
+        (b"EXITCODE=0", True),
+        (b" exitcode=0 \r\n", True),
+        (b"exitcode\n", False),
+        (b"x exitcode=0\n", False),
+        (b"xexitcode=0\n", False),
+        (b"exit\0code=0\n", False),
+    ],
+)
+def test_complete(content: bytes, complete: bool) -> None:
+    assert Diag.parse(content).complete is complete
+
+
+def test_keys_have_no_case_and_the_last_counts() -> None:
+    assert Diag.parse(b"WALLTIME=1s\nwalltime=2s\n").values == {"walltime": "2s"}
+
+
+def test_keys_that_arex_does_not_know_are_dropped() -> None:
+    assert Diag.parse(b"foo=1\nfrontend_subject=/O=x\nsessiondir=/etc\n").values == {}
+
+
+def test_odd_bytes_are_dropped_with_their_line() -> None:
+    content = b"\xff\xfe\nexitcode=1\x1b[31m\nbenchmark=\xc3\xbc\n" + bytes(range(256))
+    assert Diag.parse(content).values == {"benchmark": "ü"}
+
+
+def test_only_the_beginning_of_a_huge_one_is_read() -> None:
+    content = b"processors=1\n" + b"x" * LIMIT + b"\nexitcode=0\n"
+    assert Diag.parse(content).values == {"processors": "1"}
+    assert Diag.parse(b"exitcode=" + b"1" * 100_000).values == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("3s", 3.0),
+        ("3", 3.0),
+        ("0.25s", 0.25),
+        ("0,25s", 0.25),
+        ("", None),
+        ("-1s", None),
+        ("1e9", None),
+        ("nan", None),
+        ("9" * 13, None),
+    ],
+)
+def test_seconds(text: str, seconds: float | None) -> None:
+    assert Diag({"usertime": text}).seconds("usertime") == seconds
+    assert Diag().seconds("usertime") is None
+
+
+def test_what_arex_reads() -> None:
+    diag = Diag({"exitcode": "0", "walltime": "1s", "lrmsmessage": "ü"}, ["b", "a", "b"])
+    assert diag.format().decode() == (
+        "nodename=b\nnodename=a\nexitcode=0\nWallTime=1s\nLRMSMessage=ü\n"
+    )
+
+
+def test_what_is_written_can_be_read_again() -> None:
+    diag = Diag.parse(WRITTEN)
+    again = Diag.parse(diag.format())
+    assert (again.values, again.nodes) == (diag.values, diag.nodes)
+
+
+def test_times_are_utc(paris: None) -> None:
+    assert utc(0) == "19700101000000Z"
+    assert utc(1782864000) == "20260701000000Z"

@@ -1,0 +1,223 @@
+"""Files that the job's user owns: touched as that user, never through a link, never hanging.
+
+Where root runs the tests, the user is really another one; elsewhere it is the caller.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ce import NOBODY
+from users import needs_root
+
+from arc_lrms_oar.arex import userfiles
+from arc_lrms_oar.arex.userfiles import Owner, acting_as, overwrite, read_end, read_start
+
+USER = Owner(NOBODY, NOBODY) if os.geteuid() == 0 else Owner(os.geteuid(), os.getegid())
+
+
+@pytest.fixture
+def home(place: Path) -> Path:
+    """A directory of the user's."""
+    made = place / "home"
+    made.mkdir(mode=0o700)
+    os.chown(made, USER.uid, USER.gid)
+    return made
+
+
+def users_file(path: Path, content: bytes = b"text", mode: int = 0o600) -> Path:
+    path.write_bytes(content)
+    path.chmod(mode)
+    os.chown(path, USER.uid, USER.gid)
+    return path
+
+
+def test_start_and_end_of_a_file(home: Path) -> None:
+    path = str(users_file(home / "file", b"0123456789"))
+    assert read_start(path, 4, USER) == b"0123"
+    assert read_end(path, 4, USER) == b"6789"
+    assert read_start(path, 100, USER) == read_end(path, 100, USER) == b"0123456789"
+    assert read_start(path, 0, USER) == read_end(path, 0, USER) == b""
+
+
+def test_empty_file_is_no_missing_one(home: Path) -> None:
+    path = str(users_file(home / "file", b""))
+    assert read_start(path, 4, USER) == read_end(path, 4, USER) == b""
+    assert read_start(path + "x", 4, USER) is None
+
+
+def test_gigabytes_are_read_only_so_far(home: Path) -> None:
+    path = users_file(home / "file", b"begin")
+    with open(path, "r+b") as file:
+        file.truncate(1 << 40)
+        file.seek(0, os.SEEK_END)
+        file.write(b"end")
+    assert read_start(str(path), 3 << 20, USER) == b"begin" + bytes((3 << 20) - 5)
+    assert read_end(str(path), 5, USER) == b"\0\0end"
+
+
+ODD: dict[str, Callable[[Path], object]] = {
+    "link": lambda path: path.symlink_to(path.parent / "elsewhere"),
+    "dangling link": lambda path: path.symlink_to(path.parent / "made through a link"),
+    "link to itself": lambda path: path.symlink_to(path),
+    "fifo": os.mkfifo,
+    "directory": Path.mkdir,
+    "socket": lambda path: socket.socket(socket.AF_UNIX).bind(str(path)),
+    "link to a device": lambda path: path.symlink_to("/dev/zero"),
+    "link to the terminal": lambda path: path.symlink_to("/dev/tty"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_is_no_plain_file_is_left_alone(home: Path, kind: str) -> None:
+    path = home / "file"
+    users_file(home / "elsewhere", b"secret")
+    ODD[kind](path)
+    before = (sorted(os.listdir(home)), path.lstat())
+    assert read_start(str(path), 10, USER) is None
+    assert read_end(str(path), 10, USER) is None
+    assert overwrite(str(path), b"text", USER) is False
+    assert (sorted(os.listdir(home)), path.lstat().st_ino) == (before[0], before[1].st_ino)
+    assert (home / "elsewhere").read_bytes() == b"secret"
+
+
+def test_fifo_that_somebody_reads_is_not_written(home: Path) -> None:
+    path = home / "file"
+    os.mkfifo(path)
+    os.chown(path, USER.uid, USER.gid)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert overwrite(str(path), b"text", USER) is False
+        assert os.read(reader, 10) == b""
+    finally:
+        os.close(reader)
+
+
+@needs_root
+def test_real_device_is_left_alone(home: Path) -> None:
+    path = home / "file"
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 5))
+        path.chmod(0o666)
+        os.close(os.open(path, os.O_RDONLY))
+    except OSError:
+        pytest.skip("no devices can be made here")
+    assert read_start(str(path), 10, USER) is None
+    assert overwrite(str(path), b"text", USER) is False
+
+
+def test_overwrite_makes_shortens_and_keeps(home: Path) -> None:
+    path = home / "file"
+    assert overwrite(str(path), b"a longer text", USER) is True
+    assert path.stat().st_uid == USER.uid
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    inode = path.stat().st_ino
+    assert overwrite(str(path), b"short", USER) is True
+    assert (path.read_bytes(), path.stat().st_ino) == (b"short", inode)
+
+
+def test_overwrite_where_there_is_no_directory(home: Path) -> None:
+    assert overwrite(str(home / "none" / "file"), b"text", USER) is False
+
+
+@needs_root
+def test_everything_happens_as_the_user(home: Path, place: Path) -> None:
+    roots = place / "roots"
+    roots.write_bytes(b"secret")
+    roots.chmod(0o600)
+    assert read_start(str(roots), 10, USER) is None
+    assert overwrite(str(roots), b"text", USER) is False
+    assert overwrite(str(place / "new"), b"text", USER) is False
+    # A name of the user's for root's file: of no use, since the user's rights decide.
+    os.link(roots, home / "file")
+    assert read_end(str(home / "file"), 10, USER) is None
+    assert overwrite(str(home / "file"), b"text", USER) is False
+    assert roots.read_bytes() == b"secret"
+
+
+@needs_root
+def test_group_and_supplementary_groups_are_dropped(place: Path) -> None:
+    path = place / "file"
+    path.write_bytes(b"secret")
+    os.chown(path, 0, 4242)
+    path.chmod(0o640)
+    groups = os.getgroups()
+    os.setgroups([4242])
+    try:
+        assert read_start(str(path), 10, USER) is None
+        assert os.getgroups() == [4242]
+    finally:
+        os.setgroups(groups)
+
+
+@needs_root
+def test_identity_inside_and_after() -> None:
+    before = (os.getresuid(), os.getresgid(), os.getgroups())
+    with acting_as(Owner(NOBODY, 1234)):
+        assert (os.geteuid(), os.getegid(), os.getgroups()) == (NOBODY, 1234, [1234])
+    assert (os.getresuid(), os.getresgid(), os.getgroups()) == before
+    with pytest.raises(KeyError), acting_as(USER):
+        raise KeyError
+    assert (os.getresuid(), os.getresgid(), os.getgroups()) == before
+
+
+@needs_root
+def test_job_of_roots_own_switches_nothing() -> None:
+    with acting_as(Owner(0, 0)):
+        assert os.geteuid() == 0
+
+
+def test_removed_directory(home: Path) -> None:
+    target = users_file(home / "target")
+    folder = home / "private"
+    folder.mkdir()
+    os.chown(folder, USER.uid, USER.gid)
+    (folder / "script").write_text("x")
+    (folder / "link").symlink_to(target)
+    userfiles.remove_directory(str(folder), USER)
+    assert not folder.exists()
+    assert target.read_bytes() == b"text"
+    userfiles.remove_directory(str(folder), USER)
+
+
+def test_link_to_a_directory_is_not_emptied(home: Path) -> None:
+    real = home / "real"
+    real.mkdir()
+    os.chown(real, USER.uid, USER.gid)
+    (real / "file").touch()
+    (home / "private").symlink_to(real)
+    userfiles.remove_directory(str(home / "private"), USER)
+    assert (real / "file").exists()
+    assert (home / "private").is_symlink()
+
+
+def test_directory_with_another_in_it_is_left(home: Path) -> None:
+    folder = home / "private"
+    (folder / "sub").mkdir(parents=True)
+    os.chown(folder, USER.uid, USER.gid)
+    userfiles.remove_directory(str(folder), USER)
+    assert (folder / "sub").exists()
+
+
+def test_directory_of_very_many_files_takes_bounded_work(home: Path) -> None:
+    folder = home / "private"
+    folder.mkdir()
+    os.chown(folder, USER.uid, USER.gid)
+    for number in range(1200):
+        (folder / str(number)).touch()
+    userfiles.remove_directory(str(folder), USER)
+    assert len(os.listdir(folder)) == 200
+
+
+@needs_root
+def test_directory_of_roots_is_not_removed(home: Path) -> None:
+    folder = home / "private"
+    folder.mkdir()
+    (folder / "file").touch()
+    userfiles.remove_directory(str(folder), USER)
+    assert (folder / "file").exists()
