@@ -43,7 +43,7 @@ def _property(value: str) -> str:
 
 
 def _word(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{0,100}", value):
+    if not re.fullmatch(r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,99})?", value):
         raise ValueError("one word of letters, digits, '.', '_' and '-'")
     return value
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import calendar
 import os
 import re
+import time
 from collections.abc import Mapping
 
 from arc_lrms_oar.errors import GramiError
@@ -19,6 +20,7 @@ from arc_lrms_oar.job.description import JobDescription, RuntimeEnvironment
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 _BLANK = re.compile(r"[ \t\r]*(#[^\n]*)?(\n|$)")
 _PLAIN = re.compile(r"[^'\"\\\n]+")
+_TIME = re.compile("[0-9]{14}Z")
 _ESCAPED = re.compile(r'\\([$`"\\\n])')
 
 _LIMIT = 64 * 1024 * 1024
@@ -176,10 +178,12 @@ class _Reader:
         value = self.text(name)
         if value is None:
             return None
-        match = re.fullmatch(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z", value)
-        if not match:
-            raise self._wrong(name, value, "a time as YYYYMMDDHHMMSSZ")
-        return calendar.timegm((*(int(part) for part in match.groups()), 0, 0, 0))
+        try:
+            if _TIME.fullmatch(value):
+                return calendar.timegm(time.strptime(value, "%Y%m%d%H%M%SZ"))
+        except ValueError:
+            pass
+        raise self._wrong(name, value, "a time as YYYYMMDDHHMMSSZ")
 
     def pair(self, entry: str) -> tuple[str, str]:
         name, _, value = entry.partition("=")

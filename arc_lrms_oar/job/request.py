@@ -17,7 +17,7 @@ from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.settings import QueueSettings
 
 _NAME_LIMIT = 100
-_WORD = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _DIRECTORY = re.compile(r"/[^'\"\\`$%\x00-\x1f\x7f]*")
 _KB_OF_UNIT = {"kb": 1, "mb": 1024, "gb": 1024 * 1024}
 
@@ -86,8 +86,11 @@ def make_request(job: JobDescription, queue: QueueSettings, script: str, now: fl
 
 
 def safe_word(text: str) -> str:
-    """`text` in letters, digits, `_` and `-`, every run of anything else made one `_`."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_")
+    """`text` in letters, digits, `_` and `-`, every run of anything else made one `_`.
+
+    It never begins with a `-`, so that no command takes it for an option.
+    """
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_-")
 
 
 def job_name(name: str, grid_id: str) -> str:
@@ -98,8 +101,7 @@ def job_name(name: str, grid_id: str) -> str:
     unique = safe_word(grid_id)
     room = _NAME_LIMIT - len(unique) - 1
     label = safe_word(name)[: min(max(room, 0), 40)].strip("_-")
-    full = f"{label}-{unique}" if label else unique
-    return full if full[:1].isalnum() else "job-" + full
+    return f"{label}-{unique}" if label else unique
 
 
 def _queue_word(queue: str) -> str:

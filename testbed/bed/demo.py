@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from .bed import Bed
+from .changes import show_changes
+from .demo_standin import demonstrate
 from .grid import USER, Grid, Job
 from .report import BedError, progress
 from .suites import DEFAULT_SUITE, SUITES
 
 XRSL = Path(__file__).resolve().parent.parent / "demo.xrsl"
 ACCOUNTED = ("nodename", "nodecount", "processors", "walltime", "usertime", "maxresidentmemory")
-PATIENCE = 180.0
 
 
 def main() -> int:
@@ -27,13 +26,12 @@ def main() -> int:
         prog="demo", description="One grid job through a real A-REX into a real OAR and back."
     )
     parser.add_argument("--suite", default=DEFAULT_SUITE, help=", ".join(SUITES))
-    suite = parser.parse_args().suite
+    parser.add_argument("--stand-in", action="store_true", help="without the real OAR and A-REX")
+    arguments = parser.parse_args()
     try:
-        bed = Bed(suite, progress())
-        reason = bed.reason_unavailable()
+        bed = Bed(arguments.suite, progress())
+        reason = "it was asked for" if arguments.stand_in else bed.reason_unavailable()
         if reason:
-            from .demo_standin import demonstrate
-
             return demonstrate(XRSL.read_text(), reason)
         bed.up()
         return _demonstrate(bed)
@@ -42,22 +40,6 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-
-
-def show_changes(state: Callable[[], tuple[str, str]], end: str) -> bool:
-    """Prints a line for each change of (state in ARC, state in OAR) until ARC's is `end`."""
-    print(f"\n{'time':>7}  {'A-REX':<12} OAR")
-    started = time.monotonic()
-    seen = ("", "")
-    while time.monotonic() - started < PATIENCE:
-        now = state()
-        if now != seen:
-            print(f"{time.monotonic() - started:6.1f}s  {now[0]:<12} {now[1] or '-'}", flush=True)
-            seen = now
-        if now[0] == end:
-            return True
-        time.sleep(0.2)
-    return False
 
 
 def _demonstrate(bed: Bed) -> int:

@@ -1,0 +1,76 @@
+"""Fixtures of the unit tests: a place that every user can reach, a CE in it, a stand-in OAR."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ce import Ce
+from clock import FakeClock
+from standin import Standin
+
+
+@pytest.fixture(autouse=True)
+def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a developer has set for himself reaches no test, and no test's umask the next."""
+    for name in ("ARC_CONFIG", "ARC_LOCATION", "X509_USER_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory that other users can enter; pytest's own are closed to them."""
+    made = Path(tempfile.mkdtemp(prefix="arc_oar-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(params=[6, 7], ids=["arc6", "arc7"])
+def layout(request: pytest.FixtureRequest) -> int:
+    """The layout of the control directory, for tests that take `any_ce`."""
+    return int(request.param)
+
+
+@pytest.fixture
+def ce(place: Path) -> Ce:
+    """A CE in ARC 6's layout whose jobs belong to the caller."""
+    return Ce(place)
+
+
+@pytest.fixture
+def any_ce(place: Path, layout: int) -> Ce:
+    """A CE in ARC 6's layout, then one in ARC 7's."""
+    return Ce(place, layout)
+
+
+@pytest.fixture
+def oar(place: Path) -> Iterator[Standin]:
+    """A stand-in OAR 2.5.9 with 4 nodes of 2 cores."""
+    with Standin.create(place / "oar") as made:
+        made.set("delay", 0.01)
+        yield made
+        assert made.runner_log() == ""
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def paris(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A time zone that is not UTC and has summer time."""
+    monkeypatch.setenv("TZ", "Europe/Paris")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

@@ -1,0 +1,12 @@
+"""A job on its node, for the tests of the job script."""
+
+from __future__ import annotations
+
+import pytest
+from ce import Ce
+from nodes import Node
+
+
+@pytest.fixture
+def node(ce: Ce) -> Node:
+    return Node.of(ce)

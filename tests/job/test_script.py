@@ -1,0 +1,375 @@
+"""The job script, really run by bash: what the user's program gets, and what comes of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ce import GRID_ID
+from nodes import Node
+
+from arc_lrms_oar.errors import JobError
+from arc_lrms_oar.job import script
+from arc_lrms_oar.job.description import JobDescription
+
+
+def environment(node: Node, **options: Any) -> dict[str, str]:
+    """What the user's program finds in its environment; no shell stands between."""
+    ran = node.run(executable="/usr/bin/env", arguments=["-0"], stdout="o", **options)
+    assert (ran.code, ran.comment) == (0, "")
+    return dict(entry.partition("=")[::2] for entry in ran.text("o").split("\0") if entry)
+
+
+def test_plain_job(node: Node) -> None:
+    ran = node.shell("echo out; echo err >&2; pwd", stdout="o", stderr="e")
+    assert (ran.code, ran.comment) == (0, "")
+    assert ran.text("o") == f"out\n{ran.session}\n"
+    assert ran.text("e") == "err\n"
+
+
+VALUES = {
+    "QUOTES": "it's \"so\" ''",
+    "SHELL_WORDS": "$HOME `id` $(id) ${x} \\ * ? [a] ~ ! # & | ; < > ( ) { }",
+    "LINES": "first\nsecond\n\nlast\n",
+    "BACKSLASH": "a\\nb\\",
+    "BLANKS": "  a  b\t ",
+    "EMPTY": "",
+    "EQUALS": "a=b=c",
+    "UTF8": "ü€\U0001f600",
+    "BYTES": "\udcff\udc80\x01\x7f",
+    "LONG": "x" * 100_000,
+}
+
+
+def test_environment_of_any_bytes(node: Node) -> None:
+    found = environment(node, environment=VALUES)
+    assert {name: found.get(name) for name in VALUES} == VALUES
+    assert found["GRID_GLOBAL_JOBID"] == GRID_ID
+
+
+@pytest.mark.parametrize(
+    "name", ["A-B", "a.b", "1x", "BASH_ENV", "SHELLOPTS", "IFS", "UID", "ENV", "TIMEFORMAT", "-u"]
+)
+def test_names_that_bash_cannot_set_reach_the_program(node: Node, name: str) -> None:
+    assert environment(node, environment={name: "a b\nc"})[name] == "a b\nc"
+
+
+def test_names_that_bash_cannot_set_reach_the_program_only(node: Node) -> None:
+    trap = node.ce.place / "trap"
+    trap.write_text(f"echo trapped >>{node.ce.place}/sprung\n")
+    ran = node.run(
+        executable="/bin/true",
+        environment={"BASH_ENV": str(trap), "ENV": str(trap), "IFS": "/", "SHELLOPTS": "noexec"},
+    )
+    assert (ran.code, ran.comment) == (0, "")
+    assert not (node.ce.place / "sprung").exists()
+
+
+def test_last_of_two_values_counts(node: Node) -> None:
+    pairs = [("A", "1"), ("A", "2"), ("B-C", "1"), ("B-C", "2")]
+    found = environment(node, environment=pairs)
+    assert (found["A"], found["B-C"]) == ("2", "2")
+
+
+def test_variables_of_the_script_do_not_reach_the_program(node: Node) -> None:
+    found = environment(node)
+    assert [name for name in found if name.startswith(("arc_oar_", "RUNTIME_"))] == []
+    assert found["HOME"] == str(node.files.session)
+
+
+def test_users_values_do_not_change_the_script(node: Node) -> None:
+    other = node.ce.place / "other"
+    ran = node.shell(
+        "echo out",
+        stdout="o",
+        environment={
+            "RUNTIME_JOB_DIAG": str(other),
+            "RUNTIME_JOB_STDOUT": str(other),
+            "RUNTIME_JOB_DIR": "/",
+            "HOME": "/nowhere",
+            "arc_oar_result": "0",
+            "PATH": "/nowhere",
+            "TZ": "Asia/Tokyo",
+            "LC_ALL": "xx_YY",
+            "POSIXLY_CORRECT": "1",
+        },
+    )
+    assert (ran.code, ran.text("o")) == (0, "out\n")
+    assert not other.exists()
+    assert ran.diag.complete
+
+
+@pytest.mark.parametrize("value", list(VALUES.values()), ids=list(VALUES))
+def test_arguments_of_any_bytes(node: Node, value: str) -> None:
+    ran = node.shell('printf "%s" "$1" "-$2" "$#"', "zero", value, "--", stdout="o")
+    assert ran.text("o") == value + "---2"
+
+
+def test_nul_is_refused_with_a_sentence(node: Node) -> None:
+    for options in ({"arguments": ["a\0b"]}, {"environment": {"A": "\0"}}):
+        with pytest.raises(JobError) as caught:
+            node.write(**options)
+        said = "a NUL byte cannot be part of an argument or of the environment"
+        assert str(caught.value) == said
+
+
+def test_environment_variable_without_a_name(node: Node) -> None:
+    with pytest.raises(JobError, match="an environment variable needs a name"):
+        node.write(environment={"": "x"})
+
+
+def test_streams_joined_when_equal(node: Node) -> None:
+    ran = node.shell("echo 1; echo 2 >&2; echo 3", stdout="log", stderr="log")
+    assert ran.text("log") == "1\n2\n3\n"
+
+
+def test_streams_of_older_times_are_emptied(node: Node) -> None:
+    (node.files.session / "o").write_text("old old old\n")
+    assert node.shell("echo new", stdout="o").text("o") == "new\n"
+
+
+def test_input(node: Node) -> None:
+    (node.files.session / "in").write_text("question\n")
+    assert node.shell("cat", stdin="in", stdout="o").text("o") == "question\n"
+
+
+def test_no_input_is_an_empty_one(node: Node) -> None:
+    assert node.shell("cat; echo end", stdout="o").text("o") == "end\n"
+
+
+def test_streams_below_directories_of_their_own(node: Node) -> None:
+    ran = node.shell("echo out; echo err >&2", stdout="a/b/o", stderr="c/e")
+    assert (ran.text("a/b/o"), ran.text("c/e")) == ("out\n", "err\n")
+
+
+def test_no_output_file_no_output(node: Node) -> None:
+    ran = node.shell("echo out; echo err >&2")
+    assert (ran.code, ran.comment, ran.names()) == (0, "", [".arc_oar/job-1.sh"])
+
+
+def test_missing_input(node: Node) -> None:
+    ran = node.shell("echo ran", stdin="in", stdout="o", stderr="e")
+    said = f"Cannot read the input {ran.session}/in\n"
+    assert (ran.code, ran.comment, ran.text("e"), ran.text("o")) == (1, said, said, "")
+
+
+def test_output_that_cannot_be_written(node: Node) -> None:
+    (node.files.session / "o").mkdir()
+    ran = node.shell("touch ran", stdout="o")
+    assert ran.code == 1
+    assert ran.comment.endswith(f"Cannot write the output file {ran.session}/o\n")
+    assert "ran" not in ran.names()
+    assert ran.diag.values["exitcode"] == "1"
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 99, 127, 255])
+@pytest.mark.parametrize("gnu_time", ["/usr/bin/time", ""])
+def test_exit_code_is_kept(node: Node, code: int, gnu_time: str) -> None:
+    node.plan["gnu_time"] = gnu_time
+    ran = node.shell(f"exit {code}")
+    assert (ran.code, ran.diag.values["exitcode"]) == (code, str(code))
+
+
+@pytest.mark.parametrize("gnu_time", ["/usr/bin/time", ""])
+@pytest.mark.parametrize("number", [6, 9, 11, 15])
+def test_signal_is_kept(node: Node, number: int, gnu_time: str) -> None:
+    node.plan["gnu_time"] = gnu_time
+    ran = node.shell(f"ulimit -c 0; kill -{number} $$")
+    assert (ran.code, ran.diag.values["exitcode"]) == (128 + number, str(128 + number))
+
+
+ACCOUNTED = [
+    *("processors", "nodecount", "benchmark", "runtimeenvironments", "walltime", "kerneltime"),
+    *("usertime", "lrmsstarttime", "lrmsendtime", "exitcode"),
+]
+
+
+def test_accounting_by_gnu_time(node: Node) -> None:
+    ran = node.shell("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done")
+    more = ["cpuusage", "maxresidentmemory", "averageresidentmemory", "averagetotalmemory"]
+    assert sorted(ran.diag.values) == sorted([*ACCOUNTED, *more])
+    assert re.fullmatch(r"[1-9][0-9]+kB", ran.diag.values["maxresidentmemory"])
+    assert (ran.diag.seconds("usertime") or 0) > 0
+
+
+@pytest.mark.parametrize("gnu_time", ["", "/no/such/time", "/bin/false"])
+def test_accounting_by_the_shell(node: Node, gnu_time: str) -> None:
+    node.plan["gnu_time"] = gnu_time
+    ran = node.shell("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done")
+    assert sorted(ran.diag.values) == sorted(ACCOUNTED)
+    assert (ran.diag.seconds("usertime") or 0) > 0
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_times_are_utc_whatever_the_zone(node: Node, zone: str) -> None:
+    node.environment["TZ"] = zone
+    ran = node.shell("date -u +%Y%m%d%H%M%SZ; echo $TZ", stdout="o")
+    during, shown = ran.text("o").split()
+    assert shown == zone
+    assert ran.diag.values["lrmsstarttime"] <= during <= ran.diag.values["lrmsendtime"]
+
+
+def test_nodes_and_slots(node: Node) -> None:
+    node.nodes = ["b", "a", "b", "a", "c", ""]
+    ran = node.shell("true")
+    assert ran.diag.nodes == ["b", "a", "c"]
+    assert (ran.diag.values["nodecount"], ran.diag.values["processors"]) == ("3", "6")
+
+
+def test_nodes_without_a_node_file(node: Node) -> None:
+    node.environment["OAR_NODE_FILE"] = "/no/such/file"
+    node.plan["nodename_command"] = "/bin/echo told by me"
+    ran = node.shell("true")
+    assert (ran.diag.nodes, ran.diag.values["nodecount"]) == (["told by me"], "1")
+    assert "processors" not in ran.diag.values
+
+
+def test_node_without_anything_to_tell_its_name(node: Node) -> None:
+    node.environment.update(OAR_NODE_FILE="", HOSTNAME="myself")
+    assert node.shell("true").diag.nodes == ["myself"]
+
+
+def test_benchmark(node: Node) -> None:
+    node.plan["benchmark"] = "HEPSPEC:12.5"
+    assert node.shell("true").diag.values["benchmark"] == "HEPSPEC:12.5"
+
+
+def test_umask(node: Node) -> None:
+    ran = node.shell("umask; touch made; mkdir dir", stdout="o")
+    assert ran.text("o") == "0077\n"
+    modes = {n: stat.S_IMODE((ran.session / n).stat().st_mode) for n in ("o", "made", "dir")}
+    assert modes == {"o": 0o600, "made": 0o600, "dir": 0o700}
+
+
+def program(node: Node, name: str, text: str, mode: int = 0o755) -> Path:
+    path = node.files.session / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize("name", ["run", "./run", "sub/run", "with space $x 'q'"])
+def test_executable_of_the_users(node: Node, name: str) -> None:
+    program(node, name, '#!/bin/sh\necho "$0" "$@"\n')
+    ran = node.run(executable=name, arguments=["a b"], stdout="o")
+    shown = name if "/" in name else f"./{name}"
+    assert (ran.code, ran.text("o")) == (0, f"{shown} a b\n")
+
+
+@pytest.mark.parametrize("word", ["$PROGRAM", "${PROGRAM}", "$PLACE/run", "${PLACE}/run"])
+def test_executable_in_a_variable(node: Node, word: str) -> None:
+    path = program(node, "run", "#!/bin/sh\necho ran\n")
+    variables = {"PROGRAM": str(path), "PLACE": str(path.parent)}
+    ran = node.run(executable=word, environment=variables, stdout="o")
+    assert (ran.code, ran.text("o")) == (0, "ran\n")
+
+
+def test_executable_is_never_evaluated(node: Node) -> None:
+    name = "$(touch evaluated)"
+    ran = node.run(executable=name, stderr="e")
+    assert (ran.code, ran.names()) == (127, [".arc_oar/job-1.sh", "e"])
+    ran = node.run(executable="$A/$(touch evaluated)", environment={"A": "."}, stderr="e")
+    assert (ran.code, ran.names()) == (127, [".arc_oar/job-1.sh", "e"])
+
+
+def test_script_without_interpreter_line(node: Node) -> None:
+    program(node, "run", "echo ran\n")
+    assert node.run(executable="run", stdout="o").text("o") == "ran\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["#!/bin/sh", "#! /bin/sh -e", "#!/usr/bin/env sh", "#!/usr/bin/env -S sh -e"]
+)
+def test_interpreters_that_are_there(node: Node, line: str) -> None:
+    program(node, "run", f"{line}\necho ran\n")
+    assert node.run(executable="run", stdout="o").text("o") == "ran\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("#!/no/such/shell -x", "/no/such/shell"),
+        ("#! /no/such/shell", "/no/such/shell"),
+        ("#!/usr/bin/env nosuchshell", "nosuchshell"),
+        ("#!/usr/bin/env -S nosuchshell -u", "nosuchshell"),
+        ("#!/bin/sh\r", "/bin/sh\r"),
+    ],
+)
+def test_missing_interpreter(node: Node, line: str, name: str) -> None:
+    node.environment["HOSTNAME"] = "node1"
+    path = program(node, "run", "")
+    path.write_bytes(f"{line}\necho ran\n".encode())
+    ran = node.run(executable="run", stdout="o", stderr="e")
+    assert (ran.code, ran.text("o")) == (127, "")
+    assert (ran.session / "e").read_bytes().decode() == (
+        f"Cannot run ./run: {name} is not on node1\n"
+    )
+    assert ran.diag.values["exitcode"] == "127"
+
+
+def test_missing_executable(node: Node) -> None:
+    node.environment["HOSTNAME"] = "node1"
+    ran = node.run(executable="/no/such/program", stderr="e")
+    said = "The executable /no/such/program does not exist on node1\n"
+    assert (ran.code, ran.text("e"), ran.comment) == (127, said, said)
+    assert ran.diag.values["exitcode"] == "127"
+
+
+def test_executable_that_is_none(node: Node) -> None:
+    program(node, "run", "#!/bin/sh\n", 0o644)
+    ran = node.run(executable="run", stderr="e")
+    if os.geteuid() == 0:
+        assert ran.code == 126
+    assert (ran.code, ran.text("e")) == (126, "The executable ./run is not executable\n")
+    assert node.run(executable="/tmp", stderr="e").code == 127
+
+
+def test_session_directory_that_is_not_there(node: Node) -> None:
+    node.write(executable="/bin/true")
+    moved = node.path.rename(node.ce.place / "job.sh")
+    node.files.session.joinpath(".arc_oar").rmdir()
+    node.files.session.rmdir()
+    _, variables = node.command()
+    done = subprocess.run(
+        [str(moved)], env=variables, capture_output=True, text=True, check=False, cwd="/"
+    )
+    assert done.returncode == 1
+    assert f"Cannot go to the session directory {node.files.session} on " in done.stderr
+
+
+def test_script_that_vanishes_while_it_runs(node: Node) -> None:
+    ran = node.shell("rm -r .arc_oar; echo still here", stdout="o")
+    assert (ran.code, ran.text("o"), ran.diag.complete) == (0, "still here\n", True)
+
+
+def test_script_is_the_owners_alone(node: Node) -> None:
+    os.umask(0)
+    node.write()
+    assert stat.S_IMODE(node.path.stat().st_mode) == 0o700
+    assert os.listdir(node.path.parent) == ["job-1.sh"]
+
+
+def test_script_that_cannot_be_written(node: Node) -> None:
+    with pytest.raises(JobError) as caught:
+        script.write(str(node.ce.place / "none" / "job.sh"), "x")
+    assert str(caught.value) == (
+        "the job script cannot be written to the session directory: No such file or directory"
+    )
+
+
+def test_grid_id_cannot_end_the_comment() -> None:
+    job = JobDescription("/bin/true", grid_id="x\necho evil", session_dir="/s")
+    text = script.build(job, [], script.NodePlan())
+    assert text.startswith("#!/bin/bash\n# Grid job x?echo evil, by arc_lrms_oar ")
+
+
+def test_needs_no_environment_at_all(node: Node) -> None:
+    node.environment.update(PATH="", OAR_NODE_FILE="")
+    ran = node.run(executable="/bin/echo", arguments=["ran"], stdout="o")
+    assert (ran.code, ran.text("o")) == (0, "ran\n")
