@@ -58,7 +58,7 @@ class JobFiles:
         return path.read_text() if path.exists() else None
 
     def errors(self) -> str:
-        return self.file("errors").read_text()
+        return self.file("errors").read_text(errors="replace")
 
     def accounting(self) -> dict[str, list[str]]:
         """The diag as A-REX reads it: keys in lower case, each with its values in order."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from ce import Ce
 from clock import FakeClock
+from kicks import Kicks
 from standin import Standin
 
 
@@ -74,3 +75,10 @@ def paris(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture
+def kicks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kicks:
+    monkeypatch.setenv("ARC_LOCATION", str(tmp_path / "arc"))
+    (tmp_path / "arc").mkdir()
+    return Kicks(tmp_path / "arc")

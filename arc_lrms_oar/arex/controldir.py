@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from arc_lrms_oar.arex.userfiles import Owner
@@ -20,6 +20,7 @@ IN_LRMS = "INLRMS"
 CANCELING = "CANCELING"
 
 _LOCAL_LIMIT = 1 << 20
+_FEW = 8
 _STATUS_6 = re.compile(r"job\.(.+)\.status")
 _STATUS_7 = re.compile(r"([^.]+)\.status")
 
@@ -44,6 +45,11 @@ class GridJob:
         """The id of the OAR job."""
         value = self.local.get("localid", "")
         return int(value) if re.fullmatch(r"[1-9][0-9]{0,17}", value) else None
+
+    @property
+    def reported(self) -> bool:
+        """Whether `lrms_done` stands already, and it is A-REX's turn."""
+        return os.path.exists(self.file("lrms_done"))
 
     @property
     def session_dir(self) -> str:
@@ -90,29 +96,20 @@ def _local_lines(path: str) -> list[str]:
         return file.read(_LOCAL_LIMIT).split("\n")
 
 
-def jobs_in_lrms(control_dir: str) -> Iterator[GridJob]:
-    """The jobs of one control directory that are INLRMS or CANCELING and not reported yet.
+def read_job(control_dir: str, status_name: str) -> GridJob | None:
+    """The job whose status file in `processing` has this name.
 
-    Raises ControlDirError where the directory itself cannot be read. A job whose files vanish
-    meanwhile is left out.
+    None where it is not INLRMS or CANCELING, or has vanished meanwhile.
     """
-    folder = os.path.join(control_dir, "processing")
-    try:
-        entries = list(os.scandir(folder))
-    except OSError as error:
-        raise ControlDirError(
-            f"{folder}: not the processing directory of a control directory: {error.strerror}"
-        ) from None
-    for entry in entries:
-        layout = 6 if entry.name.startswith("job.") else 7
-        match = (_STATUS_6 if layout == 6 else _STATUS_7).fullmatch(entry.name)
-        state, changed = _read_status(entry.path) if match else ("", 0.0)
-        if not match or state not in (IN_LRMS, CANCELING):
-            continue
-        if os.path.exists(control_file(control_dir, match[1], "lrms_done", layout)):
-            continue
-        local = read_local(control_file(control_dir, match[1], "local", layout))
-        yield GridJob(match[1], state, layout, control_dir, changed, local)
+    layout = 6 if status_name.startswith("job.") else 7
+    match = (_STATUS_6 if layout == 6 else _STATUS_7).fullmatch(status_name)
+    if not match:
+        return None
+    state, changed = _read_status(os.path.join(control_dir, "processing", status_name))
+    if state not in (IN_LRMS, CANCELING):
+        return None
+    local = read_local(control_file(control_dir, match[1], "local", layout))
+    return GridJob(match[1], state, layout, control_dir, changed, local)
 
 
 def _read_status(path: str) -> tuple[str, float]:
@@ -145,11 +142,8 @@ def owner_of(job: GridJob) -> Owner:
     raise ControlDirError(f"{job.grid_id}: its files are gone from {job.control_dir}")
 
 
-def replace_file(path: str, content: bytes) -> None:
-    """Writes a file of the control directory aside and renames it, keeping owner and mode.
-
-    Raises OSError.
-    """
+def _write_aside(path: str, content: bytes) -> str:
+    """Writes what is to become `path` beside it, with its owner and mode; gives its path."""
     aside = path + ".arc_oar"
     try:
         old: os.stat_result | None = os.lstat(path)
@@ -157,15 +151,66 @@ def replace_file(path: str, content: bytes) -> None:
         old = None
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(aside, flags, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
         if old is not None:
             os.fchmod(descriptor, old.st_mode & 0o777)
             if os.geteuid() == 0:
                 os.fchown(descriptor, old.st_uid, old.st_gid)
-        os.fsync(descriptor)
-    os.replace(aside, path)
+    finally:
+        os.close(descriptor)
+    return aside
+
+
+def _flush(paths: Sequence[str]) -> None:
+    """Has the files on disk: many by one flush of their file system, few each by itself."""
+    if len(paths) > _FEW and _flush_file_system(paths[0]):
+        return
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _flush_file_system(path: str) -> bool:
+    """syncfs(2), which Python does not offer; False where the C library does not either."""
+    import ctypes
+
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return bool(ctypes.CDLL(None).syncfs(descriptor) == 0)
+    except AttributeError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def replace_files(contents: Mapping[str, bytes]) -> dict[str, OSError]:
+    """Writes files aside, has them all on disk, and renames them; each keeps its owner and mode.
+
+    Gives the error of each file that could not be written; it is as it was before.
+    """
+    failed: dict[str, OSError] = {}
+    asides: dict[str, str] = {}
+    for path, content in contents.items():
+        try:
+            asides[path] = _write_aside(path, content)
+        except OSError as error:
+            failed[path] = error
+    try:
+        _flush(list(asides.values()))
+    except OSError as error:
+        return {**failed, **dict.fromkeys(asides, error)}
+    for path, aside in asides.items():
+        try:
+            os.replace(aside, path)
+        except OSError as error:
+            failed[path] = error
+    return failed
 
 
 def set_local_id(job: GridJob, job_id: int) -> None:
@@ -173,7 +218,8 @@ def set_local_id(job: GridJob, job_id: int) -> None:
     path = job.file("local")
     kept = [line for line in _local_lines(path) if line and not line.startswith("localid=")]
     text = "".join(line + "\n" for line in [*kept, f"localid={job_id}"])
-    replace_file(path, text.encode("utf-8", "surrogateescape"))
+    for error in replace_files({path: text.encode("utf-8", "surrogateescape")}).values():
+        raise error
 
 
 def append_errors(job: GridJob, text: bytes) -> None:
@@ -197,10 +243,9 @@ def read_errors(job: GridJob, limit: int) -> bytes:
         return b""
 
 
-def report_done(job: GridJob, code: int, reason: str) -> None:
-    """Writes `lrms_done`, at whose sight A-REX takes the job as ended; raises OSError."""
-    line = " ".join(reason.split())
-    replace_file(job.file("lrms_done"), f"{code} {line}\n".encode("utf-8", "replace"))
+def done_line(code: int, reason: str) -> bytes:
+    """What `lrms_done` holds, at whose sight A-REX takes a job as ended: code and reason."""
+    return f"{code} {' '.join(reason.split())}\n".encode("utf-8", "replace")
 
 
 def kick_argument(job: GridJob) -> str:

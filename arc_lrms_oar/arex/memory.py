@@ -1,6 +1,7 @@
 """What scan remembers from one run to the next, in one small file of the control directory.
 
-Only counters: since when a job is unknown to OAR, and when it was last asked to delete one. Losing
+Only counters: since when a job is unknown to OAR, when it was last asked to delete one, and when
+it was last asked for all. Losing
 the file, or finding nonsense in it, only makes scan wait a little longer. The file is also the
 lock that keeps two scans apart; the lock goes with its owner.
 """
@@ -19,6 +20,7 @@ from arc_lrms_oar.errors import ControlDirError
 
 _NAME = "arc_lrms_oar.scan"
 _LIMIT = 64 << 20
+_AUDIT = " audit"
 
 
 class Memory:
@@ -82,6 +84,18 @@ class Memory:
         row["deleted"] = now
         return True
 
+    def doubted(self) -> set[str]:
+        """The jobs that OAR did not know when it was last asked for them."""
+        return {key for key, row in self._rows.items() if "cycles" in row}
+
+    def audit_due(self, now: float, period: float) -> bool:
+        """Whether the last audit was `period` seconds ago; the very first scan counts as one."""
+        row = self._rows.setdefault(_AUDIT, {})
+        if 0 <= now - row.setdefault("audited", now) < period:
+            return False
+        row["audited"] = now
+        return True
+
     def forget(self, grid_id: str) -> None:
         """OAR knows the job: what was counted against it is void."""
         row = self._rows.get(grid_id)
@@ -91,7 +105,7 @@ class Memory:
 
     def keep_only(self, grid_ids: Iterable[str]) -> None:
         """Drops all that is remembered of other jobs than `grid_ids`."""
-        kept = set(grid_ids)
+        kept = {_AUDIT, *grid_ids}
         self._rows = {key: row for key, row in self._rows.items() if key in kept and row}
 
 

@@ -87,7 +87,8 @@ def _read_fully(descriptor: int, start: int, limit: int) -> bytes:
 def overwrite(path: str, content: bytes, owner: Owner) -> bool:
     """Writes `content` to a regular file of `owner`'s, made if need be; False if that fails.
 
-    In place, since the directory above is A-REX's and the user may make no file there.
+    In place, since the directory above is A-REX's and the user may make no file there; and cut
+    last, so that who is killed on the way leaves all of the content and some of the old.
     """
     with acting_as(owner):
         try:
@@ -97,10 +98,10 @@ def overwrite(path: str, content: bytes, owner: Owner) -> bool:
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return False
-            os.ftruncate(descriptor, 0)
             view = memoryview(content)
             while view:
                 view = view[os.write(descriptor, view) :]
+            os.ftruncate(descriptor, len(content))
             return True
         except OSError:
             return False

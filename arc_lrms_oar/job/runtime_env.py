@@ -183,7 +183,8 @@ def node_scripts(
     for name, options in environments:
         text = None
         for folder in ("enabled", "default"):
-            text = text or _content(os.path.join(control_dir, "rte", folder, name))
+            if text is None:
+                text = _content(os.path.join(control_dir, "rte", folder, name))
         if text is None:
             raise JobError(f"the runtime environment {name} is not enabled at this site")
         if text:

@@ -26,7 +26,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Bash would change its own behaviour, or refuse to set them: only the user's program gets these.
 _PROGRAM_ONLY = re.compile(
     r"BASH.*|SHELLOPTS|IFS|ENV|POSIXLY_CORRECT|GLOBIGNORE|EXECIGNORE|TIMEFORMAT|UID|EUID|PPID"
-    r"|arc_oar_.*"
+    r"|FUNCNEST|FUNCNAME|RANDOM|SRANDOM|SECONDS|EPOCHSECONDS|EPOCHREALTIME|LINENO|GROUPS|DIRSTACK"
+    r"|HISTCMD|PIPESTATUS|OPTIND|OPTERR|TMOUT|arc_oar_.*"
 )
 _VARIABLE_FIRST = re.compile(
     r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))(.*)", re.S
@@ -101,7 +102,7 @@ def build(job: JobDescription, rtes: list[RteScript], plan: NodePlan) -> str:
     parts = [
         f"#!/bin/bash\n# Grid job {_comment(job.grid_id)}, by arc_lrms_oar {__version__}\n",
         *(_rte_function(index, rte) for index, rte in enumerate(rtes)),
-        "arc_oar_main() {\numask 077\n",
+        "arc_oar_main() {\numask 077\narc_oar_path=$PATH\n",
         _environment(job),
         _places(job, plan),
         _program(job),
@@ -121,7 +122,8 @@ def _comment(text: str) -> str:
 def _rte_function(index: int, rte: RteScript) -> str:
     if not rte.text:
         return ""
-    return f"# Runtime environment {_comment(rte.name)}\narc_oar_rte_{index}() {{\n{rte.text}\n}}\n"
+    head = f"# Runtime environment {_comment(rte.name)}\narc_oar_rte_{index}() {{\n:\n"
+    return f"{head}{rte.text}\n}}\n"
 
 
 def _rte_stage(stage: int, rtes: list[RteScript]) -> str:
@@ -147,6 +149,11 @@ def _environment(job: JobDescription) -> str:
             lines.append(f"export {name}={quoted(value)}\n")
         else:
             program_only.append(f"{name}={value}")
+    if program_only and "=" in job.executable:
+        raise JobError(
+            f"the executable {job.executable!r} has a '=' in its name, so that it cannot be given "
+            f"the environment variable {program_only[0].partition('=')[0]!r}"
+        )
     lines.append(_array("arc_oar_program_env", program_only))
     return "".join(lines)
 

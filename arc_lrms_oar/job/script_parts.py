@@ -25,7 +25,12 @@ arc_oar_utc() {
 arc_oar_finish() {
     local arc_oar_status=$?
     trap - EXIT
-    [ -n "$arc_oar_result" ] || arc_oar_result=$arc_oar_status
+    # Who has not come to the end of the script has no result, and that is no success.
+    [ -n "$arc_oar_result" ] || arc_oar_result=$((arc_oar_status ? arc_oar_status : 1))
+    if [ -n "$arc_oar_staged" ]; then
+        PATH=$arc_oar_path
+        cd / && rm -rf "$RUNTIME_NODE_JOB_DIR"
+    fi
     local arc_oar_end
     printf -v arc_oar_end '%(%s)T' -1
     arc_oar_utc LRMSStartTime "$arc_oar_start"
@@ -60,6 +65,7 @@ arc_oar_count_nodes() {
 
 # A directory of this job on the node. One that is there already cannot be trusted.
 arc_oar_stage_in() {
+    local PATH=$arc_oar_path
     RUNTIME_NODE_JOB_DIR=$RUNTIME_LOCAL_SCRATCH_DIR/$arc_oar_grid_id
     mkdir -p "$RUNTIME_LOCAL_SCRATCH_DIR" 2>/dev/null
     rm -rf "$RUNTIME_NODE_JOB_DIR"
@@ -67,6 +73,7 @@ arc_oar_stage_in() {
         arc_oar_say "Cannot make the scratch directory $RUNTIME_NODE_JOB_DIR on $HOSTNAME"
         return 1
     fi
+    arc_oar_staged=yes
     local file
     for file in "$RUNTIME_FRONTEND_JOB_DIR"/* "$RUNTIME_FRONTEND_JOB_DIR"/.[!.]* \
         "$RUNTIME_FRONTEND_JOB_DIR"/..?*; do
@@ -101,7 +108,7 @@ arc_oar_clean() {
     done
     for name in "${arc_oar_output_lists[@]}"; do
         keep[$name]=1
-        [ ! -f "./$name" ] || while read name rest; do
+        [ ! -f "./$name" ] || while read name rest || [ -n "$name" ]; do
             while [[ $name == /* || $name == ./* ]]; do
                 name=${name#.}
                 name=${name#/}
@@ -123,6 +130,7 @@ arc_oar_clean() {
 }
 
 arc_oar_stage_out() {
+    local PATH=$arc_oar_path
     cd "$RUNTIME_NODE_JOB_DIR" || return 1
     local file
     for file in "$RUNTIME_JOB_STDOUT" "$RUNTIME_JOB_STDERR"; do
@@ -132,9 +140,9 @@ arc_oar_stage_out() {
     [ -n "$arc_oar_keep_all" ] || arc_oar_clean
     if ! cp -a -- . "$RUNTIME_FRONTEND_JOB_DIR/"; then
         arc_oar_say "Cannot bring the output back; it stays in $RUNTIME_NODE_JOB_DIR on $HOSTNAME"
+        arc_oar_staged=
         return 1
     fi
-    cd / && rm -rf "$RUNTIME_NODE_JOB_DIR"
 }
 
 arc_oar_check_program() {
@@ -153,7 +161,10 @@ arc_oar_check_program() {
         '#!'*)
             read -r interpreter rest <<<"${line#??}"
             [ "$interpreter" != /usr/bin/env ] || read -r interpreter rest <<<"$rest"
-            [ "$interpreter" != -S ] || read -r interpreter rest <<<"$rest"
+            # Options and assignments of env: what it will run is env's to find.
+            case $interpreter in
+                -* | *=*) return 0 ;;
+            esac
             if ! type "$interpreter" >/dev/null 2>&1; then
                 arc_oar_say "Cannot run $arc_oar_program: $interpreter is not on $HOSTNAME"
                 return 127
@@ -184,6 +195,7 @@ arc_oar_run() {
 }
 
 arc_oar_open_streams() {
+    local PATH=$arc_oar_path
     local file
     for file in "$RUNTIME_JOB_STDOUT" "$RUNTIME_JOB_STDERR"; do
         [ "$file" != /dev/null ] || continue
@@ -201,6 +213,7 @@ MaxResidentMemory=%MkB\nAverageResidentMemory=%tkB\nAverageTotalMemory=%KkB'
 
 printf -v arc_oar_start '%(%s)T' -1
 arc_oar_result=
+arc_oar_staged=
 arc_oar_streams=
 trap arc_oar_finish EXIT
 arc_oar_count_nodes

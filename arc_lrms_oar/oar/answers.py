@@ -15,6 +15,7 @@ from arc_lrms_oar.errors import OarAnswerError
 from arc_lrms_oar.oar.record import Event, JobRecord
 
 _JOB_ID = re.compile(r"^OAR_JOB_ID=([1-9][0-9]{0,17})[ \t\r]*$", re.M)
+_ENDED_ROW = re.compile(r"^([1-9][0-9]{0,17}) +[TE] ", re.M)
 _VERSION = re.compile(r"OAR version ?: ?(([0-9]+)\.[^\s]*)")
 _NOISE = re.compile(
     r"^(?:#\s*(?:WARNING|INFO):.*|\[ADMISSION RULE\] (?:Modify resource|Set default|Automatic).*"
@@ -83,6 +84,11 @@ def states(stdout: str, asked: Iterable[int]) -> dict[int, str]:
             word = rows[str(job_id)]
             found[job_id] = word if isinstance(word, str) else ""
     return found
+
+
+def ended_hint(stdout: str) -> set[int]:
+    """The ids of the rows of a text listing that say Terminated or Error; a hint, no more."""
+    return {int(match[1]) for match in _ENDED_ROW.finditer(stdout)}
 
 
 def records_2(stdout: str) -> dict[int, JobRecord]:

@@ -64,6 +64,21 @@ class OarClient:
             found.update(answers.states(self._ask(self.dialect.ask_states(block)), block))
         return found
 
+    def ended(self, ids: Iterable[int]) -> set[int] | None:
+        """Those of `ids` that seem to have ended, by the cheapest query; None where there is none.
+
+        Only a hint, for `records` to confirm: what is missing here may have ended all the same.
+        Raises OarUnavailable.
+        """
+        asked = sorted(set(ids))
+        commands = self.dialect.ask_ended(asked)
+        if commands is None:
+            return None
+        found: set[int] = set()
+        for command in commands:
+            found |= answers.ended_hint(self._ask(command))
+        return found.intersection(asked)
+
     def records(self, states: Mapping[int, str]) -> dict[int, JobRecord]:
         """All that OAR tells of the jobs in `states` (state words by id), as far as it does.
 

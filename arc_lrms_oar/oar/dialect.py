@@ -6,7 +6,7 @@ rewritten on the way, and is never read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from arc_lrms_oar.oar import answers
 from arc_lrms_oar.oar.record import JobRecord
@@ -15,9 +15,47 @@ OARDEL_OK = 0
 OARDEL_SERVER_NOT_TOLD = 2
 OARDEL_ALREADY = 6
 
+# Linux takes no single argument over 128 KiB (MAX_ARG_STRLEN).
+_ARGUMENT_LIMIT = 120_000
+_LONG_RUN = 6
+
 
 def _each(ids: Iterable[int]) -> list[str]:
     return [word for job_id in ids for word in ("-j", str(job_id))]
+
+
+def _conditions(ids: Sequence[int]) -> Iterator[str]:
+    """SQL conditions for exactly `ids` (ascending), none longer than an argument may be."""
+    singles: list[str] = []
+    ranges: list[str] = []
+    size = 0
+    for first, last in _runs(ids):
+        if last - first >= _LONG_RUN:
+            pieces, words = ranges, [f"job_id BETWEEN {first} AND {last}"]
+        else:
+            pieces, words = singles, [str(job_id) for job_id in range(first, last + 1)]
+        for word in words:
+            pieces.append(word)
+            size += len(word) + 4
+        if size > _ARGUMENT_LIMIT:
+            yield _either(singles, ranges)
+            singles, ranges, size = [], [], 0
+    if size:
+        yield _either(singles, ranges)
+
+
+def _runs(ids: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of ids without a gap."""
+    start = 0
+    for index in range(1, len(ids) + 1):
+        if index == len(ids) or ids[index] != ids[index - 1] + 1:
+            yield ids[start], ids[index - 1]
+            start = index
+
+
+def _either(singles: list[str], ranges: list[str]) -> str:
+    listed = [f"job_id IN ({','.join(singles)})"] if singles else []
+    return " OR ".join([*listed, *ranges])
 
 
 class Dialect:
@@ -28,6 +66,13 @@ class Dialect:
     def ask_states(self, ids: Sequence[int]) -> list[str]:
         """The state of each of `ids` that OAR knows; also of those that -J hides (OAR 3)."""
         return ["oarstat", "-s", "-J", *_each(ids)]
+
+    def ask_ended(self, ids: Sequence[int]) -> list[list[str]] | None:
+        """The commands that list those of `ids` that have ended, or None where none can.
+
+        Their answer is only a hint: text rows can be forged, and an SQL error looks like no rows.
+        """
+        raise NotImplementedError
 
     def ask_records(self, ids: Sequence[int]) -> list[str]:
         """All that OAR tells of `ids`."""
@@ -55,6 +100,13 @@ class Dialect2(Dialect):
 
     generation = 2
 
+    def ask_ended(self, ids: Sequence[int]) -> list[list[str]] | None:
+        """One SQL query a command, however many jobs there are."""
+        return [
+            ["oarstat", "--format", "2", "--sql", f"state IN ('Terminated','Error') AND ({where})"]
+            for where in _conditions(ids)
+        ]
+
     def ask_records(self, ids: Sequence[int]) -> list[str]:
         return ["oarstat", "--format", "2", "-J", "-f", *_each(ids)]
 
@@ -75,6 +127,9 @@ class Dialect3(Dialect):
     """OAR 3. `--sql` lists active jobs only."""
 
     generation = 3
+
+    def ask_ended(self, ids: Sequence[int]) -> list[list[str]] | None:
+        return None
 
     def ask_records(self, ids: Sequence[int]) -> list[str]:
         return ["oarstat", "-J", "-f", *_each(ids)]

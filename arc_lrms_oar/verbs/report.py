@@ -6,6 +6,7 @@ anything. The job's own files are read and written as its user.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arc_lrms_oar.arex import controldir, userfiles
@@ -35,13 +36,12 @@ class Report:
     verdict: Verdict
 
     def write(self) -> None:
-        """Writes everything that A-REX reads; raises ControlDirError or OSError."""
+        """Writes all that A-REX reads but `lrms_done`; raises ControlDirError or OSError."""
         owner = controldir.owner_of(self.job)
         session_dir = self.job.session_dir
         userfiles.overwrite(session_dir + ".diag", accounted(self).format(), owner)
         self._append_errors(owner)
         userfiles.remove_directory(private_dir(session_dir), owner)
-        controldir.report_done(self.job, self.verdict.code, self.verdict.reason)
 
     def _append_errors(self, owner: userfiles.Owner) -> None:
         """Once, also when it is tried again: the last line tells that it is there."""
@@ -53,6 +53,18 @@ class Report:
             comment += b"\n"
         said = f"{self.verdict.reason}\n----- output of OAR job {self.job.local_id} -----\n"
         controldir.append_errors(self.job, said.encode("utf-8", "replace") + comment + last)
+
+
+def finish(reports: Sequence[Report]) -> dict[str, OSError]:
+    """Writes `lrms_done` of jobs of which all else is written.
+
+    Gives the errors by grid ID; the next scan reports those jobs again.
+    """
+    paths = {report.job.file("lrms_done"): report for report in reports}
+    failed = controldir.replace_files(
+        {path: controldir.done_line(*report.verdict[:2]) for path, report in paths.items()}
+    )
+    return {paths[path].job.grid_id: error for path, error in failed.items()}
 
 
 def accounted(report: Report) -> Diag:

@@ -9,11 +9,12 @@ nothing changes. One job's odd files never stop the others.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from arc_lrms_oar.arex import controldir
-from arc_lrms_oar.arex.controldir import CANCELING, GridJob
+from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.kick import kick
+from arc_lrms_oar.arex.known import Known, Sighting
 from arc_lrms_oar.arex.memory import Memory
 from arc_lrms_oar.errors import ControlDirError, OarRefused, OarUnavailable
 from arc_lrms_oar.log import Log
@@ -22,10 +23,12 @@ from arc_lrms_oar.oar.record import JobRecord
 from arc_lrms_oar.oar.states import state_of
 from arc_lrms_oar.oar.verdict import resubmitted_to, verdict, verdict_of_lost
 from arc_lrms_oar.settings import Settings
-from arc_lrms_oar.verbs.report import DIAG_PATIENCE, Report, read_diag
+from arc_lrms_oar.verbs.report import DIAG_PATIENCE, Report, finish, read_diag
 
 # How long after its cancel a job may live before scan asks OAR to delete it (again).
 _CANCEL_PATIENCE = 60.0
+# How often OAR is asked for the states of all jobs, not only for what has ended.
+_AUDIT_PERIOD = 300.0
 
 
 def scan(settings: Settings, client: OarClient, control_dirs: Sequence[str], log: Log) -> list[str]:
@@ -54,60 +57,84 @@ class _Scan:
         self.path = path
         self.memory = memory
         self.log = log
-        self.done: list[GridJob] = []
+        self.written: list[Report] = []
         self.now = time.time()
 
     def run(self) -> list[str]:
         jobs = self._jobs()
-        states = self.client.states(jobs)
-        ended = []
-        for job_id, job in jobs.items():
-            state = state_of(states.get(job_id, ""))
-            if job_id not in states:
-                self._unknown(job, job_id)
-                continue
-            self.memory.forget(job.grid_id)
-            if state is None:
-                self._odd_state(job, job_id, states[job_id])
-            elif state.ended:
-                ended.append(job_id)
+        ended = self._ask(jobs)
         try:
-            self._cancel(job for job_id, job in jobs.items() if job_id not in ended)
-            records = self.client.records({job_id: states[job_id] for job_id in ended})
+            self._cancel({job_id: s for job_id, s in jobs.items() if job_id not in ended})
+            records = self.client.records(ended)
             for job_id in ended:
+                job = self._read(job_id, jobs[job_id])
+                if job is None:
+                    continue
                 if job_id in records:
-                    self._ended(jobs[job_id], records[job_id])
+                    self._ended(job, records[job_id])
                 else:
                     self.log.say("WARNING", f"OAR job {job_id} has ended without a record")
         finally:
-            self.memory.keep_only(job.grid_id for job in jobs.values())
-            kick(self.done, self.log)
-        return [job.grid_id for job in self.done]
+            self.memory.keep_only(sighting.status_name for sighting in jobs.values())
+            done = self._finish()
+        return [job.grid_id for job in done]
 
-    def _jobs(self) -> dict[int, GridJob]:
-        jobs: dict[int, GridJob] = {}
-        for job in controldir.jobs_in_lrms(self.path):
-            if job.local_id is None:
-                self.log.say("WARNING", f"{job.grid_id}: no OAR id in {job.file('local')}")
-            elif job.local_id in jobs:
-                other = jobs[job.local_id].grid_id
-                self.log.say("ERROR", f"{job.grid_id} and {other} are both OAR job {job.local_id}")
-            else:
-                jobs[job.local_id] = job
+    def _jobs(self) -> dict[int, Sighting]:
+        known = Known(self.path)
+        jobs = known.look()
+        for path in known.without_id:
+            self.log.say("WARNING", f"no OAR id in {path}")
+        for first, second in known.twice:
+            self.log.say("ERROR", f"{first} and {second} have the same OAR id")
         return jobs
 
-    def _odd_state(self, job: GridJob, job_id: int, word: str) -> None:
-        self.log.say("WARNING", f"{job.grid_id}: OAR job {job_id} has the unknown state {word!r}")
+    def _read(self, job_id: int, sighting: Sighting) -> GridJob | None:
+        """The job as its files are now; None where it is not, or no more, the job of this id."""
+        job = controldir.read_job(self.path, sighting.status_name)
+        return job if job is not None and job.local_id == job_id and not job.reported else None
 
-    def _unknown(self, job: GridJob, job_id: int) -> None:
+    def _ask(self, jobs: dict[int, Sighting]) -> dict[int, str]:
+        """The jobs that have ended, with OAR's word for their state.
+
+        Mostly OAR is asked for these alone. The states of all are asked for now and then, to find
+        jobs that OAR does not know, or that the cheap query has missed; and those of the jobs that
+        were unknown before.
+        """
+        cheap = None if self.memory.audit_due(self.now, _AUDIT_PERIOD) else self.client.ended(jobs)
+        if cheap is None:
+            asked = list(jobs)
+        else:
+            doubted = self.memory.doubted()
+            asked = [job_id for job_id, s in jobs.items() if s.status_name in doubted]
+        states = self.client.states(asked)
+        ended = dict.fromkeys(cheap or (), "")
+        for job_id in asked:
+            word = states.get(job_id)
+            state = state_of(word or "")
+            if word is None:
+                self._unknown(job_id, jobs[job_id])
+                continue
+            self.memory.forget(jobs[job_id].status_name)
+            if state is None:
+                self.log.say("WARNING", f"OAR job {job_id} has the unknown state {word!r}")
+            elif state.ended:
+                ended[job_id] = word
+        return ended
+
+    def _unknown(self, job_id: int, sighting: Sighting) -> None:
         """OAR does not know the job: after several scans and a while its own diag decides."""
-        cycles, since = self.memory.missing(job.grid_id, self.now)
+        name = sighting.status_name
+        cycles, since = self.memory.missing(name, self.now)
         if cycles < self.settings.lost_cycles or self.now - since < self.settings.lost_time:
-            self.log.say("WARNING", f"{job.grid_id}: OAR does not know job {job_id} (x{cycles})")
+            if cycles == 1:
+                self.log.say("WARNING", f"{name}: OAR does not know job {job_id}")
+            return
+        job = self._read(job_id, sighting)
+        if job is None:
             return
         try:
             diag = read_diag(job)
-            self._report(job, Report(job, None, diag, verdict_of_lost(diag.values)))
+            self._report(Report(job, None, diag, verdict_of_lost(diag.values)))
         except (ControlDirError, OSError) as error:
             self.log.say("ERROR", f"{job.grid_id}: {error}")
 
@@ -121,7 +148,7 @@ class _Scan:
             diag = read_diag(job)
             if not diag.complete and self._may_still_come(record):
                 return
-            self._report(job, Report(job, record, diag, verdict(record, diag.values)))
+            self._report(Report(job, record, diag, verdict(record, diag.values)))
         except ValueError as error:
             self.log.say("WARNING", f"{job.grid_id}: {error}")
         except (ControlDirError, OSError) as error:
@@ -134,21 +161,32 @@ class _Scan:
             return False
         return 0 <= self.now - stop < DIAG_PATIENCE
 
-    def _report(self, job: GridJob, report: Report) -> None:
-        report.write()
-        self.done.append(job)
-        code, reason, _ = report.verdict
-        self.log.say("INFO", f"{job.grid_id}: OAR job {job.local_id} ended: {code} {reason}")
+    def _finish(self) -> list[GridJob]:
+        """`lrms_done` for all jobs of which all else is written, and one kick for all of them."""
+        failed = finish(self.written)
+        done = []
+        for report in self.written:
+            job, (code, reason, _) = report.job, report.verdict
+            if job.grid_id in failed:
+                self.log.say("ERROR", f"{job.grid_id}: cannot be reported: {failed[job.grid_id]}")
+                continue
+            done.append(job)
+            self.log.say("INFO", f"{job.grid_id}: OAR job {job.local_id} ended: {code} {reason}")
+        kick(done, self.log)
+        return done
 
-    def _cancel(self, jobs: Iterable[GridJob]) -> None:
+    def _report(self, report: Report) -> None:
+        report.write()
+        self.written.append(report)
+
+    def _cancel(self, jobs: dict[int, Sighting]) -> None:
         """Deletes what is still alive a while after A-REX has cancelled it."""
         ids = [
-            job.local_id
-            for job in jobs
-            if job.state == CANCELING
-            and job.local_id is not None
-            and self.now - job.status_time > _CANCEL_PATIENCE
-            and self.memory.due(job.grid_id, self.now, _CANCEL_PATIENCE)
+            job_id
+            for job_id, sighting in jobs.items()
+            if sighting.canceling
+            and self.now - sighting.changed > _CANCEL_PATIENCE
+            and self.memory.due(sighting.status_name, self.now, _CANCEL_PATIENCE)
         ]
         if not ids:
             return

@@ -11,13 +11,15 @@ from ce import GRID_ID, NOBODY, Ce
 from users import needs_root
 
 from arc_lrms_oar.arex import controldir
-from arc_lrms_oar.arex.controldir import GridJob, jobs_in_lrms
+from arc_lrms_oar.arex.controldir import GridJob, read_job
 from arc_lrms_oar.arex.userfiles import Owner
 from arc_lrms_oar.errors import ControlDirError
 
 
 def found(ce: Ce) -> dict[str, GridJob]:
-    return {job.grid_id: job for job in jobs_in_lrms(str(ce.control))}
+    names = os.listdir(ce.control / "processing")
+    jobs = (read_job(str(ce.control), name) for name in names)
+    return {job.grid_id: job for job in jobs if job is not None}
 
 
 def only(ce: Ce) -> GridJob:
@@ -81,9 +83,11 @@ def test_states(any_ce: Ce, status: str, state: str | None) -> None:
     assert [job.state for job in found(any_ce).values()] == ([state] if state else [])
 
 
-def test_reported_job_is_left_out(any_ce: Ce) -> None:
-    any_ce.in_lrms(GRID_ID, 1).file("lrms_done").write_text("0 done\n")
-    assert found(any_ce) == {}
+def test_reported_job(any_ce: Ce) -> None:
+    files = any_ce.in_lrms(GRID_ID, 1)
+    assert only(any_ce).reported is False
+    files.file("lrms_done").write_text("0 done\n")
+    assert only(any_ce).reported is True
 
 
 def test_other_files_of_the_processing_directory_are_left_out(any_ce: Ce) -> None:
@@ -125,24 +129,10 @@ def test_local_file_of_any_bytes(any_ce: Ce) -> None:
     assert (only(any_ce).local_id, only(any_ce).session_dir) == (9, "/s/\udce9")
 
 
-def test_status_file_that_vanishes_meanwhile(any_ce: Ce) -> None:
-    first = any_ce.in_lrms("a" * 12, 1)
-    second = any_ce.in_lrms("b" * 12, 2)
-    jobs = jobs_in_lrms(str(any_ce.control))
-    seen = next(jobs).grid_id
-    (second if seen == first.grid_id else first).status.unlink()
-    assert list(jobs) == []
-
-
-@pytest.mark.parametrize("what", ["missing", "file"])
-def test_what_is_no_control_directory(tmp_path: Path, what: str) -> None:
-    if what == "file":
-        (tmp_path / "processing").touch()
-    with pytest.raises(ControlDirError) as caught:
-        list(jobs_in_lrms(str(tmp_path)))
-    assert str(caught.value).startswith(
-        f"{tmp_path}/processing: not the processing directory of a control directory: "
-    )
+def test_status_file_that_has_vanished(any_ce: Ce) -> None:
+    files = any_ce.in_lrms(GRID_ID, 1)
+    files.status.unlink()
+    assert read_job(str(any_ce.control), files.status.name) is None
 
 
 @needs_root
@@ -164,24 +154,51 @@ def test_owner_of_a_job_whose_files_are_gone(any_ce: Ce) -> None:
         controldir.owner_of(job)
 
 
-def test_report_is_one_line_and_complete_when_it_appears(any_ce: Ce) -> None:
-    files = any_ce.in_lrms(GRID_ID, 1)
-    controldir.report_done(only(any_ce), 265, " killed\nby \udcff\tsomebody ")
-    assert files.done() == "265 killed by ? somebody\n"
-    assert [p.name for p in files.file("lrms_done").parent.glob("*.arc_oar*")] == []
+def replace(path: Path, content: bytes) -> dict[str, OSError]:
+    return controldir.replace_files({str(path): content})
 
 
-def test_replaced_file_keeps_mode_and_is_not_followed(place: Path) -> None:
-    target, path = place / "target", place / "file"
+@pytest.mark.parametrize(
+    ("code", "reason", "line"),
+    [
+        (0, "Job finished", b"0 Job finished\n"),
+        (265, " killed\nby \udcff\tsomebody ", b"265 killed by ? somebody\n"),
+        (512, "", b"512 \n"),
+    ],
+)
+def test_report_is_one_line(code: int, reason: str, line: bytes) -> None:
+    assert controldir.done_line(code, reason) == line
+
+
+def replaced(path: Path, content: bytes) -> None:
+    assert controldir.replace_files({str(path): content}) == {}
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_replaced_files_keep_their_modes(place: Path, count: int) -> None:
+    """One by one, and so many that they are brought to the disk together."""
+    paths = [place / str(number) for number in range(count)]
+    for path in paths:
+        path.write_text("old")
+        path.chmod(0o640)
+    assert controldir.replace_files({str(path): path.name.encode() for path in paths}) == {}
+    assert [path.read_text() for path in paths] == [path.name for path in paths]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o640}
+    assert len(os.listdir(place)) == count
+
+
+def test_new_file_is_for_its_owner_alone(place: Path) -> None:
+    replaced(place / "new", b"text")
+    assert stat.S_IMODE((place / "new").stat().st_mode) == 0o600
+
+
+def test_file_that_cannot_be_replaced_does_not_stop_the_others(place: Path) -> None:
+    good, bad, link, target = (place / name for name in ("good", "none/bad", "link", "target"))
     target.write_text("old")
-    path.write_text("old")
-    path.chmod(0o640)
-    controldir.replace_file(str(path), b"new")
-    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new", 0o640)
-    (place / "file.arc_oar").symlink_to(target)
-    with pytest.raises(OSError, match="symbolic links"):
-        controldir.replace_file(str(path), b"newer")
-    assert (path.read_text(), target.read_text()) == ("new", "old")
+    (place / "link.arc_oar").symlink_to(target)
+    failed = controldir.replace_files({str(bad): b"x", str(link): b"x", str(good): b"x"})
+    assert {path: error.errno for path, error in failed.items()} == {str(bad): 2, str(link): 40}
+    assert (good.read_bytes(), target.read_text(), link.exists()) == (b"x", "old", False)
 
 
 @needs_root
@@ -189,14 +206,14 @@ def test_replaced_file_keeps_its_owner(place: Path) -> None:
     path = place / "file"
     path.write_text("old")
     os.chown(path, 1234, 4321)
-    controldir.replace_file(str(path), b"new")
+    replaced(path, b"new")
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 4321)
 
 
 def test_leftover_of_a_killed_scan_is_no_hindrance(place: Path) -> None:
     path = place / "lrms_done"
     (place / "lrms_done.arc_oar").write_text("a long half-written thing")
-    controldir.replace_file(str(path), b"0 ok\n")
+    replaced(path, b"0 ok\n")
     assert path.read_bytes() == b"0 ok\n"
 
 
@@ -207,6 +224,22 @@ def test_other_id_in_local_file(any_ce: Ce) -> None:
     before = path.read_bytes()
     controldir.set_local_id(only(any_ce), 34)
     assert only(any_ce).local_id == 34
+    assert path.read_bytes() == before.replace(b"localid=12\n", b"") + b"localid=34\n"
+
+
+@pytest.mark.parametrize(
+    "end", ["\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
+)
+def test_only_newlines_end_a_line_of_the_local_file(any_ce: Ce, end: str) -> None:
+    """A job's name is the user's own, and A-REX ends a line at a newline only."""
+    files = any_ce.in_lrms(GRID_ID, 12)
+    path = files.file("local")
+    name = f"jobname=a{end}localid=99{end}sessiondir=/etc\n"
+    path.write_bytes(path.read_bytes() + name.encode())
+    job = only(any_ce)
+    assert (job.local_id, job.session_dir) == (12, str(files.session))
+    before = path.read_bytes()
+    controldir.set_local_id(job, 34)
     assert path.read_bytes() == before.replace(b"localid=12\n", b"") + b"localid=34\n"
 
 
@@ -239,3 +272,14 @@ def test_last_argument_of_gm_kick(any_ce: Ce) -> None:
     files = any_ce.in_lrms(GRID_ID, 1)
     wanted = files.file("local") if any_ce.layout == 6 else any_ce.control
     assert controldir.kick_argument(only(any_ce)) == str(wanted)
+
+
+def test_many_files_are_replaced_and_each_failure_is_told(place: Path) -> None:
+    paths = [place / f"file{number}" for number in range(20)]
+    (place / "file7.arc_oar").mkdir()
+    failed = controldir.replace_files({str(path): path.name.encode() for path in paths})
+    assert list(failed) == [str(place / "file7")]
+    assert sorted(path.name for path in place.glob("file*[0-9]")) == sorted(
+        path.name for path in paths if path.name != "file7"
+    )
+    assert all(path.read_bytes() == path.name.encode() for path in paths if path.name != "file7")

@@ -2,63 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-from pathlib import Path
 
 import pytest
 from ce import Ce
+from kicks import Kicks
 
 from arc_lrms_oar.arex import kick as module
-from arc_lrms_oar.arex.controldir import GridJob, jobs_in_lrms
+from arc_lrms_oar.arex.controldir import GridJob, read_job
 from arc_lrms_oar.arex.kick import find_gm_kick, kick
 from arc_lrms_oar.log import Log
 
-FAKE = """\
-#!{python}
-import json, os, sys
-with open({calls!r}, "a") as file:
-    file.write(json.dumps([sys.argv[1:], sys.stdin.read()]) + "\\n")
-print("noise on stdout")
-sys.stderr.write("noise on stderr")
-sys.exit({code})
-"""
-
-
-class Kicks:
-    """The fake gm-kick below one prefix."""
-
-    def __init__(self, prefix: Path) -> None:
-        self.prefix = prefix
-        self.calls_file = prefix / "calls"
-
-    def install(self, place: str = "libexec/arc", code: int = 0) -> Path:
-        path = self.prefix / place / "gm-kick"
-        path.parent.mkdir(parents=True)
-        path.write_text(FAKE.format(python=sys.executable, calls=str(self.calls_file), code=code))
-        path.chmod(0o755)
-        return path
-
-    def calls(self) -> list[list[str]]:
-        if not self.calls_file.exists():
-            return []
-        rows = [json.loads(line) for line in self.calls_file.read_text().splitlines()]
-        assert all(stdin == "" for _, stdin in rows)
-        return [argv for argv, _ in rows]
-
-
-@pytest.fixture
-def kicks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kicks:
-    monkeypatch.setenv("ARC_LOCATION", str(tmp_path / "arc"))
-    (tmp_path / "arc").mkdir()
-    return Kicks(tmp_path / "arc")
-
 
 def jobs(ce: Ce, count: int) -> list[GridJob]:
-    for number in range(count):
-        ce.in_lrms(f"{number:012}", number + 1)
-    return sorted(jobs_in_lrms(str(ce.control)), key=lambda job: job.grid_id)
+    files = [ce.in_lrms(f"{number:012}", number + 1) for number in range(count)]
+    found = (read_job(str(ce.control), one.status.name) for one in files)
+    return [job for job in found if job is not None]
 
 
 def test_all_jobs_in_one_call(any_ce: Ce, kicks: Kicks, capfd: pytest.CaptureFixture[str]) -> None:

@@ -102,6 +102,10 @@ def test_saved_also_after_an_error(tmp_path: Path) -> None:
         b'{"a": []}',
         b"\xff\xfe",
         b"\0" * 100,
+        b'{"a": {"cycles": Infinity}}',
+        b'{"a": {"cycles": NaN}}',
+        b'{"a": {"cycles": 1' + b"0" * 400 + b"}}",
+        b"[" * 100_000,
     ],
 )
 def test_nonsense_counts_as_nothing(tmp_path: Path, content: bytes) -> None:

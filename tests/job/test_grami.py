@@ -240,6 +240,24 @@ def test_wrong_values(line: str, complaint: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        "20261301000000Z",
+        "00000101000000Z",
+        "20260230000000Z",
+        "20260101250000Z",
+        "\uff12" * 14 + "Z",
+    ],
+)
+def test_times_that_are_none(value: str) -> None:
+    with pytest.raises(GramiError) as caught:
+        described(f"joboption_starttime={value}\n")
+    assert str(caught.value) == (
+        f"p: joboption_starttime={value!r} is wrong: it must be a time as YYYYMMDDHHMMSSZ"
+    )
+
+
+@pytest.mark.parametrize(
     ("lines", "count"), [("", 1), ("count=", 1), ("count=0", 1), ("count=-1", 1), ("count=16", 16)]
 )
 def test_count(lines: str, count: int) -> None:

@@ -205,6 +205,8 @@ def test_name_never_looks_like_an_option() -> None:
         (None, "grid", ["grid"]),
         ("it's", "grid", ["it_s"]),
         ("'", "grid", ["grid"]),
+        ("--hold", "", ["hold"]),
+        ("--", "grid", ["grid"]),
     ],
 )
 def test_project(asked: str | None, site: str, project: list[str]) -> None:
@@ -224,7 +226,7 @@ def test_queue(asked: str | None, site: str, queue: list[str]) -> None:
     assert option(argv(QueueSettings(oar_queue=site), queue=asked), "-q") == queue
 
 
-@pytest.mark.parametrize("queue", ["a b", "a'b", "ü", "x" * 101, "a;b"])
+@pytest.mark.parametrize("queue", ["a b", "a'b", "ü", "x" * 101, "a;b", "--hold", "-q"])
 def test_queue_that_cannot_be(queue: str) -> None:
     with pytest.raises(JobError) as caught:
         argv(queue=queue)

@@ -297,7 +297,6 @@ def test_interpreters_that_are_there(node: Node, line: str) -> None:
         ("#!/no/such/shell -x", "/no/such/shell"),
         ("#! /no/such/shell", "/no/such/shell"),
         ("#!/usr/bin/env nosuchshell", "nosuchshell"),
-        ("#!/usr/bin/env -S nosuchshell -u", "nosuchshell"),
         ("#!/bin/sh\r", "/bin/sh\r"),
     ],
 )

@@ -1,0 +1,121 @@
+"""Which jobs of a control directory are in the LRMS, with as few files opened as possible.
+
+One listing of `processing`, and one look at the time of each status file: a file that has not
+changed since the last scan is not read again, and neither is its job's `.local`. What is remembered
+is only a hint. Each file is read anew now and then all the same, and nothing is ever concluded for
+a job before its files were read afresh; a memory that is lost or wrong costs time, no more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from typing import Any, NamedTuple
+
+from arc_lrms_oar.arex.controldir import CANCELING, read_job
+from arc_lrms_oar.errors import ControlDirError
+
+_NAME = "arc_lrms_oar.jobs"
+_LIMIT = 256 << 20
+# Each status file is read at least once in so many scans.
+_ROUND = 64
+# What JSON that somebody made up can raise besides.
+_TOO_MUCH = (OverflowError, RecursionError)
+
+
+class Sighting(NamedTuple):
+    """A job in the LRMS as it was last read: its status file's name and time, and whether it is
+    being cancelled. The time is in seconds since 1970."""
+
+    status_name: str
+    changed: float
+    canceling: bool
+
+
+class Known:
+    """What is remembered of the status files of one control directory.
+
+    Rows are by the name of the status file: [its time in ns, its inode, OAR id or 0, canceling].
+    """
+
+    def __init__(self, control_dir: str) -> None:
+        self.control_dir = control_dir
+        self.without_id: list[str] = []
+        self.twice: list[tuple[str, str]] = []
+        self._path = os.path.join(control_dir, _NAME)
+        self._rows, self._cycle = self._load()
+
+    def look(self) -> dict[int, Sighting]:
+        """The jobs in the LRMS by OAR id, after a look at the directory.
+
+        Jobs without an id are listed in `without_id`, ids that stand twice in `twice`; of the
+        latter only the first is given. Raises ControlDirError for what is no control directory.
+        """
+        folder = os.path.join(self.control_dir, "processing")
+        rows: dict[str, list[int]] = {}
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    row = self._row(entry)
+                    if row is not None:
+                        rows[entry.name] = row
+        except OSError as error:
+            raise ControlDirError(
+                f"{folder}: not the processing directory of a control directory: {error.strerror}"
+            ) from None
+        self._save(rows)
+        found: dict[int, Sighting] = {}
+        for name, (changed, _, job_id, canceling) in rows.items():
+            if job_id in found:
+                self.twice.append((found[job_id].status_name, name))
+            elif job_id:
+                found[job_id] = Sighting(name, changed / 1e9, bool(canceling))
+        return found
+
+    def _row(self, entry: os.DirEntry[str]) -> list[int] | None:
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            return None
+        row = self._rows.get(entry.name)
+        if (
+            row is not None
+            and row[0] == status.st_mtime_ns
+            and row[1] == status.st_ino
+            and (self._cycle + zlib.crc32(entry.name.encode())) % _ROUND
+        ):
+            return row
+        job = read_job(self.control_dir, entry.name)
+        if job is None:
+            return [status.st_mtime_ns, status.st_ino, 0, 0]
+        if job.local_id is None:
+            self.without_id.append(job.file("local"))
+            return None
+        return [status.st_mtime_ns, status.st_ino, job.local_id, int(job.state == CANCELING)]
+
+    def _load(self) -> tuple[dict[str, list[int]], int]:
+        try:
+            with open(self._path, "rb") as file:
+                found: Any = json.loads(file.read(_LIMIT))
+            rows, cycle = found["rows"], int(found["cycle"])
+            for row in rows.values():
+                changed, inode, job_id, canceling = row
+                if type(changed) is type(inode) is type(job_id) is type(canceling) is int:
+                    continue
+                return {}, 0
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, *_TOO_MUCH):
+            return {}, 0
+        return rows, cycle
+
+    def _save(self, rows: dict[str, list[int]]) -> None:
+        """Written aside and renamed. Where the disk is full the old one stays, and serves."""
+        content = json.dumps({"cycle": self._cycle + 1, "rows": rows}, separators=(",", ":"))
+        aside = self._path + ".new"
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            with open(os.open(aside, flags, 0o600), "w", encoding="utf-8") as file:
+                file.write(content)
+            os.replace(aside, self._path)
+        except OSError:
+            return

@@ -1,0 +1,203 @@
+"""Which jobs are in the LRMS: found with few files opened, and memory never makes it wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from ce import Ce, JobFiles
+
+from arc_lrms_oar.arex import known as module
+from arc_lrms_oar.arex.known import Known, Sighting
+from arc_lrms_oar.errors import ControlDirError
+
+MEMORY = "arc_lrms_oar.jobs"
+
+
+def look(ce: Ce) -> dict[int, Sighting]:
+    return Known(str(ce.control)).look()
+
+
+def status(files: JobFiles, text: str, when: int) -> None:
+    """A-REX writes a status file anew."""
+    aside = files.status.with_name("new")
+    aside.write_text(text + "\n")
+    os.utime(aside, (when, when))
+    aside.replace(files.status)
+
+
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The status files that are read from now on."""
+    names: list[str] = []
+    real = module.read_job
+
+    def read_job(control_dir: str, name: str) -> object:
+        names.append(name)
+        return real(control_dir, name)
+
+    monkeypatch.setattr(module, "read_job", read_job)
+    return names
+
+
+@pytest.fixture
+def _one_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read anew only because its turn has come."""
+    monkeypatch.setattr(module, "_ROUND", 1 << 62)
+
+
+def test_jobs_of_both_states(any_ce: Ce) -> None:
+    first, second = any_ce.in_lrms("a" * 12, 5), any_ce.in_lrms("b" * 12, 2**33, "CANCELING")
+    any_ce.job("c" * 12)
+    os.utime(first.status, (1000, 1000))
+    os.utime(second.status, (2000, 2000))
+    for _ in range(3):
+        assert look(any_ce) == {
+            5: Sighting(first.status.name, 1000.0, False),
+            2**33: Sighting(second.status.name, 2000.0, True),
+        }
+
+
+@pytest.mark.usefixtures("_one_round")
+def test_unchanged_files_are_not_read_again(any_ce: Ce, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = any_ce.in_lrms("a" * 12, 5)
+    other = any_ce.job("b" * 12)
+    names = opened(monkeypatch)
+    first = look(any_ce)
+    assert sorted(names) == sorted([job.status.name, other.status.name])
+    names.clear()
+    assert look(any_ce) == first
+    assert names == []
+
+
+@pytest.mark.usefixtures("_one_round")
+def test_changed_status_is_seen_at_once(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    status(files, "INLRMS", 1000)
+    assert look(any_ce) == {5: Sighting(files.status.name, 1000.0, False)}
+    status(files, "CANCELING", 1000)
+    assert look(any_ce) == {5: Sighting(files.status.name, 1000.0, True)}
+    status(files, "FINISHING", 2000)
+    assert look(any_ce) == {}
+    status(files, "INLRMS", 3000)
+    assert list(look(any_ce)) == [5]
+
+
+@pytest.mark.usefixtures("_one_round")
+def test_job_that_gets_its_id_later(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, "")
+    status(files, "INLRMS", 1000)
+    known = Known(str(any_ce.control))
+    assert known.look() == {}
+    assert known.without_id == [str(files.file("local"))]
+    local = files.file("local")
+    local.write_text(local.read_text() + "localid=5\n")
+    assert list(look(any_ce)) == [5]
+
+
+def test_whatever_is_remembered_is_read_anew_now_and_then(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    look(any_ce)
+    local = files.file("local")
+    local.write_text(local.read_text() + "localid=6\n")
+    cycles = next(n for n in range(1, 70) if list(look(any_ce)) == [6])
+    assert cycles <= module._ROUND
+
+
+def test_jobs_are_not_all_read_anew_in_the_same_scan(
+    ce: Ce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(50):
+        ce.in_lrms(f"{number:012}", number + 1)
+    look(ce)
+    names = opened(monkeypatch)
+    counts = []
+    for _ in range(module._ROUND):
+        names.clear()
+        look(ce)
+        counts.append(len(names))
+    assert sum(counts) == 50
+    assert max(counts) < 10
+
+
+def test_job_that_is_gone_is_forgotten(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    look(any_ce)
+    files.status.unlink()
+    assert look(any_ce) == {}
+    rows = json.loads((any_ce.control / MEMORY).read_text())["rows"]
+    assert rows == {}
+
+
+def test_id_that_stands_twice(any_ce: Ce) -> None:
+    names = {any_ce.in_lrms(letter * 12, 5).status.name for letter in "ab"}
+    known = Known(str(any_ce.control))
+    (sighting,) = known.look().values()
+    assert [set(pair) for pair in known.twice] == [names]
+    assert known.twice[0][0] == sighting.status_name
+
+
+def test_other_files_are_left_out(any_ce: Ce) -> None:
+    processing = any_ce.control / "processing"
+    (processing / "directory.status").mkdir()
+    (processing / "job.link.status").symlink_to("/nowhere")
+    os.mkfifo(processing / "something")
+    files = any_ce.in_lrms("a" * 12, 1)
+    assert [s.status_name for s in look(any_ce).values()] == [files.status.name]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"rows": {}}',
+        b'{"rows": [], "cycle": 1}',
+        b'{"rows": {"STATUS": [1]}, "cycle": 1}',
+        b'{"rows": {"STATUS": [1, 2, "5", 0]}, "cycle": 1}',
+        b'{"rows": {"STATUS": [1, 2, null, 0]}, "cycle": 1}',
+        b'{"rows": {"STATUS": 7}, "cycle": 1}',
+        b'{"rows": {}, "cycle": "x"}',
+        b"[" * 100_000,
+        b"\xff" * 10,
+    ],
+)
+def test_nonsense_is_no_memory(any_ce: Ce, content: bytes) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    memory = any_ce.control / MEMORY
+    memory.write_bytes(content.replace(b"STATUS", files.status.name.encode()))
+    assert list(look(any_ce)) == [5]
+    assert list(look(any_ce)) == [5]
+
+
+def test_memory_that_lies_about_another_file(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    rows = {files.status.name: [1, 1, 99, 1], "job.none.status": [1, 1, 98, 0]}
+    (any_ce.control / MEMORY).write_text(json.dumps({"rows": rows, "cycle": 3}))
+    assert list(look(any_ce)) == [5]
+
+
+def test_memory_is_for_its_owner_alone_and_no_link(any_ce: Ce) -> None:
+    any_ce.in_lrms("a" * 12, 5)
+    target = any_ce.place / "target"
+    (any_ce.control / (MEMORY + ".new")).symlink_to(target)
+    assert list(look(any_ce)) == [5]
+    assert not target.exists()
+    (any_ce.control / (MEMORY + ".new")).unlink()
+    look(any_ce)
+    assert (any_ce.control / MEMORY).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("what", ["missing", "file"])
+def test_what_is_no_control_directory(tmp_path: Path, what: str) -> None:
+    if what == "file":
+        (tmp_path / "processing").touch()
+    with pytest.raises(ControlDirError) as caught:
+        Known(str(tmp_path)).look()
+    assert str(caught.value).startswith(
+        f"{tmp_path}/processing: not the processing directory of a control directory: "
+    )
