@@ -1,0 +1,22 @@
+"""The contract's OAR: the stand-in, or with ARC_OAR_CONTRACT=real the one on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ce import Ce
+from site_under_contract import Contract
+from standin import Standin
+
+
+@pytest.fixture
+def contract(request: pytest.FixtureRequest, place: Path) -> Contract:
+    """A CE whose OAR runs jobs."""
+    ce = Ce(place)
+    get: Callable[[str], Standin] = request.getfixturevalue
+    if os.environ.get("ARC_OAR_CONTRACT") != "real":
+        ce.configure(custom_oar=f"bin_path={get('oar').bin}")
+    return Contract(ce)
