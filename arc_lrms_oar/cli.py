@@ -73,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     query.add_argument("--json", action="store_true", help="print JSON instead of a table")
     info = _verb(verbs, "info", _info, "print what A-REX's information provider publishes, as JSON")
     info.add_argument("--options", metavar="FILE", help="the provider's options, JSON; - is stdin")
+    translate = _verb(verbs, "translate", _translate, "show what would become of a job description")
+    translate.add_argument("--from", dest="language", choices=("xrsl", "grami"))
+    translate.add_argument("--queue", metavar="Q", help="as if this queue had been chosen")
+    translate.add_argument("--json", action="store_true", help="print JSON")
+    translate.add_argument("--script", action="store_true", help="show the job script, too")
+    translate.add_argument("file", metavar="FILE", help="xRSL or GRAMi; - is standard input")
     return parser
 
 
@@ -134,6 +140,19 @@ def _query(arguments: argparse.Namespace) -> int:
     else:
         print(table(results))
     return 0
+
+
+def _translate(arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.verbs.translate_show import show
+
+    return show(
+        arguments.file,
+        arguments.config,
+        arguments.queue,
+        arguments.language,
+        arguments.json,
+        arguments.script,
+    )
 
 
 def _info(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ import pytest
 from ce import Ce
 from clock import FakeClock
 from kicks import Kicks
+from scanning import Hours
 from standin import Standin
 
 
@@ -82,3 +83,8 @@ def kicks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kicks:
     monkeypatch.setenv("ARC_LOCATION", str(tmp_path / "arc"))
     (tmp_path / "arc").mkdir()
     return Kicks(tmp_path / "arc")
+
+
+@pytest.fixture
+def hours(monkeypatch: pytest.MonkeyPatch) -> Hours:
+    return Hours(monkeypatch)

@@ -57,6 +57,6 @@ def _watch(last: int) -> None:
 
     for name in _CALLS:
         setattr(os, name, counted(getattr(os, name), always))
-    os.open = counted(os.open, for_writing)  # type: ignore[assignment]
+    os.open = counted(os.open, for_writing)
     start = subprocess.Popen.__init__
     subprocess.Popen.__init__ = counted(start, always)  # type: ignore[method-assign]

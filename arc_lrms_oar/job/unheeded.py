@@ -13,8 +13,14 @@ from arc_lrms_oar.settings import QueueSettings
 
 # Keys of GRAMi that none of ARC's backends, nor this one, makes anything of.
 _UNUSED_KEYS = (
-    ("joboption_pre_", "A-REX hands on executables to run before the job, and no backend runs them"),
-    ("joboption_post_", "A-REX hands on executables to run after the job, and no backend runs them"),
+    (
+        "joboption_pre_",
+        "A-REX hands on executables to run before the job, and no backend runs them",
+    ),
+    (
+        "joboption_post_",
+        "A-REX hands on executables to run after the job, and no backend runs them",
+    ),
     ("joboption_penv_", "a parallel environment is chosen by a runtime environment"),
 )
 

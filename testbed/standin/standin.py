@@ -202,12 +202,12 @@ class Standin:
 
     # stepping
 
-    def wait(self, job_id: int, timeout: float = 10.0) -> dict[str, Any]:
+    def wait(self, job_id: int, timeout: float = 60.0) -> dict[str, Any]:
         """The job's row once it has ended; TimeoutError with the runner's log if it does not."""
         return self.wait_for(job_id, ENDED_STATES, timeout)
 
     def wait_for(
-        self, job_id: int, states: str | Sequence[str], timeout: float = 10.0
+        self, job_id: int, states: str | Sequence[str], timeout: float = 60.0
     ) -> dict[str, Any]:
         """The job's row once it is in one of these states."""
         wanted = (states,) if isinstance(states, str) else tuple(states)
@@ -230,7 +230,7 @@ class Standin:
             self._store.update_job(found, {"x_steps": None})
         return None if found is None else int(found)
 
-    def step(self, job_id: int, timeout: float = 10.0) -> str:
+    def step(self, job_id: int, timeout: float = 60.0) -> str:
         """With autorun=0: one transition, and the state that it led to."""
         before = self.job(job_id)["state"]
         self._store.execute(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ce import Ce, JobFiles
 
+from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.arex import known as module
 from arc_lrms_oar.arex.known import Known, Sighting
 from arc_lrms_oar.errors import ControlDirError
@@ -31,7 +32,7 @@ def status(files: JobFiles, text: str, when: int) -> None:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The status files that are read from now on."""
     names: list[str] = []
-    real = module.read_job
+    real = controldir.read_job
 
     def read_job(control_dir: str, name: str) -> object:
         names.append(name)
@@ -162,6 +163,8 @@ def test_other_files_are_left_out(any_ce: Ce) -> None:
         b'{"rows": {"STATUS": [1, 2, null, 0]}, "cycle": 1}',
         b'{"rows": {"STATUS": 7}, "cycle": 1}',
         b'{"rows": {}, "cycle": "x"}',
+        b'{"rows": {}, "cycle": Infinity}',
+        b'{"rows": {"STATUS": [1, 2, 3, 4, 5]}, "cycle": 1}',
         b"[" * 100_000,
         b"\xff" * 10,
     ],

@@ -144,6 +144,12 @@ def test_enabled_one_stands_before_a_default_one(ce: Ce) -> None:
     assert script.text == "joboption_rsl_project=enabled\n"
 
 
+def test_empty_one_does_nothing(ce: Ce) -> None:
+    ce.rte("R", "", params="joboption_count=9\n")
+    assert described(stage_0(ce, ("R",))).count == 1
+    assert node_scripts((("R", ("x",)),), str(ce.control)) == [RteScript("R", ("x",), "")]
+
+
 def test_one_without_a_last_newline(ce: Ce) -> None:
     ce.rte("R", "joboption_count=3")
     assert described(stage_0(ce, ("R",))).count == 3
@@ -307,6 +313,21 @@ def test_stages_1_and_2_on_the_node(node: Node) -> None:
         f"param {node.path} 2 2 an 'option' $x {session}\n"
     )
     assert ran.diag.values["runtimeenvironments"] == "A;"
+
+
+def test_order_on_the_node(node: Node) -> None:
+    for name in ("A", "B", "EMPTY"):
+        text = f"echo {name} $1 >>{node.ce.place}/stages\n" if name != "EMPTY" else ""
+        node.ce.rte(name, text)
+    ran = on_node(node, ("B",), ("EMPTY",), ("A",))
+    assert (node.ce.place / "stages").read_text() == "B 1\nA 1\nB 2\nA 2\n"
+    assert ran.diag.values["runtimeenvironments"] == "B;EMPTY;A;"
+
+
+def test_one_of_comments_only(node: Node) -> None:
+    node.rtes = [RteScript("A", (), "# description: nothing\n"), RteScript("B", (), "\n")]
+    ran = node.shell("echo ran", stdout="o")
+    assert (ran.code, ran.comment, ran.text("o")) == (0, "", "ran\n")
 
 
 def test_places_that_an_rte_is_told(node: Node) -> None:

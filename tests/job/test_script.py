@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +66,23 @@ def test_names_that_bash_cannot_set_reach_the_program_only(node: Node) -> None:
     )
     assert (ran.code, ran.comment) == (0, "")
     assert not (node.ce.place / "sprung").exists()
+
+
+@pytest.mark.parametrize("value", ["1 x", "1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("FUNCNEST", "RANDOM", "SRANDOM", "SECONDS", "GROUPS", "FUNCNAME", "LINENO", "HISTCMD"),
+        *("DIRSTACK", "EPOCHSECONDS", "EPOCHREALTIME", "COMP_WORDBREAKS", "PIPESTATUS", "OPTIND"),
+        *("OPTERR", "TMOUT", "CHILD_MAX", "SHLVL", "REPLY", "MAPFILE"),
+    ],
+)
+def test_names_that_mean_something_to_bash(node: Node, name: str, value: str) -> None:
+    assert environment(node, environment={name: value})[name] == value
+
+
+def test_path_reaches_the_program(node: Node) -> None:
+    assert environment(node, environment={"PATH": "/a b:/c"})["PATH"] == "/a b:/c"
 
 
 def test_last_of_two_values_counts(node: Node) -> None:
@@ -167,166 +182,11 @@ def test_output_that_cannot_be_written(node: Node) -> None:
     assert ran.diag.values["exitcode"] == "1"
 
 
-@pytest.mark.parametrize("code", [0, 1, 3, 99, 127, 255])
-@pytest.mark.parametrize("gnu_time", ["/usr/bin/time", ""])
-def test_exit_code_is_kept(node: Node, code: int, gnu_time: str) -> None:
-    node.plan["gnu_time"] = gnu_time
-    ran = node.shell(f"exit {code}")
-    assert (ran.code, ran.diag.values["exitcode"]) == (code, str(code))
-
-
-@pytest.mark.parametrize("gnu_time", ["/usr/bin/time", ""])
-@pytest.mark.parametrize("number", [6, 9, 11, 15])
-def test_signal_is_kept(node: Node, number: int, gnu_time: str) -> None:
-    node.plan["gnu_time"] = gnu_time
-    ran = node.shell(f"ulimit -c 0; kill -{number} $$")
-    assert (ran.code, ran.diag.values["exitcode"]) == (128 + number, str(128 + number))
-
-
-ACCOUNTED = [
-    *("processors", "nodecount", "benchmark", "runtimeenvironments", "walltime", "kerneltime"),
-    *("usertime", "lrmsstarttime", "lrmsendtime", "exitcode"),
-]
-
-
-def test_accounting_by_gnu_time(node: Node) -> None:
-    ran = node.shell("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done")
-    more = ["cpuusage", "maxresidentmemory", "averageresidentmemory", "averagetotalmemory"]
-    assert sorted(ran.diag.values) == sorted([*ACCOUNTED, *more])
-    assert re.fullmatch(r"[1-9][0-9]+kB", ran.diag.values["maxresidentmemory"])
-    assert (ran.diag.seconds("usertime") or 0) > 0
-
-
-@pytest.mark.parametrize("gnu_time", ["", "/no/such/time", "/bin/false"])
-def test_accounting_by_the_shell(node: Node, gnu_time: str) -> None:
-    node.plan["gnu_time"] = gnu_time
-    ran = node.shell("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done")
-    assert sorted(ran.diag.values) == sorted(ACCOUNTED)
-    assert (ran.diag.seconds("usertime") or 0) > 0
-
-
-@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
-def test_times_are_utc_whatever_the_zone(node: Node, zone: str) -> None:
-    node.environment["TZ"] = zone
-    ran = node.shell("date -u +%Y%m%d%H%M%SZ; echo $TZ", stdout="o")
-    during, shown = ran.text("o").split()
-    assert shown == zone
-    assert ran.diag.values["lrmsstarttime"] <= during <= ran.diag.values["lrmsendtime"]
-
-
-def test_nodes_and_slots(node: Node) -> None:
-    node.nodes = ["b", "a", "b", "a", "c", ""]
-    ran = node.shell("true")
-    assert ran.diag.nodes == ["b", "a", "c"]
-    assert (ran.diag.values["nodecount"], ran.diag.values["processors"]) == ("3", "6")
-
-
-def test_nodes_without_a_node_file(node: Node) -> None:
-    node.environment["OAR_NODE_FILE"] = "/no/such/file"
-    node.plan["nodename_command"] = "/bin/echo told by me"
-    ran = node.shell("true")
-    assert (ran.diag.nodes, ran.diag.values["nodecount"]) == (["told by me"], "1")
-    assert "processors" not in ran.diag.values
-
-
-def test_node_without_anything_to_tell_its_name(node: Node) -> None:
-    node.environment.update(OAR_NODE_FILE="", HOSTNAME="myself")
-    assert node.shell("true").diag.nodes == ["myself"]
-
-
-def test_benchmark(node: Node) -> None:
-    node.plan["benchmark"] = "HEPSPEC:12.5"
-    assert node.shell("true").diag.values["benchmark"] == "HEPSPEC:12.5"
-
-
 def test_umask(node: Node) -> None:
     ran = node.shell("umask; touch made; mkdir dir", stdout="o")
     assert ran.text("o") == "0077\n"
     modes = {n: stat.S_IMODE((ran.session / n).stat().st_mode) for n in ("o", "made", "dir")}
     assert modes == {"o": 0o600, "made": 0o600, "dir": 0o700}
-
-
-def program(node: Node, name: str, text: str, mode: int = 0o755) -> Path:
-    path = node.files.session / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
-    path.chmod(mode)
-    return path
-
-
-@pytest.mark.parametrize("name", ["run", "./run", "sub/run", "with space $x 'q'"])
-def test_executable_of_the_users(node: Node, name: str) -> None:
-    program(node, name, '#!/bin/sh\necho "$0" "$@"\n')
-    ran = node.run(executable=name, arguments=["a b"], stdout="o")
-    shown = name if "/" in name else f"./{name}"
-    assert (ran.code, ran.text("o")) == (0, f"{shown} a b\n")
-
-
-@pytest.mark.parametrize("word", ["$PROGRAM", "${PROGRAM}", "$PLACE/run", "${PLACE}/run"])
-def test_executable_in_a_variable(node: Node, word: str) -> None:
-    path = program(node, "run", "#!/bin/sh\necho ran\n")
-    variables = {"PROGRAM": str(path), "PLACE": str(path.parent)}
-    ran = node.run(executable=word, environment=variables, stdout="o")
-    assert (ran.code, ran.text("o")) == (0, "ran\n")
-
-
-def test_executable_is_never_evaluated(node: Node) -> None:
-    name = "$(touch evaluated)"
-    ran = node.run(executable=name, stderr="e")
-    assert (ran.code, ran.names()) == (127, [".arc_oar/job-1.sh", "e"])
-    ran = node.run(executable="$A/$(touch evaluated)", environment={"A": "."}, stderr="e")
-    assert (ran.code, ran.names()) == (127, [".arc_oar/job-1.sh", "e"])
-
-
-def test_script_without_interpreter_line(node: Node) -> None:
-    program(node, "run", "echo ran\n")
-    assert node.run(executable="run", stdout="o").text("o") == "ran\n"
-
-
-@pytest.mark.parametrize(
-    "line", ["#!/bin/sh", "#! /bin/sh -e", "#!/usr/bin/env sh", "#!/usr/bin/env -S sh -e"]
-)
-def test_interpreters_that_are_there(node: Node, line: str) -> None:
-    program(node, "run", f"{line}\necho ran\n")
-    assert node.run(executable="run", stdout="o").text("o") == "ran\n"
-
-
-@pytest.mark.parametrize(
-    ("line", "name"),
-    [
-        ("#!/no/such/shell -x", "/no/such/shell"),
-        ("#! /no/such/shell", "/no/such/shell"),
-        ("#!/usr/bin/env nosuchshell", "nosuchshell"),
-        ("#!/bin/sh\r", "/bin/sh\r"),
-    ],
-)
-def test_missing_interpreter(node: Node, line: str, name: str) -> None:
-    node.environment["HOSTNAME"] = "node1"
-    path = program(node, "run", "")
-    path.write_bytes(f"{line}\necho ran\n".encode())
-    ran = node.run(executable="run", stdout="o", stderr="e")
-    assert (ran.code, ran.text("o")) == (127, "")
-    assert (ran.session / "e").read_bytes().decode() == (
-        f"Cannot run ./run: {name} is not on node1\n"
-    )
-    assert ran.diag.values["exitcode"] == "127"
-
-
-def test_missing_executable(node: Node) -> None:
-    node.environment["HOSTNAME"] = "node1"
-    ran = node.run(executable="/no/such/program", stderr="e")
-    said = "The executable /no/such/program does not exist on node1\n"
-    assert (ran.code, ran.text("e"), ran.comment) == (127, said, said)
-    assert ran.diag.values["exitcode"] == "127"
-
-
-def test_executable_that_is_none(node: Node) -> None:
-    program(node, "run", "#!/bin/sh\n", 0o644)
-    ran = node.run(executable="run", stderr="e")
-    if os.geteuid() == 0:
-        assert ran.code == 126
-    assert (ran.code, ran.text("e")) == (126, "The executable ./run is not executable\n")
-    assert node.run(executable="/tmp", stderr="e").code == 127
 
 
 def test_session_directory_that_is_not_there(node: Node) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import time
 from pathlib import Path
 
 import pytest
 from ce import GRID_ID
 from nodes import Node, Ran
+
+from arc_lrms_oar.job.runtime_env import RteScript
 
 
 @pytest.fixture
@@ -232,3 +236,49 @@ def test_session_directory_that_is_gone_at_the_end(node: Node, scratch: Path) ->
     assert ran.comment.endswith(f"Cannot bring the output back; it stays in {place} on node1\n")
     assert (Path(place) / "out").read_text() == "x\n"
     assert ran.diag.values["exitcode"] == "1"
+
+
+@pytest.mark.parametrize("trouble", ["executable", "input", "rte", "rte exits", "interpreter"])
+def test_cleaned_when_the_job_cannot_start(node: Node, scratch: Path, trouble: str) -> None:
+    session = node.files.session
+    (session / "data").write_text("x")
+    (session / "script").write_text("#!/no/such\n")
+    (session / "script").chmod(0o755)
+    options = {
+        "executable": {"executable": "/no/such"},
+        "interpreter": {"executable": "script"},
+        "input": {"stdin": "missing"},
+    }.get(trouble, {})
+    if trouble.startswith("rte"):
+        node.rtes = [RteScript("R", (), "exit 1\n" if trouble == "rte exits" else "return 1\n")]
+    assert node.run(**options).code != 0
+    assert os.listdir(scratch) == []
+    assert (session / "data").read_text() == "x"
+
+
+def test_cleaned_when_the_job_is_killed(node: Node, scratch: Path) -> None:
+    node.write(executable="/bin/sh", arguments=["-c", "touch started; exec sleep 30"])
+    child = node.start()
+    while not (scratch / GRID_ID / "started").exists():
+        assert child.poll() is None
+        time.sleep(0.01)
+    os.killpg(child.pid, signal.SIGTERM)
+    node.ended(child)
+    assert os.listdir(scratch) == []
+
+
+def test_last_line_of_a_dynamic_list_without_newline(node: Node, scratch: Path) -> None:
+    ran = node.shell("touch a b; printf 'a\\nb' >list", outputs=["/@list"])
+    assert kept(ran) == ["a", "b", "list"]
+
+
+def test_whatever_path_the_user_has_set(node: Node, scratch: Path) -> None:
+    (node.files.session / "in").write_text("x")
+    ran = node.run(
+        executable="/bin/cp",
+        arguments=["in", "out"],
+        environment={"PATH": "/nowhere"},
+        outputs=["/out"],
+    )
+    assert (ran.code, ran.comment, ran.text("out")) == (0, "", "x")
+    assert os.listdir(scratch) == []

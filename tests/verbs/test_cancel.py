@@ -138,7 +138,9 @@ def test_refusal_while_the_state_cannot_be_asked(site: Site) -> None:
     site.running()
     site.oar.set("refuse_del")
     site.oar.set("fail_times", "oarstat:99:25:DB connection error, exiting.")
-    assert "scan will go on cancelling OAR job 1" in cancelled(site, 1)
+    said = cancel(site.settings(), site.client(), "1", site.clock.patience(3, 2.0))
+    assert "scan will go on cancelling OAR job 1" in said
+    assert site.clock.pauses == [2.0]
 
 
 @pytest.mark.parametrize("version", ["2.6.1", "3.0.2"])

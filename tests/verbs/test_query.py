@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ce import Ce
 from oarsite import Site, each
@@ -10,11 +12,11 @@ from standin import Standin
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.verbs.query import QueryResult, query, table
 
-RESOURCES = {"resources": [1, 2], "assigned_moldable_job": 1}
+RESOURCES: dict[str, Any] = {"resources": [1, 2], "assigned_moldable_job": 1}
 
 
 def test_ended_and_running_and_unknown(site: Site) -> None:
-    times = {"submission_time": 100, "start_time": 200}
+    times: dict[str, Any] = {"submission_time": 100, "start_time": 200}
     site.oar.add_jobs(
         1, first_id=5, state="Terminated", exit_code=768, stop_time=300, **times, **RESOURCES
     )

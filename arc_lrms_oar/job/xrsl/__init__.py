@@ -1,0 +1,73 @@
+"""Reads job descriptions in xRSL, as ARC's own client reads them, into JobDescriptions.
+
+`parse` gives the jobs, `read` also what of each has no effect on OAR. Needs pyparsing, so nothing
+on A-REX's path (submit, cancel, scan, info) may import it.
+
+The language is that of a user's job description; ARC 6.17 and 7.0 read it alike. Where ARC accepts
+what it does not understand, so does this reader, and says so; it refuses more than ARC does only
+where the text could do harm (sizes, depth, NUL bytes, times over 68 years).
+"""
+
+from __future__ import annotations
+
+from arc_lrms_oar.job.description import JobDescription
+from arc_lrms_oar.job.xrsl import attributes, late
+from arc_lrms_oar.job.xrsl.draft import Draft, XrslJob
+from arc_lrms_oar.job.xrsl.error import XrslError
+from arc_lrms_oar.job.xrsl.grammar import tree_of
+from arc_lrms_oar.job.xrsl.reading import Source
+from arc_lrms_oar.job.xrsl.tree import AND, Condition, Evaluator, Group, Node
+
+__all__ = ["XrslError", "XrslJob", "parse", "read"]
+
+MAX_ALTERNATIVES = 100
+
+
+def parse(text: str) -> list[JobDescription]:
+    """The jobs of a job description, of alternatives the first; raises XrslError."""
+    return [job.description for job in read(text)]
+
+
+def read(text: str) -> list[XrslJob]:
+    """The jobs of a job description with all there is to say of them; raises XrslError."""
+    source = Source(text)
+    jobs = []
+    for node in Evaluator(text).jobs(tree_of(text)):
+        draft = Draft()
+        _apply(source, draft, node)
+        late.refuse_action(source, draft)
+        for each in (draft, *draft.alternatives):
+            late.finish(source, each)
+            if not each.executable:
+                each.note("executable: none is named; A-REX runs './' and the job fails")
+        jobs.append(draft.finished())
+    return jobs
+
+
+def _apply(source: Source, draft: Draft, node: Node) -> None:
+    if isinstance(node, Condition):
+        attributes.read(source, draft, node)
+    elif node.operator == AND:
+        for member in node.members:
+            _apply(source, draft, member)
+    else:
+        _alternatives(source, draft, node)
+
+
+def _alternatives(source: Source, draft: Draft, node: Group) -> None:
+    """The first member goes on with the job, each other one makes an alternative of it.
+
+    Members see what stands before them. The first also changes the alternatives that the job has
+    already; the others do not multiply with these.
+    """
+    before = draft.copy()
+    first, *others = node.members
+    _apply(source, draft, first)
+    for member in others:
+        other = before.copy()
+        _apply(source, other, member)
+        draft.alternatives += [other, *other.alternatives]
+        other.alternatives = []
+        if len(draft.alternatives) > MAX_ALTERNATIVES:
+            problem = f"found '|' with more, expected at most {MAX_ALTERNATIVES} alternatives"
+            raise XrslError(source.text, node.at, problem)

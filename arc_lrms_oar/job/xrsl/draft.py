@@ -1,0 +1,133 @@
+"""A job while its xRSL is being read: what ARC's own JobDescription holds at that point.
+
+Must not know attributes or how they are written; it only copies itself for alternatives and
+becomes a `XrslJob` in the end.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+
+from arc_lrms_oar.job.description import JobDescription, RuntimeEnvironment
+from arc_lrms_oar.job.xrsl.tree import Condition
+
+
+@dataclass(frozen=True)
+class XrslJob:
+    """One job of a job description in xRSL.
+
+    `ignored` says, in the form "attribute: reason", what reaches OAR not at all or not as it
+    stands. `alternatives` are the further jobs of a disjunction; a client tries the next of them
+    where no CE takes the one before. `unsaid` names the fields of the description that hold a
+    default because the user said nothing. `rerun` and `log_dir` are A-REX's alone.
+    """
+
+    description: JobDescription
+    ignored: tuple[str, ...] = ()
+    alternatives: tuple[XrslJob, ...] = ()
+    rerun: int | None = None
+    log_dir: str | None = None
+    unsaid: frozenset[str] = frozenset()
+
+
+@dataclass
+class Draft:
+    """Fields as in JobDescription; `late` are conditions that ARC looks at when all are read."""
+
+    executable: str = ""
+    arguments: list[str] = field(default_factory=list)
+    name: str = ""
+    environment: list[tuple[str, str]] = field(default_factory=list)
+    stdin: str = ""
+    stdout: str = ""
+    stderr: str = ""
+    log_dir: str = ""
+    platform: str = ""
+    queue: str = ""
+    cpu_time: int | None = None
+    wall_time: int | None = None
+    memory: int | None = None
+    disk: int | None = None
+    count: int | None = None
+    count_per_node: int | None = None
+    exclusive: bool | None = None
+    runtime_environments: list[RuntimeEnvironment] = field(default_factory=list)
+    start_time: int | None = None
+    priority: int | None = None
+    rerun: int | None = None
+    input_files: list[str] = field(default_factory=list)
+    output_files: list[str] = field(default_factory=list)
+    late: dict[str, Condition] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+    alternatives: list[Draft] = field(default_factory=list)
+
+    def copy(self) -> Draft:
+        """The same job without its alternatives, to become another."""
+        other = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, (list, dict)):
+                setattr(other, name, value.copy())
+        other.alternatives = []
+        return other
+
+    def note(self, line: str) -> None:
+        """Adds to what is ignored, each line once."""
+        if line not in self.ignored:
+            self.ignored.append(line)
+
+    def finished(self) -> XrslJob:
+        """The job as all that follows sees it; what is not positive where it must be is unsaid."""
+        count = self.count if self.count is not None and self.count > 0 else None
+        description = JobDescription(
+            executable=self.executable,
+            arguments=tuple(self.arguments),
+            name=self.name or None,
+            environment=tuple(self.environment),
+            stdin=self.stdin or None,
+            stdout=self.stdout or None,
+            stderr=self.stderr or None,
+            queue=self.queue or None,
+            cpu_time=self.cpu_time,
+            wall_time=self.wall_time,
+            memory=_not_negative(self.memory),
+            disk=_not_negative(self.disk),
+            count=count or 1,
+            count_per_node=max(self.count_per_node or 0, 0) or None,
+            num_nodes=_nodes(count, self.count_per_node),
+            exclusive=bool(self.exclusive),
+            runtime_environments=tuple(self.runtime_environments),
+            start_time=self.start_time,
+            priority=_not_negative(self.priority),
+            input_files=tuple(self.input_files),
+            output_files=tuple(self.output_files),
+        )
+        unsaid = {"count"} if count is None else set()
+        if self.exclusive is None:
+            unsaid.add("exclusive")
+        return XrslJob(
+            description,
+            tuple(self.ignored),
+            tuple(alternative.finished() for alternative in self.alternatives),
+            _not_negative(self.rerun),
+            self.log_dir or None,
+            frozenset(unsaid),
+        )
+
+
+Drafts = list[Draft]
+
+
+def note(drafts: Drafts, what: str, reason: str) -> None:
+    """Notes that `what` has no effect, or another, for a job and its alternatives."""
+    for draft in drafts:
+        draft.note(f"{what}: {reason}")
+
+
+def _not_negative(number: int | None) -> int | None:
+    return number if number is None or number >= 0 else None
+
+
+def _nodes(count: int | None, per_node: int | None) -> int | None:
+    """What A-REX adds to GRAMi as `numnodes`."""
+    return -(-count // per_node) if count and per_node and per_node > 0 else None

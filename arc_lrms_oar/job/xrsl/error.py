@@ -1,0 +1,43 @@
+"""The error of a job description in xRSL: where, what was found, what was expected."""
+
+from __future__ import annotations
+
+from arc_lrms_oar.errors import OarLrmsError
+
+_WIDTH = 100
+_BEFORE = 60
+
+
+class XrslError(OarLrmsError):
+    """A job description that cannot be read; `str()` is one line, `shown` adds the place itself.
+
+    `line` and `column` count from 1, and in characters.
+    """
+
+    def __init__(self, text: str, at: int, problem: str) -> None:
+        start = text.rfind("\n", 0, at) + 1
+        self.line = text.count("\n", 0, at) + 1
+        self.column = at - start + 1
+        super().__init__(f"line {self.line}, column {self.column}: {problem}")
+        end = text.find("\n", at)
+        self.shown = f"{self}\n{_excerpt(text[start : end if end >= 0 else len(text)], at - start)}"
+
+
+def _excerpt(line: str, column: int) -> str:
+    """The line, or what is around the column in a long one, with a caret under it."""
+    first = max(0, column - _BEFORE) if len(line) > _WIDTH else 0
+    part = "".join(char if char.isprintable() else " " for char in line[first : first + _WIDTH])
+    before = "..." if first else ""
+    after = "..." if first + _WIDTH < len(line) else ""
+    return f"  {before}{part.rstrip()}{after}\n  {' ' * (len(before) + column - first)}^"
+
+
+def found_text(word: str) -> str:
+    """A value of the user's as an error shows it: short, quoted, and in one line."""
+    shown = word if len(word) <= 40 else word[:37] + "..."
+    return "'" + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown) + "'"
+
+
+def values_text(number: int) -> str:
+    """How many values there are, in words."""
+    return "1 value" if number == 1 else f"{number} values"

@@ -1,0 +1,185 @@
+"""The grammar of xRSL, with pyparsing: from the text of a job description to its tree.
+
+Must not know any attribute, and nothing on A-REX's path may import it: pyparsing is no part of
+a CE. Follows ARC 6.17 and 7.0, `src/hed/acc/JobDescriptionParser/RSLParser.cpp`.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING, NamedTuple, Union
+
+from arc_lrms_oar.errors import OarLrmsError
+from arc_lrms_oar.job.xrsl.error import XrslError, found_text
+from arc_lrms_oar.job.xrsl.lexer import BLANKS, STRING, look_over, word_at
+from arc_lrms_oar.job.xrsl.tree import (
+    Concat,
+    Condition,
+    Group,
+    Node,
+    Sequence,
+    Text,
+    Value,
+    Variable,
+)
+
+if TYPE_CHECKING:
+    from pyparsing import ParserElement, ParseResults
+
+_NOT_IN_NAMES = re.compile(r"[+&|()=<>!\"'^#$]")
+_CANONICAL = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
+
+def tree_of(text: str) -> Node:
+    """The tree of a job description; raises XrslError."""
+    clean = look_over(text)
+    try:
+        from pyparsing import ParseBaseException
+    except ImportError:
+        raise OarLrmsError(
+            "to read xRSL, install the Python package pyparsing (3.0 or newer)"
+        ) from None
+    try:
+        node: Node = _grammar().parse_string(clean)[0]
+    except ParseBaseException as error:
+        at = error.loc
+        while at < len(clean) and clean[at] in BLANKS:
+            at += 1
+        expected = error.msg[:1].lower() + error.msg[1:]
+        raise XrslError(text, at, f"found {word_at(clean, at)}, {expected}") from None
+    except _Misplaced as error:
+        raise XrslError(text, error.at, str(error)) from None
+    return node
+
+
+class _Misplaced(Exception):
+    """Something that pyparsing took and xRSL does not allow at its place."""
+
+    def __init__(self, at: int, problem: str) -> None:
+        super().__init__(problem)
+        self.at = at
+
+
+class _Join(NamedTuple):
+    """A `#` among values."""
+
+    at: int
+
+
+class _Word(NamedTuple):
+    """A string among values; `end` tells whether the next stands close to it."""
+
+    text: Text
+    end: int
+
+
+_Piece = Union[_Join, _Word, Sequence, Variable]
+
+
+@functools.lru_cache(maxsize=1)
+def _grammar() -> ParserElement:
+    from pyparsing import Forward, Literal, OneOrMore, Regex, StringEnd, Suppress, ZeroOrMore
+
+    def sign(mark: str, name: str) -> ParserElement:
+        return Suppress(Literal(mark)).set_name(name)
+
+    def name_of(what: str) -> ParserElement:
+        return Regex(STRING).set_name(what).set_parse_action(functools.partial(_name, what))
+
+    values = Forward()
+    variable = (
+        Suppress("$") - sign("(", "'('") - name_of("the name of a variable") - sign(")", "')'")
+    )
+    sequence = Suppress("(") + values - sign(")", "a value or ')'")
+    values <<= ZeroOrMore(
+        Regex(STRING).set_parse_action(_word)
+        | sequence.set_parse_action(_sequence)
+        | Literal("#").set_parse_action(_join)
+        | variable.set_parse_action(_variable)
+    ).set_parse_action(_values)
+
+    relation = Regex("!=|<=|>=|=|<|>").set_name("one of the relations = != < <= > >=")
+    condition = name_of("the name of an attribute") - relation - values
+    node = Forward()
+    member = sign("(", "'('") - node - sign(")", "a value or ')'")
+    group = Regex("[+&|]") - OneOrMore(member)
+    node <<= (group.set_parse_action(_group) | condition.set_parse_action(_condition)).set_name(
+        "&, |, + or the name of an attribute"
+    )
+    end = StringEnd().set_name("'(' or the end of the job description")
+    return (node - end).parse_with_tabs()
+
+
+def _unquoted(raw: str) -> str:
+    if raw[0] in "'\"":
+        return raw[1:-1].replace(raw[0] * 2, raw[0])
+    if raw[0] == "^":
+        return raw[2:-1].replace(raw[1] * 2, raw[1])
+    return raw
+
+
+def _name(what: str, source: str, at: int, found: ParseResults) -> Text:
+    name = _unquoted(found[0])
+    wrong = _NOT_IN_NAMES.search(name)
+    if wrong:
+        raise _Misplaced(at, f"found {wrong[0]} in {found_text(name)}, expected {what}")
+    return Text(name, at)
+
+
+def _word(source: str, at: int, found: ParseResults) -> _Word:
+    return _Word(Text(_unquoted(found[0]), at), at + len(found[0]))
+
+
+def _join(source: str, at: int, found: ParseResults) -> _Join:
+    return _Join(at)
+
+
+def _variable(source: str, at: int, found: ParseResults) -> Variable:
+    return Variable(found[0].value, at)
+
+
+def _sequence(source: str, at: int, found: ParseResults) -> Sequence:
+    return Sequence(found[0], at)
+
+
+def _condition(source: str, at: int, found: ParseResults) -> Condition:
+    name, relation, values = found
+    attribute = name.value.translate(_CANONICAL).replace("_", "")
+    return Condition(attribute, relation, values, at)
+
+
+def _group(source: str, at: int, found: ParseResults) -> Group:
+    return Group(found[0], tuple(found[1:]), at)
+
+
+def _values(source: str, at: int, found: ParseResults) -> tuple[Value, ...]:
+    """Values with their concatenations: after `#`, or close to the value before them.
+
+    Nothing is joined to a list in parentheses unless there is a `#`.
+    """
+    values: list[list[Value]] = []
+    joinable = False
+    asked: _Join | None = None
+    end = -1
+    for piece in found:
+        if isinstance(piece, _Join):
+            if asked or not values:
+                raise _Misplaced(piece.at, "found '#', expected a value before it")
+            asked, end = piece, -1
+            continue
+        value = piece.text if isinstance(piece, _Word) else piece
+        close = value.at == end or source[value.at - 1] not in BLANKS
+        if asked or (joinable and close):
+            values[-1].append(value)
+        else:
+            values.append([value])
+        joinable, asked = not isinstance(value, Sequence), None
+        end = piece.end if isinstance(piece, _Word) else -1
+    if asked:
+        raise _Misplaced(asked.at, "found '#' at the end of a list, expected a value after it")
+    return tuple(_value(parts) for parts in values)
+
+
+def _value(parts: list[Value]) -> Value:
+    return parts[0] if len(parts) == 1 else Concat(tuple(parts), parts[0].at)

@@ -1,0 +1,73 @@
+"""Numbers and addresses in xRSL, read as ARC's library reads them.
+
+ARC reads what it can of a value and says nothing to the user of the rest; so does this module,
+and returns beside the number what there is to be said.
+
+Sources (ARC 6.17 and 7.0): `src/hed/libs/common/StringConv.h`, `src/hed/libs/common/URL.cpp`.
+"""
+
+from __future__ import annotations
+
+import re
+
+_INT = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
+_REAL = re.compile(r"[ \t\n\v\f\r]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_SCHEME = re.compile(r"[A-Za-z0-9+.-]*(?=:)")
+_LARGEST = 2**31 - 1
+_PATH_ALONE = ("file", "urllist", "link")
+_WITH_LOCATIONS = ("rc", "fireman", "lfc")
+
+
+def whole(text: str) -> int | None:
+    """A whole number with nothing after it; None where ARC would refuse it."""
+    match = _INT.fullmatch(text)
+    return _fitting(match[1]) if match else None
+
+
+def leading(text: str) -> int:
+    """The number that a text begins with, 0 where it begins with none or it is too large."""
+    match = _INT.match(text)
+    return _fitting(match[1]) or 0 if match else 0
+
+
+def _fitting(digits: str) -> int | None:
+    if len(digits.lstrip("+-0")) > 10:
+        return None
+    number = int(digits)
+    return number if -_LARGEST - 1 <= number <= _LARGEST else None
+
+
+def is_real(text: str) -> bool:
+    """Whether a text is a number, with or without a fraction."""
+    return bool(_REAL.fullmatch(text))
+
+
+def scheme(url: str) -> str:
+    """The protocol of a URL, `file` for a path, `urllist` for the name of a list of URLs."""
+    if not url or url[0] == "#":
+        return ""
+    match = _SCHEME.match(url)
+    if match:
+        return match[0].lower()
+    return "urllist" if url[0] == "@" else "file"
+
+
+def is_url(url: str) -> bool:
+    """Whether ARC takes a text for a URL; a path without a protocol is one, too."""
+    if not url or url[0] == "#":
+        return False
+    match = _SCHEME.match(url)
+    if not match:
+        return True
+    protocol, rest = match[0].lower(), url[match.end() + 1 :]
+    if not rest.startswith("//"):
+        return protocol in _PATH_ALONE or (protocol == "arc" and rest.startswith("/"))
+    rest = rest[2:]
+    at = rest.find("@")
+    if at >= 0 and (protocol in _WITH_LOCATIONS or "/" not in rest[:at]):
+        rest = rest[at + 1 :]
+    host = rest.partition("/")[0]
+    if not host.startswith("["):
+        return True
+    closing = host.find("]")
+    return closing >= 0 and host[closing + 1 : closing + 2] in ("", ":", ";")

@@ -1,0 +1,63 @@
+"""The job script's accounting: what the diag says of times, nodes and slots."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from nodes import Node
+
+ACCOUNTED = [
+    *("processors", "nodecount", "benchmark", "runtimeenvironments", "walltime", "kerneltime"),
+    *("usertime", "lrmsstarttime", "lrmsendtime", "exitcode"),
+]
+
+
+def test_accounting_by_gnu_time(node: Node) -> None:
+    ran = node.shell("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done")
+    more = ["cpuusage", "maxresidentmemory", "averageresidentmemory", "averagetotalmemory"]
+    assert sorted(ran.diag.values) == sorted([*ACCOUNTED, *more])
+    assert re.fullmatch(r"[1-9][0-9]+kB", ran.diag.values["maxresidentmemory"])
+    assert (ran.diag.seconds("usertime") or 0) > 0
+
+
+@pytest.mark.parametrize("gnu_time", ["", "/no/such/time", "/bin/false"])
+def test_accounting_by_the_shell(node: Node, gnu_time: str) -> None:
+    node.plan["gnu_time"] = gnu_time
+    ran = node.shell("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done")
+    assert sorted(ran.diag.values) == sorted(ACCOUNTED)
+    assert (ran.diag.seconds("usertime") or 0) > 0
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_times_are_utc_whatever_the_zone(node: Node, zone: str) -> None:
+    node.environment["TZ"] = zone
+    ran = node.shell("date -u +%Y%m%d%H%M%SZ; echo $TZ", stdout="o")
+    during, shown = ran.text("o").split()
+    assert shown == zone
+    assert ran.diag.values["lrmsstarttime"] <= during <= ran.diag.values["lrmsendtime"]
+
+
+def test_nodes_and_slots(node: Node) -> None:
+    node.nodes = ["b", "a", "b", "a", "c", ""]
+    ran = node.shell("true")
+    assert ran.diag.nodes == ["b", "a", "c"]
+    assert (ran.diag.values["nodecount"], ran.diag.values["processors"]) == ("3", "6")
+
+
+def test_nodes_without_a_node_file(node: Node) -> None:
+    node.environment["OAR_NODE_FILE"] = "/no/such/file"
+    node.plan["nodename_command"] = "/bin/echo told by me"
+    ran = node.shell("true")
+    assert (ran.diag.nodes, ran.diag.values["nodecount"]) == (["told by me"], "1")
+    assert "processors" not in ran.diag.values
+
+
+def test_node_without_anything_to_tell_its_name(node: Node) -> None:
+    node.environment.update(OAR_NODE_FILE="", HOSTNAME="myself")
+    assert node.shell("true").diag.nodes == ["myself"]
+
+
+def test_benchmark(node: Node) -> None:
+    node.plan["benchmark"] = "HEPSPEC:12.5"
+    assert node.shell("true").diag.values["benchmark"] == "HEPSPEC:12.5"

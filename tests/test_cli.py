@@ -1,0 +1,292 @@
+"""The scripts that A-REX calls and `python3 -m arc_lrms_oar`: exit codes and what they print."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from ce import GRID_ID, Ce
+from kicks import Kicks
+from oarsite import Site
+from standin import Standin
+
+from arc_lrms_oar import cli
+from arc_lrms_oar.version import __version__
+
+ROOT = Path(__file__).parent.parent
+SHARE = ROOT / "arc_lrms_oar" / "share"
+
+
+@pytest.fixture
+def site(place: Path, oar: Standin) -> Site:
+    return Site(Ce(place), oar)
+
+
+def run(argv: Sequence[object], place: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python as A-REX runs its scripts: no stdin, umask 077, nearly no environment."""
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": "/", **variables}
+    return subprocess.run(
+        [sys.executable, *(str(word) for word in argv)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        env=environment,
+        cwd=place,
+        check=False,
+    )
+
+
+def arex(
+    site: Site, verb: str, *words: object, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs one of the scripts with A-REX's own first arguments."""
+    script = SHARE / f"{verb}-OAR-job"
+    return run([script, "--config", site.ce.conf, *words], site.ce.place, **variables)
+
+
+def module(site: Site, *words: object) -> subprocess.CompletedProcess[str]:
+    return run(["-m", "arc_lrms_oar", *words, "--config", site.ce.conf], site.ce.place)
+
+
+def bare(line: str) -> str:
+    """A line of the log without its time."""
+    return re.sub(r"^\[[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\] ", "", line)
+
+
+def test_way_of_a_job(site: Site, kicks: Kicks) -> None:
+    kicks.install()
+    files = site.ce.job(executable="/bin/sh", arguments=["-c", "exit 3"])
+    done = arex(site, "submit", files.file("grami"))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert bare(done.stderr) == "[submit-OAR-job] [INFO] OAR job 1 submitted\n"
+    assert files.local_id() == "1"
+    site.ce.accepted(files, 1)
+    site.oar.wait(1)
+    done = arex(site, "scan", site.ce.control, ARC_LOCATION=str(kicks.prefix))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert bare(done.stderr) == (
+        f"[scan-OAR-job] [INFO] {GRID_ID}: OAR job 1 ended: 3 Job finished with exit code 3\n"
+    )
+    assert files.done() == "3 Job finished with exit code 3\n"
+    assert len(kicks.calls()) == 1
+    done = arex(site, "cancel", files.file("grami"))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert bare(done.stderr) == "[cancel-OAR-job] [INFO] OAR job 1 is being deleted\n"
+
+
+REASON = "the queue nosuch is closed"
+
+
+def test_refused_submission_says_why_first(site: Site) -> None:
+    """A-REX takes the sentence for the user from stdout, and keeps stderr in `errors`."""
+    site.oar.set("admission_refusal", REASON)
+    done = arex(site, "submit", site.ce.job().file("grami"))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == f"OAR refused the job: {REASON}"
+    assert done.stdout == f"OAR refused the job: {REASON}\n"
+
+
+def test_details_stand_below_the_sentence(site: Site) -> None:
+    site.ce.rte("R", "echo first; echo second >&2; return 3\n")
+    done = arex(site, "submit", site.ce.job(rtes=[("R",)]).file("grami"))
+    sentence = "the runtime environment R refused the job at submission (exit code 3)"
+    assert done.returncode == 1
+    assert done.stdout == f"{sentence}\n"
+    assert done.stderr == f"{sentence}\nfirst\nsecond\n"
+
+
+def test_malformed_grami_is_no_traceback(site: Site) -> None:
+    files = site.ce.job()
+    files.file("grami").write_bytes(b"joboption_arg_0='\xff\n")
+    done = arex(site, "submit", files.file("grami"))
+    assert done.returncode == 1
+    assert done.stderr == done.stdout
+    assert done.stdout.endswith("line 1: malformed GRAMi file: a ' is opened and never closed\n")
+    assert done.stdout.count("\n") == 1
+
+
+def test_scan_that_cannot_ask_oar(site: Site) -> None:
+    files = site.running(state="Terminated")
+    site.oar.set("db_down")
+    done = arex(site, "scan", site.ce.control)
+    assert (done.returncode, done.stdout, files.done()) == (1, "", None)
+    assert bare(done.stderr) == (
+        "[scan-OAR-job] [ERROR] OAR could not be asked, nothing was changed: "
+        "oarstat: exit code 25: DB connection error, exiting.\n"
+    )
+
+
+def test_scan_of_several_directories(site: Site) -> None:
+    other = Ce(site.ce.place / "other", 7)
+    files = site.running(state="Error", exit_code=None)
+    second = other.in_lrms("b" * 20, 2)
+    site.oar.add_jobs(1, state="Error", exit_code=None)
+    done = arex(site, "scan", site.ce.control, other.control)
+    assert done.returncode == 0
+    assert (files.done() is None, second.done() is None) == (False, False)
+
+
+def test_scan_of_what_is_no_control_directory(site: Site) -> None:
+    done = arex(site, "scan", site.ce.place / "none")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert str(site.ce.place / "none") in done.stderr
+
+
+def test_cancel_that_oar_refuses(site: Site) -> None:
+    site.running()
+    site.oar.set("refuse_del")
+    done = arex(site, "cancel", 1)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "OAR does not cancel job 1: Cannot frag 1 ; You are not the right user.\n"
+    )
+
+
+def test_cancel_while_oar_does_not_answer_is_no_failure(site: Site) -> None:
+    """Exit non-zero, and A-REX would leave the job running as an orphan."""
+    site.configure("submit_budget=0")
+    site.running()
+    site.oar.set("fail_times", "oardel:99:25:DB connection error")
+    done = arex(site, "cancel", 1)
+    assert done.returncode == 0
+    assert "scan will go on cancelling OAR job 1" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["submit", "cancel", "scan"])
+def test_wrong_configuration(site: Site, verb: str) -> None:
+    site.configure("node_level=a b")
+    done = arex(site, verb, "x")
+    line = (
+        f"{site.ce.conf}: [custom:oar] node_level=a b is wrong: it must be the name of one of OAR's"
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(line)
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == (done.stderr if verb == "submit" else "")
+
+
+@pytest.mark.parametrize("verb", ["submit", "cancel", "scan"])
+def test_scripts_in_lower_case_are_the_same(verb: str) -> None:
+    assert (SHARE / f"{verb}-oar-job").read_text() == (SHARE / f"{verb}-OAR-job").read_text()
+
+
+@pytest.mark.parametrize("verb", ["submit", "cancel", "scan"])
+def test_scripts_without_the_package(verb: str, tmp_path: Path) -> None:
+    script = SHARE / f"{verb}-OAR-job"
+    assert script.read_text().startswith("#!/usr/bin/env python3\n")
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(script), "x"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"{verb}-OAR-job: the Python package arc_lrms_oar cannot be imported: "
+    )
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [[], ["submit"], ["scan"], ["fly"], ["query", "x"], ["cancel"]])
+def test_wrong_usage(site: Site, words: list[str]) -> None:
+    done = run(["-m", "arc_lrms_oar", *words], site.ce.place)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("usage: ")
+
+
+def test_version_and_help(site: Site) -> None:
+    assert run(["-m", "arc_lrms_oar", "--version"], site.ce.place).stdout == f"{__version__}\n"
+    for words in ([], ["submit"], ["cancel"], ["scan"], ["query"], ["info"]):
+        done = run(["-m", "arc_lrms_oar", *words, "--help"], site.ce.place)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_query(site: Site) -> None:
+    site.oar.add_jobs(1, state="Terminated", exit_code=768)
+    done = module(site, "query", 1, 99)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "OAR id  state       code  nodes  reason",
+        "1       Terminated  3     -      Job finished with exit code 3",
+        "99      unknown     -     -      OAR does not know this job",
+    ]
+    found = json.loads(module(site, "query", "--json", 1, 99).stdout)
+    assert [row["local_id"] for row in found] == [1, 99]
+    assert set(found[0]) == {
+        *("local_id", "state", "exit_code", "submitted", "started", "ended", "nodes", "reason"),
+    }
+
+
+def test_query_while_oar_does_not_answer(site: Site) -> None:
+    site.oar.set("db_down")
+    done = module(site, "query", 1)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "oarstat: exit code 25: DB connection error, exiting.\n"
+
+
+def test_info(site: Site) -> None:
+    options = site.ce.place / "options"
+    options.write_text('{"queues": {"default": {"users": ["/CN=ü"]}}, "jobs": ["1"]}')
+    done = module(site, "info", "--options", options)
+    assert (done.returncode, done.stderr) == (0, "")
+    info = json.loads(done.stdout)
+    assert list(info["queues"]["default"]["users"]) == ["/CN=ü"]
+    assert "1" in info["jobs"]
+
+
+def test_log_level_of_the_site(site: Site) -> None:
+    site.configure("", arex="loglevel=1")
+    assert arex(site, "submit", site.ce.job().file("grami")).stderr == ""
+
+
+def test_reader_that_goes_away(site: Site) -> None:
+    site.oar.add_jobs(1, state="Terminated")
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "arc_lrms_oar", "query", "1", "--config", str(site.ce.conf)],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert "Traceback" not in done.stderr
+    assert done.returncode != 0
+
+
+def test_error_that_nobody_has_foreseen(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("two\nlines")
+
+    monkeypatch.setattr("arc_lrms_oar.verbs.submit.submit", fail)
+    assert cli.main(["submit", "--config", str(site.ce.conf), "grami"]) == 1
+    out, err = capsys.readouterr()
+    assert out == err
+    start = f"internal error of arc_lrms_oar {__version__}: ZeroDivisionError: two lines ("
+    assert err.startswith(start)
+    assert re.fullmatch(r".*test_cli\.py, line \d+\)\n", err)
+
+
+def test_interrupted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("arc_lrms_oar.verbs.submit.submit", interrupt)
+    assert cli.main(["submit", "--config", str(site.ce.conf), "grami"]) == 130
+
+
+def test_umask_is_closed(site: Site) -> None:
+    os.umask(0)
+    cli.main(["query", "--config", str(site.ce.conf), "1"])
+    assert os.umask(0o022) == 0o077
