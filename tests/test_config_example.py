@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from arc_lrms_oar.arex.config import parse_blocks, settings_from, unknown_options
-from arc_lrms_oar.settings import OPTIONS, Settings
+from arc_lrms_oar.settings import OPTIONS, Option, Settings
 
 EXAMPLE = Path(__file__).parent.parent / "arc.conf.example"
 
@@ -28,7 +28,7 @@ def test_the_example_and_the_code_have_the_same_options_in_the_same_order() -> N
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: str(option.name))
-def test_type_default_and_meaning_are_those_of_the_code(option) -> None:  # type: ignore[no-untyped-def]
+def test_type_default_and_meaning_are_those_of_the_code(option: Option) -> None:
     where = " (per queue)" if option.per_queue else ""
     assert documented()[option.name] == (
         f"{option.name} = {option.type}{where}: {option.meaning}.",

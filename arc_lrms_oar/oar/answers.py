@@ -14,6 +14,10 @@ from typing import Any
 from arc_lrms_oar.errors import OarAnswerError
 from arc_lrms_oar.oar.record import Event, JobRecord
 
+_ID = re.compile(r"[1-9][0-9]{0,17}")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+# No time or id of OAR's is beyond this, and Python's calendar takes no later time.
+_LATEST = 1 << 40
 _JOB_ID = re.compile(r"^OAR_JOB_ID=([1-9][0-9]{0,17})[ \t\r]*$", re.M)
 _ENDED_ROW = re.compile(r"^([1-9][0-9]{0,17}) +[TE] ", re.M)
 _VERSION = re.compile(r"OAR version ?: ?(([0-9]+)\.[^\s]*)")
@@ -61,13 +65,17 @@ def _shorter(text: str) -> str:
 
 def document(stdout: str) -> Any:
     """The JSON that `stdout` holds, after any lines of warnings; raises OarAnswerError."""
-    start = re.search(r"^[\[{]", stdout, re.M)
-    if not start:
-        raise OarAnswerError(f"oarstat printed no JSON: {stdout[:80]!r}")
-    try:
-        return json.loads(stdout[start.start() :])
-    except ValueError as error:
-        raise OarAnswerError(f"oarstat printed broken JSON: {error}") from None
+    trouble = f"oarstat printed no JSON: {stdout[:80]!r}"
+    for start in re.finditer(r"^[\[{]", stdout, re.M):
+        try:
+            found, end = json.JSONDecoder().raw_decode(stdout, start.start())
+        except (ValueError, RecursionError) as error:
+            trouble = f"oarstat printed broken JSON: {error}"
+            continue
+        if not stdout[end:].strip():
+            return found
+        raise OarAnswerError("oarstat printed something else after its JSON")
+    raise OarAnswerError(trouble)
 
 
 def states(stdout: str, asked: Iterable[int]) -> dict[int, str]:
@@ -109,7 +117,7 @@ def _records(stdout: str, read: Any) -> dict[int, JobRecord]:
         raise OarAnswerError("oarstat -J printed something else than an object")
     found = {}
     for key, row in rows.items():
-        if isinstance(row, dict) and key.isdecimal():
+        if isinstance(row, dict) and _ID.fullmatch(key):
             record = read(int(key), row)
             if record is not None:
                 found[int(key)] = record
@@ -117,7 +125,7 @@ def _records(stdout: str, read: Any) -> dict[int, JobRecord]:
 
 
 def _record_2(job_id: int, row: dict[str, Any]) -> JobRecord | None:
-    if row.get("Job_Id") != job_id or not isinstance(row.get("state"), str):
+    if _integer(row.get("Job_Id")) != job_id or not isinstance(row.get("state"), str):
         return None
     hosts = row.get("assigned_network_address")
     cores = row.get("assigned_resources")
@@ -138,7 +146,7 @@ def _record_2(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         wall_time=_moment(row.get("walltime")),
         cores=len(cores) if isinstance(cores, list) and cores else None,
         nodes=tuple(dict.fromkeys(map(str, hosts))) if isinstance(hosts, list) else (),
-        events=tuple(_event_2(event) for event in row.get("events") or () if _is_event(event)),
+        events=tuple(_event_2(event) for event in _list(row.get("events")) if _is_event(event)),
         resubmitted_from=_moment(row.get("resubmit_job_id")),
     )
 
@@ -157,7 +165,7 @@ def _event_2(event: dict[str, Any]) -> Event:
 
 
 def _record_3(job_id: int, row: dict[str, Any]) -> JobRecord | None:
-    if row.get("id") != job_id or not isinstance(row.get("state"), str):
+    if _integer(row.get("id")) != job_id or not isinstance(row.get("state"), str):
         return None
     return JobRecord(
         job_id=job_id,
@@ -189,7 +197,7 @@ def events_3(stdout: str) -> dict[int, tuple[Event, ...]]:
             if _is_event(event)
         )
         for key, events in rows.items()
-        if key.isdecimal() and isinstance(events, list)
+        if _ID.fullmatch(key) and isinstance(events, list)
     }
 
 
@@ -203,13 +211,20 @@ def resources(stdout: str) -> list[dict[str, Any]]:
 
 
 def _integer(value: Any) -> int | None:
+    """A whole number, also where a database has OAR print it as text."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _moment(value: Any) -> int | None:
     """A positive number; OAR writes 0 for a time that has not come and an id that is not."""
-    number = int(value) if isinstance(value, str) and value.isdecimal() else _integer(value)
-    return number if number and number > 0 else None
+    number = _integer(value)
+    return number if number and 0 < number < _LATEST else None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:

@@ -6,6 +6,7 @@ Three answers are kept apart: OAR could not be asked (OarUnavailable), OAR does 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -25,6 +26,11 @@ from arc_lrms_oar.oar.runner import Command, CommandFailed, Completed
 # One command line of Linux holds 2 MiB; "-j", an id and their two pointers take some 40 bytes.
 STATES_IN_ONE_CALL = 20000
 RECORDS_IN_ONE_CALL = 1000
+
+# An SQL query that fails ends with exit code 0 and no rows; with some LOG_LEVEL it says this.
+_SQL_FAILED = re.compile(r"^DBD::\w+::\w+ \w+ failed", re.M)
+# Of several ids oardel's exit code tells of the last one only.
+_NOT_YOURS = "You are not the right user"
 
 
 class Runner(Protocol):
@@ -116,6 +122,8 @@ class OarClient:
         them: not the caller's, or unknown. A job that is deleted or ended already is no error.
         """
         done = self.runner.run(["oardel", *(str(job_id) for job_id in ids)])
+        if _NOT_YOURS in done.stdout + done.stderr:
+            raise OarRefused(answers.refusal("", done.stderr) or _NOT_YOURS)
         if done.code in (OARDEL_OK, OARDEL_SERVER_NOT_TOLD, OARDEL_ALREADY):
             return
         if _is_refusal(done):
@@ -124,7 +132,7 @@ class OarClient:
 
     def _ask(self, argv: Sequence[str]) -> str:
         done = self.runner.run(argv)
-        if done.code != 0:
+        if done.code != 0 or _SQL_FAILED.search(done.stderr):
             raise _failed(done)
         return done.stdout
 

@@ -7,6 +7,7 @@ surprise 14). So a time-out here gives up on the child and its pipes and does no
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -19,6 +20,8 @@ from arc_lrms_oar.errors import OarUnavailable
 
 _SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 _CHUNK = 1 << 16
+# Linux's /proc/sys/fs/pipe-max-size as it is shipped.
+_LARGEST_PIPE = 1 << 20
 
 
 class Completed(NamedTuple):
@@ -71,6 +74,7 @@ class Command:
             if time.monotonic() >= deadline:
                 return None
             time.sleep(0.005)
+        self._read_the_rest()
         self._close()
         return Completed(self.argv, self._child.returncode, *self.printed())
 
@@ -108,6 +112,16 @@ class Command:
                 # A grandchild may hold the pipes open long after the command itself has ended.
                 if time.monotonic() >= deadline or (not ready and self._child.poll() is not None):
                     return
+
+    def _read_the_rest(self) -> None:
+        """What the command printed last; no more than a pipe holds, for a grandchild may go on."""
+        for index in self._open:
+            with contextlib.suppress(BlockingIOError):
+                for _ in range(_LARGEST_PIPE // _CHUNK):
+                    data = os.read(self._pipes[index].fileno(), _CHUNK)
+                    if not data:
+                        break
+                    self._pieces[index].append(data)
 
     def _close(self) -> None:
         self._open.clear()

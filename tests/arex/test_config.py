@@ -288,6 +288,11 @@ def test_unknown_options_are_told_with_the_nearest_known() -> None:
     assert second.startswith("[custom:oar/a] bin_path: no such option; known are oar_queue, ")
 
 
+def test_option_that_no_queue_can_have_is_not_read_there(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, "[custom:oar]\nbin_path=/a\n[custom:oar/b]\nbin_path=/b\n")
+    assert (settings.bin_path, settings.queue("b")) == ("/a", settings.common)
+
+
 def test_which_file_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = tmp_path / "arched-arex.cfg"
     monkeypatch.setattr(config, "RUNTIME_CONFIG", str(runtime))

@@ -1,0 +1,159 @@
+"""Scenarios: jobs that somebody or OAR itself ends, and jobs that trouble ends.
+
+Must not disturb the jobs of others on the bed, but for taking a node's cores for a moment.
+"""
+
+from __future__ import annotations
+
+import time
+
+from .record_call import DIRECTORY, Recorder
+from .record_ends import ONE_CORE
+from .record_scenario import scenario
+from .suites import GRIDUSER, OTHERUSER
+
+LONG = "sleep 300"
+
+
+def _on(node: int, cores: int = 1) -> tuple[str, ...]:
+    return ("-p", f"host='node{node}'", "-l", f"/core={cores},walltime=0:5:0")
+
+
+def _mend(at: Recorder, node: int) -> None:
+    at.root("oarnodesetting", "oarnodesetting", "-h", f"127.0.0.{node}", "-s", "Alive")
+
+
+@scenario("delrunning")
+def _delrunning(at: Recorder) -> None:
+    """The owner deletes a running job, and once more."""
+    job_id = at.submit("-n", "delrunning", *ONE_CORE, LONG)
+    at.reach(job_id, "Running")
+    at.call("oardel.running", ["oardel", str(job_id)])
+    at.call("oardel.running-again", ["oardel", str(job_id)])
+    at.end(job_id)
+
+
+@scenario("delbyroot")
+def _delbyroot(at: Recorder) -> None:
+    """An administrator deletes a running job."""
+    job_id = at.submit("-n", "delbyroot", *ONE_CORE, LONG)
+    at.reach(job_id, "Running")
+    at.root("oardel.running", "oardel", str(job_id))
+    at.end(job_id)
+
+
+@scenario("delhold")
+def _delhold(at: Recorder) -> None:
+    """The owner deletes a held job."""
+    job_id = at.submit("-n", "delhold", "--hold", *ONE_CORE, LONG)
+    at.reach(job_id, "Hold")
+    at.call("oardel.hold", ["oardel", str(job_id)])
+    at.end(job_id)
+
+
+@scenario("delwaiting")
+def _delwaiting(at: Recorder) -> None:
+    """The owner deletes a job for which a later start has been predicted."""
+    filler = at.submit("-n", "filler", *_on(4, 2), "sleep 60")
+    at.reach(filler, "Running")
+    job_id = at.submit("-n", "delwaiting", *_on(4, 2), LONG)
+    time.sleep(6)
+    at.snapshot("waiting", job_id, filler)
+    at.call("oardel.waiting", ["oardel", str(job_id), str(filler)])
+    at.end(job_id)
+
+
+@scenario("dellaunching")
+def _dellaunching(at: Recorder) -> None:
+    """The owner deletes a job while the node's prologue is at work."""
+    job_id = at.submit("-n", "dellaunching", "--hold", *ONE_CORE, LONG)
+    at.hook("prologue", job_id, "sleep 8")
+    at.call("oarresume", ["oarresume", str(job_id)])
+    at.reach(job_id, "Launching")
+    at.snapshot("launching", job_id)
+    at.call("oardel.launching", ["oardel", str(job_id)])
+    at.end(job_id)
+
+
+@scenario("delnoop")
+def _delnoop(at: Recorder) -> None:
+    """The owner deletes a job that only occupies its resources (type noop)."""
+    job_id = at.submit("-n", "delnoop", "-t", "noop", *ONE_CORE, LONG)
+    at.reach(job_id, "Running")
+    at.call("oardel.running", ["oardel", str(job_id)])
+    at.end(job_id)
+
+
+@scenario("be-kill")
+def _be_kill(at: Recorder) -> None:
+    """A best-effort job is killed to make room for another job."""
+    job_id = at.submit("-n", "be-kill", "-t", "besteffort", *_on(2, 2), LONG)
+    at.reach(job_id, "Running")
+    other = at.submit("-n", "be-kill-normal", *_on(2, 2), "true", step="normal.oarsub")
+    at.end(job_id, other)
+
+
+@scenario("be-idem")
+def _be_idem(at: Recorder) -> None:
+    """A best-effort and idempotent job is killed for another job, and submitted again by OAR."""
+    types = ("-t", "besteffort", "-t", "idempotent")
+    command = "if mkdir be-idem; then sleep 300; else exit 0; fi"
+    job_id = at.submit("-n", "be-idem", *types, *_on(3, 2), command)
+    at.reach(job_id, "Running")
+    other = at.submit("-n", "be-idem-normal", *_on(3, 2), "true", step="normal.oarsub")
+    at.end(job_id, other)
+    again = at.follow(job_id)
+    if again is not None:
+        at.end(again, stage="resubmitted")
+
+
+@scenario("prologue-fail")
+def _prologue_fail(at: Recorder) -> None:
+    """The node's prologue fails: the node is suspected and OAR submits the job again by itself."""
+    job_id = at.submit("-n", "prologue-fail", "--hold", *_on(1), "true")
+    at.hook("prologue", job_id, "exit 1")
+    at.call("oarresume", ["oarresume", str(job_id)])
+    at.end(job_id)
+    again = at.follow(job_id)
+    if again is not None:
+        at.snapshot("resubmitted-waiting", again)
+    _mend(at, 1)
+    if again is not None:
+        at.end(again, stage="resubmitted")
+
+
+@scenario("epilogue-fail")
+def _epilogue_fail(at: Recorder) -> None:
+    """The command exits with 4, then the node's epilogue fails; the node is suspected."""
+    job_id = at.submit("-n", "epilogue-fail", "--hold", *_on(1), "exit 4")
+    at.hook("epilogue", job_id, "exit 1")
+    at.call("oarresume", ["oarresume", str(job_id)])
+    at.end(job_id)
+    _mend(at, 1)
+
+
+@scenario("outputs-gone")
+def _outputs_gone(at: Recorder) -> None:
+    """The working directory is taken away while the job runs."""
+    gone = f"{DIRECTORY}/gone"
+    at.bed.run(["install", "-d", "-o", GRIDUSER, gone])
+    job_id = at.submit("-n", "outputs-gone", "-d", gone, *ONE_CORE, "sleep 5; exit 0")
+    at.reach(job_id, "Running")
+    at.bed.run(["rm", "-r", gone])
+    at.end(job_id)
+
+
+@scenario("forged")
+def _forged(at: Recorder) -> None:
+    """Another user's job has a name with a line that looks like the text row of our held job."""
+    ours = at.submit("-n", "forged-ours", "--hold", *ONE_CORE, "true")
+    at.reach(ours, "Hold")
+    row = f"x\n{ours:<9} T griduser    0:00:02 R=1,W=0:5:0,J=B,N=forged-ours"
+    command = ["oarsub", "-n", row, *ONE_CORE, "sleep 1"]
+    theirs = int(at.call("theirs.oarsub", command, OTHERUSER).stdout.rpartition("OAR_JOB_ID=")[2])
+    at.reach(theirs, "Terminated")
+    at.snapshot("ours", ours)
+    both = f"job_id in ({ours},{theirs})"
+    at.call("final.oarstat-text", ["oarstat", "--format", "2", "--sql", both])
+    at.snapshot("final", ours, theirs)
+    at.call("oardel", ["oardel", str(ours)])

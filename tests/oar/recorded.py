@@ -1,0 +1,98 @@
+"""Reads fixtures/: what the real commands printed, by OAR's version and scenario.
+
+Must not judge any of it: what is expected stands in the tests.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from arc_lrms_oar.oar import answers
+from arc_lrms_oar.oar.dialect import dialect_of
+from arc_lrms_oar.oar.record import Event, JobRecord
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+VERSIONS = ("2.5.9", "2.6.1", "3.0.2")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One command and all that it answered; see fixtures/README.md."""
+
+    version: str
+    scenario: str
+    step: str
+    command: str
+    user: str
+    date: str
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.version}/{self.scenario}/{self.step}"
+
+    @property
+    def program(self) -> str:
+        names = (os.path.basename(word) for word in self.command.split())
+        return next((name for name in names if name.startswith("oar")), "")
+
+    @property
+    def renamed(self) -> bool:
+        """Whether the keys are those of 2.6.1's undocumented format, which nobody asks for."""
+        return "--format 3" in self.command
+
+    def asks(self, program: str, *options: str) -> bool:
+        """Whether this is `program` with all of `options`, which are no values of others."""
+        return self.program == program and set(options) <= set(self.command.split())
+
+
+@functools.cache
+def calls() -> tuple[Call, ...]:
+    """All calls of all recordings."""
+    return tuple(
+        Call(version, path.stem, **call)
+        for version in VERSIONS
+        for path in sorted((FIXTURES / version).glob("*.json"))
+        for call in json.loads(path.read_text(encoding="utf-8"))["calls"]
+    )
+
+
+def call(version: str, scenario: str, step: str) -> Call:
+    """The one call of that name."""
+    found = [x for x in calls() if (x.version, x.scenario, x.step) == (version, scenario, step)]
+    if len(found) != 1:
+        raise LookupError(f"{len(found)} recordings are called {version}/{scenario}/{step}")
+    return found[0]
+
+
+def records() -> Iterator[tuple[Call, JobRecord]]:
+    """Each job in each answer to the question for everything, with its events."""
+    for asked in calls():
+        if not asked.asks("oarstat", "-J", "-f") or asked.code != 0 or asked.renamed:
+            continue
+        found = dialect_of(asked.version).read_records(asked.stdout)
+        if asked.version.startswith("3"):
+            events = _events(asked)
+            found = {
+                job_id: replace(record, events=events.get(job_id, ()))
+                for job_id, record in found.items()
+            }
+        for record in found.values():
+            yield asked, record
+
+
+def _events(asked: Call) -> dict[int, tuple[Event, ...]]:
+    """OAR 3 tells the events by a command of their own."""
+    step = asked.step.replace("J-f", "e-J")
+    wanted = (asked.version, asked.scenario, step)
+    for other in calls():
+        if (other.version, other.scenario, other.step) == wanted and "-j" in other.command.split():
+            return answers.events_3(other.stdout)
+    return {}

@@ -1,0 +1,167 @@
+"""The words in which each generation of OAR is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from oar.recorded import VERSIONS, calls
+
+from arc_lrms_oar.oar import answers
+from arc_lrms_oar.oar.dialect import Dialect, Dialect2, Dialect3, dialect_of
+
+TWO = Dialect2()
+THREE = Dialect3()
+ENDED = "state IN ('Terminated','Error')"
+# Linux's MAX_ARG_STRLEN.
+LONGEST_ARGUMENT = 128 * 1024
+
+
+def conditions(ids: Sequence[int]) -> list[str]:
+    """What the cheap question puts after `--sql`, without the part that is always the same."""
+    found = []
+    for words in TWO.ask_ended(ids) or []:
+        assert words[:-1] == ["oarstat", "--format", "2", "--sql"]
+        match = re.fullmatch(re.escape(ENDED) + r" AND \((.*)\)", words[-1])
+        assert match
+        found.append(match[1])
+    return found
+
+
+def admitted(condition: str) -> list[int]:
+    """The ids that a condition of ours admits."""
+    ids: list[int] = []
+    for part in condition.split(" OR "):
+        listed = re.fullmatch(r"job_id IN \(([0-9,]+)\)", part)
+        between = re.fullmatch(r"job_id BETWEEN ([0-9]+) AND ([0-9]+)", part)
+        if listed:
+            ids += [int(word) for word in listed[1].split(",")]
+        else:
+            assert between
+            ids += range(int(between[1]), int(between[2]) + 1)
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("version", "generation"),
+    [
+        ("2", 2),
+        ("2.5", 2),
+        ("2.5.9", 2),
+        ("2.5.10+g5k1", 2),
+        ("2.6.1", 2),
+        ("3", 3),
+        ("3.0.0.dev15", 3),
+        ("3.0.3dev", 3),
+        ("3.1.0", 3),
+        ("4.0", 3),
+        ("10.1", 3),
+    ],
+)
+def test_the_dialect_of_a_version(version: str, generation: int) -> None:
+    assert dialect_of(version).generation == generation
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_dialect_of_each_recorded_version(version: str) -> None:
+    printed = {
+        asked.stdout
+        for asked in calls()
+        if asked.version == version and asked.asks("oarstat", "-V") and asked.code == 0
+    }
+    assert printed
+    assert {dialect_of(answers.version(text)).generation for text in printed} == {int(version[0])}
+
+
+@pytest.mark.parametrize("dialect", [TWO, THREE])
+def test_states_are_asked_alike(dialect: Dialect) -> None:
+    assert dialect.ask_states([7, 12]) == ["oarstat", "-s", "-J", "-j", "7", "-j", "12"]
+
+
+def test_the_words_for_oar_2() -> None:
+    assert TWO.ask_records([7, 12]) == [
+        *("oarstat", "--format", "2", "-J", "-f", "-j", "7", "-j", "12")
+    ]
+    assert TWO.ask_ended([7, 12]) == [
+        ["oarstat", "--format", "2", "--sql", f"{ENDED} AND (job_id IN (7,12))"]
+    ]
+    assert TWO.ask_events([7]) is None
+    assert TWO.ask_active() == ["oarstat", "--format", "2", "-J"]
+    assert TWO.ask_named("a-b_3") == [
+        *("oarstat", "--format", "2", "-J", "--sql", "job_name = 'a-b_3'")
+    ]
+
+
+def test_the_words_for_oar_3() -> None:
+    assert THREE.ask_records([7, 12]) == ["oarstat", "-J", "-f", "-j", "7", "-j", "12"]
+    assert THREE.ask_events([7, 12]) == ["oarstat", "-e", "-J", "-j", "7", "-j", "12"]
+    assert THREE.ask_active() == ["oarstat", "-J", "-f"]
+    assert THREE.ask_named("a-b_3") == ["oarstat", "-J", "-f", "--sql", "job_name = 'a-b_3'"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "condition"),
+    [
+        ([7], "job_id IN (7)"),
+        ([7, 8, 9], "job_id IN (7,8,9)"),
+        (list(range(7, 14)), "job_id BETWEEN 7 AND 13"),
+        ([1, *range(7, 14), 20], "job_id IN (1,20) OR job_id BETWEEN 7 AND 13"),
+    ],
+)
+def test_exactly_the_jobs_in_question(ids: list[int], condition: str) -> None:
+    """A range may take in no other job: its name may hold a row that looks like one of ours."""
+    assert conditions(ids) == [condition]
+
+
+def test_no_jobs_no_question() -> None:
+    assert TWO.ask_ended([]) == []
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7])
+@pytest.mark.parametrize("gap", [1, 5, 6, 7, 8, 100])
+def test_any_set_of_jobs(step: int, gap: int) -> None:
+    first = 10**9
+    ids = [first + step * n + 3 * (n // gap) for n in range(30_000)]
+    found = conditions(ids)
+    assert sorted(job_id for condition in found for job_id in admitted(condition)) == ids
+    assert all(len(condition) + len(ENDED) + 10 < LONGEST_ARGUMENT for condition in found)
+
+
+def test_a_hundred_thousand_jobs_in_few_questions() -> None:
+    assert len(conditions(range(10**6, 10**6 + 100_000))) == 1
+    assert len(conditions(range(10**6, 10**6 + 200_000, 2))) < 12
+
+
+def test_oar_3_has_no_such_question() -> None:
+    """Its --sql lists active jobs only, and its text is not to be read."""
+    assert THREE.ask_ended([7]) is None
+
+
+def test_oar_3_is_never_asked_for_text() -> None:
+    asked = [
+        THREE.ask_states([1]),
+        THREE.ask_records([1]),
+        THREE.ask_events([1]) or [],
+        THREE.ask_active(),
+        THREE.ask_named("x"),
+    ]
+    assert all("-J" in words for words in asked)
+    assert not any("--format" in words or "-X" in words or "-D" in words for words in asked)
+
+
+@pytest.mark.parametrize("dialect", [TWO, THREE])
+def test_these_are_the_questions_that_were_recorded(dialect: Dialect) -> None:
+    """A question that nobody has ever put to a real OAR would prove nothing here."""
+    recorded = {
+        " ".join(asked.command.split()[: asked.command.split().index("-j")])
+        for asked in calls()
+        if asked.version.startswith(str(dialect.generation))
+        and asked.program == "oarstat"
+        and "-j" in asked.command.split()
+        and asked.code == 0
+    }
+    questions = [dialect.ask_states([1]), dialect.ask_records([1]), dialect.ask_events([1])]
+    for words in questions:
+        if words is not None:
+            assert " ".join(words[: words.index("-j")]) in recorded

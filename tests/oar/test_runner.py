@@ -1,0 +1,423 @@
+"""Running commands: real executables that do all that OAR's have ever done, and worse."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from arc_lrms_oar.errors import OarUnavailable
+from arc_lrms_oar.oar.runner import CommandFailed, CommandTimeout, Completed, LocalRunner
+
+# Far longer than any of these commands takes, for a machine that is busy.
+PATIENCE = 30.0
+
+
+class Programs:
+    """A directory of executables, and a runner of them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.runner = LocalRunner(str(directory), PATIENCE)
+
+    def shell(self, body: str, name: str = "oarstat") -> None:
+        self._write(name, f"#!/bin/sh\n{body}\n")
+
+    def python(self, body: str, name: str = "oarstat") -> None:
+        self._write(name, f"#!{sys.executable} -ISE\n{body}\n")
+
+    def _write(self, name: str, text: str) -> None:
+        path = self.directory / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def run(self, *words: str, timeout: float | None = None) -> Completed:
+        return self.runner.run(["oarstat", *words], timeout)
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Programs:
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    return Programs(directory)
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended (a zombie has), after waiting a while for it."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def open_pipes() -> int:
+    """How many pipes this process holds."""
+    links = []
+    for entry in os.scandir("/proc/self/fd"):
+        try:
+            links.append(os.readlink(entry.path))
+        except OSError:
+            continue
+    return len([link for link in links if link.startswith("pipe:")])
+
+
+# ---- what a command prints and how it ends -----------------------------------------------------
+
+
+def test_output_and_exit_code(programs: Programs) -> None:
+    programs.shell("echo out; echo err >&2; exit 3")
+    assert programs.run("-V") == Completed(["oarstat", "-V"], 3, "out\n", "err\n")
+
+
+def test_a_command_that_says_nothing(programs: Programs) -> None:
+    programs.shell(":")
+    assert programs.run() == Completed(["oarstat"], 0, "", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_a_command_that_is_killed(programs: Programs, number: signal.Signals) -> None:
+    programs.shell(f"echo half; kill -{int(number)} $$")
+    assert programs.run() == Completed(["oarstat"], -number, "half\n", "")
+
+
+def test_arguments_come_through_as_they_are(programs: Programs) -> None:
+    programs.python("import sys\nsys.stdout.buffer.write(ascii(sys.argv[1:]).encode())")
+    words = [
+        "",
+        " ",
+        "a b",
+        "$HOME",
+        "`id`",
+        "*",
+        "';--",
+        '"',
+        "\\",
+        "\n",
+        "é",
+        "-n",
+        "x" * 100_000,
+    ]
+    assert programs.run(*words).stdout == ascii(words)
+
+
+def test_an_argument_that_is_not_utf8(programs: Programs) -> None:
+    programs.python(
+        "import os, sys\nsys.stdout.buffer.write(os.fsencode(sys.argv[1]).hex().encode())"
+    )
+    assert programs.run(os.fsdecode(b"a\xff")).stdout == "61ff"
+
+
+@pytest.mark.parametrize(
+    ("printed", "read"),
+    [
+        (b"\xc3\xa9", "é"),
+        (b"t\xe9st", "t\ufffdst"),
+        (b"\xff\xfe\x00", "\ufffd\ufffd\x00"),
+        (b"cut \xe6\x97", "cut \ufffd"),
+        (b"a\r\nb\rc\n", "a\r\nb\rc\n"),
+    ],
+)
+def test_output_that_is_not_text(programs: Programs, printed: bytes, read: str) -> None:
+    programs.python(f"import sys\nsys.stdout.buffer.write({printed!r})")
+    assert programs.run().stdout == read
+
+
+def test_characters_cut_by_the_pipe_are_put_together(programs: Programs) -> None:
+    programs.python(
+        "import sys, time\nout = sys.stdout.buffer\n"
+        "for byte in '日本'.encode():\n    out.write(bytes([byte])); out.flush(); time.sleep(0.02)"
+    )
+    assert programs.run().stdout == "日本"
+
+
+def test_much_output_on_both_streams(programs: Programs) -> None:
+    """Far more than a pipe holds: who reads only one of them waits for ever."""
+    programs.python(
+        "import sys\nfor i in range(50):\n"
+        "    sys.stdout.write('o' * 100000); sys.stderr.write('e' * 100000)\nsys.exit(4)"
+    )
+    done = programs.run()
+    assert done.code == 4
+    assert (len(done.stdout), len(done.stderr)) == (5_000_000, 5_000_000)
+    assert set(done.stdout) == {"o"}
+    assert set(done.stderr) == {"e"}
+
+
+def test_a_command_that_closes_its_output_and_goes_on(programs: Programs) -> None:
+    programs.shell("echo out; exec >&- 2>&-; sleep 0.3; exit 5")
+    assert programs.run() == Completed(["oarstat"], 5, "out\n", "")
+
+
+# ---- its surroundings --------------------------------------------------------------------------
+
+
+def test_a_clean_environment(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "X509_USER_PROXY",
+        "LD_PRELOAD_SECRET",
+        "OAR_OARSTAT_OUTPUT_FORMAT",
+        "LANG",
+        "HOME",
+    ):
+        monkeypatch.setenv(name, "of the CE")
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.delenv("TZ", raising=False)
+    programs.python("import json, os\nprint(json.dumps(dict(os.environ)))")
+    found = json.loads(programs.run().stdout)
+    found.pop("LC_CTYPE", None)  # set by Python itself
+    assert found == {
+        "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
+        "HOME": "/",
+        "LC_ALL": "C.UTF-8",
+        "COLUMNS": "500",
+    }
+
+
+def test_the_time_zone_is_kept(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OAR's own local times would be others' otherwise."""
+    monkeypatch.setenv("TZ", "Europe/Paris")
+    programs.shell('echo "$TZ"')
+    assert programs.run().stdout == "Europe/Paris\n"
+
+
+def test_nothing_to_read(programs: Programs) -> None:
+    """oarsub would wait for a password or a script; the CE's own input is no business of it."""
+    programs.shell("cat; echo end")
+    reading, writing = os.pipe()
+    ours = os.dup(0)
+    try:
+        os.write(writing, b"ours\n")
+        os.close(writing)
+        os.dup2(reading, 0)
+        assert programs.run().stdout == "end\n"
+    finally:
+        os.dup2(ours, 0)
+        os.close(ours)
+        os.close(reading)
+
+
+def test_no_open_files_of_ours(programs: Programs, tmp_path: Path) -> None:
+    with (tmp_path / "secret").open("w") as handle:
+        os.set_inheritable(handle.fileno(), True)
+        programs.python("import os\nprint(len(os.listdir('/proc/self/fd')))")
+        # Standard input, output and error, and the directory itself.
+        assert programs.run().stdout == "4\n"
+
+
+def test_a_process_group_and_session_of_its_own(programs: Programs) -> None:
+    programs.python("import os\nprint(os.getpid(), os.getpgrp(), os.getsid(0))")
+    command = programs.runner.start(["oarstat"])
+    done = command.wait(PATIENCE)
+    assert done is not None
+    assert set(map(int, done.stdout.split())) == {command.pid}
+
+
+def test_commands_are_looked_for_in_the_usual_places() -> None:
+    done = LocalRunner("", PATIENCE).run(["sh", "-c", "echo $0", "x"])
+    assert done == Completed(["sh", "-c", "echo $0", "x"], 0, "x\n", "")
+
+
+def test_a_directory_given_is_the_only_one(programs: Programs) -> None:
+    with pytest.raises(CommandFailed, match="sh: cannot be run"):
+        programs.runner.run(["sh", "-c", "exit 0"])
+
+
+# ---- commands that cannot be started -----------------------------------------------------------
+
+
+def test_no_such_command(programs: Programs) -> None:
+    with pytest.raises(OarUnavailable, match=r"^oarstat: cannot be run: No such file") as caught:
+        programs.run("-V")
+    assert isinstance(caught.value, CommandFailed)
+    assert (caught.value.argv, caught.value.code) == (["oarstat", "-V"], None)
+    assert (caught.value.stdout, caught.value.stderr) == ("", "")
+
+
+def test_a_command_that_is_not_executable(programs: Programs) -> None:
+    programs.shell("echo hi")
+    (programs.directory / "oarstat").chmod(0o644)
+    with pytest.raises(CommandFailed, match="cannot be run: Permission denied"):
+        programs.run()
+
+
+def test_a_command_whose_interpreter_is_missing(programs: Programs) -> None:
+    path = programs.directory / "oarstat"
+    path.write_text("#!/nonexistent/perl\n")
+    path.chmod(0o755)
+    with pytest.raises(CommandFailed, match="cannot be run: No such file"):
+        programs.run()
+
+
+def test_a_command_that_is_no_program(programs: Programs) -> None:
+    path = programs.directory / "oarstat"
+    path.write_bytes(b"\x7fELF nonsense")
+    path.chmod(0o755)
+    with pytest.raises(CommandFailed, match="cannot be run: Exec format error"):
+        programs.run()
+
+
+def test_a_directory_in_place_of_the_command(programs: Programs) -> None:
+    (programs.directory / "oarstat").mkdir()
+    with pytest.raises(CommandFailed, match="cannot be run: Permission denied"):
+        programs.run()
+
+
+@pytest.mark.parametrize("words", [["a\x00b"], ["x" * 140_000], ["x" * 100_000] * 40])
+def test_words_that_linux_does_not_take(programs: Programs, words: list[str]) -> None:
+    programs.shell(":")
+    with pytest.raises(CommandFailed, match="cannot be run"):
+        programs.run(*words)
+
+
+def test_nothing_is_left_open_after_a_failed_start(programs: Programs) -> None:
+    before = open_pipes()
+    for _ in range(20):
+        with pytest.raises(CommandFailed):
+            programs.run()
+    assert open_pipes() == before
+
+
+# ---- commands that do not end ------------------------------------------------------------------
+
+
+def test_a_command_that_takes_too_long(programs: Programs) -> None:
+    programs.shell("echo half; echo why >&2; exec sleep 60")
+    before = open_pipes()
+    started = time.monotonic()
+    with pytest.raises(CommandTimeout, match=r"^oarstat: no answer in 0 s") as caught:
+        programs.run("-V", timeout=0.4)
+    assert time.monotonic() - started < 10
+    error = caught.value
+    assert (error.argv, error.code) == (["oarstat", "-V"], None)
+    assert (error.stdout, error.stderr) == ("half\n", "why\n")
+    assert open_pipes() == before
+
+
+def test_the_time_limit_of_the_runner_itself(programs: Programs) -> None:
+    programs.shell("exec sleep 60")
+    with pytest.raises(CommandTimeout):
+        LocalRunner(str(programs.directory), 0.2).run(["oarstat"])
+
+
+def test_the_whole_process_group_is_ended(programs: Programs, tmp_path: Path) -> None:
+    """Also the child that ignores SIGTERM, and its own child, which keeps the pipes open."""
+    pids = tmp_path / "pids"
+    programs.shell(
+        "trap '' TERM HUP INT\n"
+        f"(trap '' TERM HUP INT; sh -c 'echo $$ >>{pids}; exec sleep 60') &\n"
+        f"echo $$ >>{pids}; while :; do sleep 60; done"
+    )
+    with pytest.raises(CommandTimeout):
+        programs.run(timeout=1.0)
+    found = [int(line) for line in pids.read_text().split()]
+    assert len(found) == 2
+    assert all(gone(pid) for pid in found)
+
+
+def test_a_grandchild_that_holds_the_pipes_is_not_waited_for(programs: Programs) -> None:
+    """It has a session of its own; the command itself has ended, and well."""
+    programs.shell("echo out; setsid sh -c 'echo $$ >&2; exec sleep 60' & sleep 0.3; exit 0")
+    started = time.monotonic()
+    done = programs.run()
+    assert time.monotonic() - started < 15
+    try:
+        assert (done.code, done.stdout) == (0, "out\n")
+    finally:
+        os.kill(int(done.stderr), signal.SIGKILL)
+
+
+def test_a_grandchild_out_of_reach_does_not_stop_the_time_limit(
+    programs: Programs, tmp_path: Path
+) -> None:
+    pid = tmp_path / "pid"
+    programs.shell(f"setsid sh -c 'echo $$ >{pid}; exec sleep 60' & exec sleep 60")
+    started = time.monotonic()
+    before = open_pipes()
+    with pytest.raises(CommandTimeout):
+        programs.run(timeout=0.5)
+    assert time.monotonic() - started < 15
+    assert open_pipes() == before
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+def test_a_command_that_prints_for_ever(programs: Programs) -> None:
+    programs.shell("while :; do echo x; done")
+    started = time.monotonic()
+    with pytest.raises(CommandTimeout) as caught:
+        programs.run(timeout=0.3)
+    assert time.monotonic() - started < 15
+    assert caught.value.stdout.startswith("x\nx\n")
+
+
+def test_a_command_that_may_not_be_killed(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As OAR's setuid commands: the caller has no permission, and gives up on them."""
+    programs.shell("exec sleep 60")
+
+    def refuse(pid: int, number: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    command = programs.runner.start(["oarstat"])
+    before = open_pipes()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "killpg", refuse)
+        assert command.wait(0.1) is None
+        assert command.kill() is False
+        started = time.monotonic()
+        command.abandon()
+        assert time.monotonic() - started < 5
+    assert open_pipes() == before - 2
+    assert command.kill() is True
+
+
+# ---- a command under way -----------------------------------------------------------------------
+
+
+def test_waiting_in_pieces(programs: Programs) -> None:
+    programs.python(
+        "import sys, time\nprint('first', flush=True)\ntime.sleep(1)\nprint('second')\nsys.exit(3)"
+    )
+    command = programs.runner.start(["oarstat"])
+    deadline = time.monotonic() + PATIENCE
+    while command.printed()[0] != "first\n" and time.monotonic() < deadline:
+        assert command.wait(0.02) is None
+    assert command.printed() == ("first\n", "")
+    done = command.wait(PATIENCE)
+    assert done == Completed(["oarstat"], 3, "first\nsecond\n", "")
+    assert command.printed() == ("first\nsecond\n", "")
+
+
+def test_ending_a_command(programs: Programs) -> None:
+    programs.shell("exec sleep 60")
+    command = programs.runner.start(["oarstat"])
+    assert command.kill() is True
+    assert gone(command.pid)
+    assert command.wait(1) == Completed(["oarstat"], -signal.SIGKILL, "", "")
+
+
+def test_ending_a_command_that_has_ended(programs: Programs) -> None:
+    programs.shell("echo out")
+    command = programs.runner.start(["oarstat"])
+    assert command.wait(PATIENCE) is not None
+    assert command.kill() is True
+    command.abandon()
+
+
+def test_nothing_is_left_open(programs: Programs) -> None:
+    programs.shell("echo out; echo err >&2")
+    before = open_pipes()
+    for _ in range(10):
+        programs.run()
+    assert open_pipes() == before
