@@ -86,6 +86,16 @@ def test_changed_status_is_seen_at_once(any_ce: Ce) -> None:
 
 
 @pytest.mark.usefixtures("_one_round")
+def test_status_file_that_is_written_in_place(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    os.utime(files.status, (1000, 1000))
+    assert list(look(any_ce)) == [5]
+    files.status.write_text("FINISHING\n")
+    os.utime(files.status, (1000, 1001))
+    assert look(any_ce) == {}
+
+
+@pytest.mark.usefixtures("_one_round")
 def test_job_that_gets_its_id_later(any_ce: Ce) -> None:
     files = any_ce.in_lrms("a" * 12, "")
     status(files, "INLRMS", 1000)

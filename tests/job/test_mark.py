@@ -203,6 +203,15 @@ def test_directory_of_somebody_else_is_not_used(place: Path) -> None:
 
 
 @needs_root
+def test_directory_of_the_users_is_not_used_by_root(tmp_path: Path) -> None:
+    (tmp_path / ".arc_oar").mkdir(mode=0o700)
+    os.chown(tmp_path / ".arc_oar", NOBODY, NOBODY)
+    with pytest.raises(JobError, match="the session directory cannot be written at submission"):
+        opened(tmp_path)
+    assert os.listdir(tmp_path / ".arc_oar") == []
+
+
+@needs_root
 def test_session_directory_that_the_user_cannot_write(place: Path) -> None:
     with pytest.raises(RuntimeError, match=r"at submission: Permission denied"):
         run_as(NOBODY, lambda: bool(opened(place)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from users import needs_root
 
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.log import Log
+from arc_lrms_oar.oar.runner import Completed
 from arc_lrms_oar.verbs.scan import scan
 
 BLIND: dict[str, Callable[[Standin], object]] = {
@@ -100,9 +102,9 @@ def lost(site: Site, hours: Hours, scans: int, seconds: float) -> None:
 
 
 def test_job_that_oar_does_not_know_is_kept_for_a_while(site: Site, hours: Hours) -> None:
-    site.configure("lost_cycles=3\nlost_time=600")
+    site.configure("lost_cycles=1\nlost_time=600")
     files = site.ce.in_lrms(GRID_ID, 4711)
-    lost(site, hours, 5, 100)
+    lost(site, hours, 6, 100)
     assert files.done() is None, "not long enough"
     lost(site, hours, 2, 5000)
     assert files.done() == "512 Job is lost: OAR does not know it any more\n"
@@ -258,6 +260,18 @@ def test_job_whose_files_vanish_meanwhile(any_site: Site) -> None:
     assert site.scan() == [OTHER]
 
 
+def test_id_that_has_changed_since_it_was_last_read(site: Site) -> None:
+    """Scan remembers ids, but the end of the old OAR job is not that of the new one."""
+    files = noted(site.running())
+    site.oar.add_jobs(1)
+    site.scan()
+    local = files.file("local")
+    local.write_text(local.read_text().replace("localid=1\n", "localid=2\n"))
+    site.oar.update(1, state="Terminated", exit_code=0)
+    assert site.scan() == []
+    assert files.done() is None
+
+
 def test_job_that_arex_has_finished_meanwhile(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the look at the directory and the report A-REX may have moved on."""
     files = ended(site)
@@ -271,3 +285,26 @@ def test_job_that_arex_has_finished_meanwhile(site: Site, monkeypatch: pytest.Mo
     monkeypatch.setattr(client, "records", records)
     assert scan(settings, client, [str(site.ce.control)], Log("Scan")) == []
     assert files.done() is None
+
+
+@pytest.mark.parametrize("moment", [2**40, 2**60, 10**30, -5])
+def test_odd_times_of_one_job_do_not_stop_the_others(
+    site: Site, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    ended(site, "x" * 12)
+    other = ended(site, "y" * 12)
+    client = site.client()
+    real = client.runner.run
+
+    def run(argv: Sequence[str], timeout: float | None = None) -> Completed:
+        done = real(argv, timeout)
+        if "-f" not in argv:
+            return done
+        rows = json.loads(done.stdout)
+        rows["1"].update(startTime=moment, stopTime=moment + 5)
+        return done._replace(stdout=json.dumps(rows))
+
+    monkeypatch.setattr(client.runner, "run", run)
+    reported = scan(site.settings(), client, [str(site.ce.control)], Log("Scan"))
+    assert "y" * 12 in reported
+    assert other.done() == "0 Job finished with exit code 0\n"

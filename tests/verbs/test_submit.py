@@ -94,7 +94,9 @@ def test_job_that_has_its_id_is_not_submitted_again(site: Site) -> None:
     files = site.ce.job()
     grami.append_local_id(str(files.file("grami")), 4711)
     assert site.submit(files) == 4711
-    assert site.commands() == []
+    assert (site.commands(), os.listdir(files.session)) == ([], [])
+    files.session.rmdir()
+    assert site.submit(files) == 4711
 
 
 @needs_root

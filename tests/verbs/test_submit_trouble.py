@@ -192,6 +192,16 @@ def test_oarsub_that_cannot_be_killed_is_the_only_one(
     assert len(site.oar.jobs()) == 1
 
 
+@pytest.mark.usefixtures("unkillable")
+def test_no_second_oarsub_while_the_first_one_hangs(site: Site) -> None:
+    site.configure("command_timeout=1")
+    site.oar.set("hang", "oarsub")
+    with pytest.raises(OarUnavailable, match=r"an earlier oarsub still hangs"):
+        site.submit(site.ce.job(), site.clock.patience(12, 5.0))
+    assert site.clock.pauses == [5.0, 5.0]
+    assert site.commands().count("oarsub") == 1
+
+
 def test_oarsub_given_up_for_good_runs_nothing_later(site: Site, unkillable: list[Command]) -> None:
     """The job enters OAR after A-REX was told that it failed: its script is not there any more."""
     site.configure("command_timeout=1")
