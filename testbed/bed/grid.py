@@ -10,11 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from .arcconf import CONTROLDIR, SESSIONDIR
 from .bed import Bed
 
 USER = "griduser"
-CONTROL = "/var/spool/arc/jobstatus"
-SESSIONS = "/var/spool/arc/sessiondir"
 ENDPOINT = "https://localhost:8443/arex"
 
 
@@ -39,7 +38,12 @@ def shell(script: str, extra: str = "", **attributes: str) -> str:
 
 
 class Grid:
-    """The testbed as its users see it."""
+    """The testbed as its users see it; `control` and `sessions` are A-REX's directories inside."""
+
+    owner = USER
+    control = CONTROLDIR
+    sessions = SESSIONDIR
+    helper_log = "/var/log/arc/job.helper.errors"
 
     def __init__(self, bed: Bed) -> None:
         self.bed = bed
@@ -64,7 +68,7 @@ class Grid:
 
     def user(self, *argv: str, **more: Any) -> str:
         """Runs a command as the grid user; gives its output."""
-        return self.bed.run(list(argv), user=USER, **more).stdout
+        return self.bed.run(list(argv), user=self.owner, **more).stdout
 
     def root(self, *argv: str, **more: Any) -> str:
         """Runs a command as root; gives its output."""
@@ -90,20 +94,20 @@ class Job:
 
     @property
     def session_dir(self) -> str:
-        return f"{SESSIONS}/{self.grid_id}"
+        return f"{self.grid.sessions}/{self.grid_id}"
 
     def control(self, kind: str) -> str:
         """A control file's text, in the layout of ARC 6 or 7; "" where there is none."""
-        name = self.grid_id
-        seven = f"{CONTROL}/jobs/{name[:3]}/{name[3:6]}/{name[6:9]}/{name[9:]}/{kind}"
-        return self.grid.read(f"{CONTROL}/job.{name}.{kind}") or self.grid.read(seven)
+        place, name = self.grid.control, self.grid_id
+        seven = f"{place}/jobs/{name[:3]}/{name[3:6]}/{name[6:9]}/{name[9:]}/{kind}"
+        return self.grid.read(f"{place}/job.{name}.{kind}") or self.grid.read(seven)
 
     def state(self) -> str:
         """A-REX's own state of the job."""
         name = self.grid_id
         for folder in ("processing", "finished", "accepting", "restarting"):
             for status in (f"job.{name}.status", f"{name}.status"):
-                text = self.grid.read(f"{CONTROL}/{folder}/{status}").strip()
+                text = self.grid.read(f"{self.grid.control}/{folder}/{status}").strip()
                 if text:
                     return text[8:] if text.startswith("PENDING:") else text
         return ""
@@ -175,6 +179,6 @@ class Job:
     def story(self) -> str:
         """What helps to understand a job that went wrong."""
         oar = json.dumps(self.oar_jobs(), indent=1)[:3000] if self.local().get("localid") else ""
-        scan = self.grid.read("/var/log/arc/job.helper.errors")[-2000:]
+        scan = self.grid.read(self.grid.helper_log)[-2000:]
         kinds = ("errors", "failed", "diag", "local")
         return "\n".join([*(f"--- {k}\n{self.control(k)}" for k in kinds), oar, "--- scan", scan])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .namespace import Namespace
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 POLL = 0.05
 LISTENING = "0A"
 

@@ -7,8 +7,9 @@ line that says why it is not in order. Must not be asked to know about jobs.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from .arcconf import WSPORT, WSURL, controldir, has_block
 from .namespace import Namespace
@@ -16,7 +17,7 @@ from .processes import PATIENCE, alive, listening, session, wait_until
 from .report import BedError, tail_of
 from .suites import Suite
 
-STOP_PATIENCE = 30.0
+STOP_PATIENCE = 60.0
 
 ASK_WS = """
 import ssl, sys, urllib.error, urllib.request
@@ -37,6 +38,8 @@ class Service:
     pidfile = ""
     log = ""
     port = 0
+    user = "root"
+    environment: ClassVar[Mapping[str, str]] = {}
     whole_session = False
 
     def __init__(self, inside: Namespace, suite: Suite) -> None:
@@ -74,7 +77,9 @@ class Service:
             return
         self.prepare()
         try:
-            done = self.inside.run(self.command(), timeout=PATIENCE)
+            done = self.inside.run(
+                self.command(), user=self.user, env=self.environment, timeout=PATIENCE
+            )
         except subprocess.TimeoutExpired:
             raise BedError(
                 f"{self.name} did not start within {PATIENCE:.0f} s", tail_of(self.log_text())
@@ -186,8 +191,11 @@ class Arex(Service):
     def command(self) -> Sequence[str]:
         return ["setsid", "--wait", "/usr/share/arc/arc-arex-start"]
 
+    def configuration(self) -> str:
+        return configuration(self.inside)
+
     def heartbeat(self) -> Path:
-        return self.inside.path(f"{controldir(configuration(self.inside))}/gm-heartbeat")
+        return self.inside.path(f"{controldir(self.configuration())}/gm-heartbeat")
 
     def prepare(self) -> None:
         self.heartbeat().unlink(missing_ok=True)
@@ -195,7 +203,8 @@ class Arex(Service):
     def answers(self) -> bool:
         if not self.heartbeat().exists():
             return False
-        return self.suite.separate_ws or not has_ws(self.inside) or ws_answers(self.inside)
+        separate = self.suite.separate_ws or not has_block(self.configuration(), "arex/ws")
+        return separate or ws_answers(self.inside)
 
 
 class ArexWs(Service):

@@ -47,7 +47,8 @@ class Suite:
     """One Debian release.
 
     `arc` and `oar` are what it is known to carry, for people to read. `separate_ws` is false where
-    A-REX's web service is still a part of A-REX's own process.
+    A-REX's web service is still a part of A-REX's own process; `client_wants_proxy` where ARC's
+    client does nothing without a proxy, even where it needs none.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Suite:
     postgres: str
     extra_packages: tuple[str, ...] = ()
     separate_ws: bool = True
+    client_wants_proxy: bool = True
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -80,7 +82,7 @@ SUITES = {
             postgres="15",
             extra_packages=("nordugrid-arc-arex-python-lrms", "nordugrid-arc-plugins-arcrest"),
         ),
-        Suite(name="trixie", arc="7.0", oar="2.6.1", postgres="17"),
+        Suite(name="trixie", arc="7.0", oar="2.6.1", postgres="17", client_wants_proxy=False),
     )
 }
 

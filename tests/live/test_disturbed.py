@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from bed import Bed
 from bed.grid import USER, Grid, Job, shell
 
 pytestmark = pytest.mark.live
-
-HERE = Path(__file__).parent
 
 
 def cancelled(job: Job, state: str) -> None:
@@ -52,46 +51,66 @@ def finished(job: Job) -> None:
     assert job.output("out.txt") == "done\n"
 
 
+GATED = "until [ -e go ]; do sleep 0.2; done; echo done"
+
+
+@contextmanager
+def stopped(bed: Bed, *services: str) -> Iterator[None]:
+    """With these daemons away; they are back afterwards, however the test ends."""
+    for name in services:
+        bed.service(name, "stop")
+    try:
+        yield
+    finally:
+        for name in reversed(services):
+            bed.service(name, "start")
+
+
+def two_running(grid: Grid) -> list[Job]:
+    """Two jobs that run in OAR until each is let go."""
+    jobs = grid.submit_all([(shell(GATED), {})] * 2)
+    for job in jobs:
+        job.wait_running()
+    return jobs
+
+
+def let_go(job: Job) -> None:
+    job.grid.user("touch", f"{job.session_dir}/go")
+
+
 def test_arex_restarted_while_jobs_run(grid: Grid, bed: Bed) -> None:
     """One job ends while A-REX is away, the other one after it has come back."""
-    short, long = grid.submit_all([(shell(f"sleep {n}; echo done"), {}) for n in (5, 25)])
-    short.wait_running()
-    long.wait_running()
-    bed.service("arex", "stop")
-    short.wait_until(lambda: short.oar_state() == "Terminated", "terminated in OAR")
-    assert short.state() == "INLRMS"
-    bed.service("arex", "start")
-    finished(short)
-    finished(long)
+    early, late = two_running(grid)
+    with stopped(bed, "arex"):
+        let_go(early)
+        early.wait_until(lambda: early.oar_state() == "Terminated", "terminated in OAR")
+        assert early.state() == "INLRMS"
+    let_go(late)
+    finished(early)
+    finished(late)
 
 
 def test_oar_stopped_and_started_while_jobs_run(grid: Grid, bed: Bed) -> None:
     """With OAR's server and database away nothing is concluded, and nothing is lost."""
-    short, long = grid.submit_all([(shell(f"sleep {n}; echo done"), {}) for n in (5, 25)])
-    short.wait_running()
-    long.wait_running()
+    early, late = two_running(grid)
     before = len(grid.read("/var/log/arc/job.helper.errors"))
-    bed.service("oar", "stop")
-    bed.service("postgres", "stop")
 
     def complained() -> bool:
         said = grid.read("/var/log/arc/job.helper.errors")[before:]
         return "OAR could not be asked, nothing was changed: " in said
 
-    short.wait_until(complained, "noticed by scan", 60)
-    assert (short.state(), long.state()) == ("INLRMS", "INLRMS")
-    bed.service("postgres", "start")
-    bed.service("oar", "start")
-    finished(short)
-    finished(long)
+    with stopped(bed, "oar", "postgres"):
+        let_go(early)
+        early.wait_until(complained, "noticed by scan", 60)
+        assert (early.state(), late.state()) == ("INLRMS", "INLRMS")
+    let_go(late)
+    finished(early)
+    finished(late)
 
 
 def test_submitted_while_oar_is_stopped(grid: Grid, bed: Bed) -> None:
     """The submission waits for OAR, and there is one job in the end."""
-    bed.service("oar", "stop")
-    bed.service("postgres", "stop")
-    job = grid.submit(shell("echo done"))
-    job.wait_until(lambda: job.grid_id in grid.root("ps", "axww"), "trying", 60)
-    bed.service("postgres", "start")
-    bed.service("oar", "start")
+    with stopped(bed, "oar", "postgres"):
+        job = grid.submit(shell("echo done"))
+        job.wait_until(lambda: job.grid_id in grid.root("ps", "axww"), "trying", 60)
     finished(job)
