@@ -1,0 +1,60 @@
+"""A-REX run by an ordinary user, with jobs through the internal interface: no root anywhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from bed import Bed
+from bed.grid import Job, shell
+from bed.internal import PLACE, InternalGrid
+
+pytestmark = pytest.mark.live
+
+# How many jobs are fed in one go; 200 as an aCT does where there is time.
+MANY = int(os.environ.get("ARC_OAR_INTERNAL_JOBS", "20"))
+
+
+@pytest.fixture(scope="module")
+def internal(bed: Bed) -> Iterator[InternalGrid]:
+    grid = InternalGrid(bed)
+    grid.start()
+    yield grid
+    grid.stop()
+
+
+@pytest.fixture(scope="module")
+def fed(internal: InternalGrid) -> list[Job]:
+    """Many jobs in one go; every tenth fails."""
+    failing = [number % 10 == 9 for number in range(MANY)]
+    return internal.submit_all([(shell(f"echo $0; exit {int(fails)}"), {}) for fails in failing])
+
+
+def test_all_jobs_come_back(fed: list[Job]) -> None:
+    for number, job in enumerate(fed):
+        job.wait(seconds=600)
+        (held,) = job.oar_jobs()
+        fails = number % 10 == 9
+        assert held["exit_code"] == (256 if fails else 0)
+        assert ("exit code 1" in job.failure()) is fails, job.story()
+        assert job.output("out.txt") == "/bin/sh\n"
+
+
+def test_cancelled_job(internal: InternalGrid) -> None:
+    job = internal.submit(shell("sleep 300"))
+    job.wait_running()
+    internal.client("arckill", "-k", job.url)
+    job.wait()
+    assert job.failure().startswith("Job is canceled by external request"), job.story()
+    (held,) = job.oar_jobs()
+    assert (held["state"], held["owner"]) == ("Error", internal.owner)
+
+
+@pytest.mark.usefixtures("fed")
+def test_no_root_anywhere(internal: InternalGrid) -> None:
+    """All files are the user's, and so are A-REX and what it runs."""
+    assert internal.root("find", PLACE, "!", "-user", internal.owner) == ""
+    daemon = str(internal.arex.pid())
+    owners = internal.root("ps", "-o", "user:20=", "-p", daemon, "--ppid", daemon).split()
+    assert set(owners) == {internal.owner}
