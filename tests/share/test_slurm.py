@@ -1,0 +1,137 @@
+"""The drop-in for ARC 6 under the like of ARC's own Python wrappers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ce import GRID_ID, Ce
+from oarsite import Site
+from standin import Standin
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+DROP_IN = ROOT / "arc_lrms_oar" / "share" / "slurm.py"
+LINE = "joboption_jobid=1\n"
+
+
+@pytest.fixture
+def site(place: Path, oar: Standin) -> Site:
+    """A site with the drop-in installed, in an `arc.lrms` that has nothing else in it."""
+    package = place / "arc" / "lrms"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    (package / "slurm.py").write_bytes(DROP_IN.read_bytes())
+    return Site(Ce(place), oar)
+
+
+def arex(
+    site: Site, verb: str, *words: object, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs a wrapper as A-REX does: no stdin, nearly no environment."""
+    path = os.pathsep.join(map(str, (site.ce.place, ROOT, ROOT / "tests", ROOT / "testbed")))
+    return subprocess.run(
+        [sys.executable, HERE / "wrappers.py", verb, *(str(word) for word in words)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": path, "PATH": "/usr/bin:/bin", "HOME": "/", **variables},
+        cwd=site.ce.place,
+        check=False,
+    )
+
+
+def submit(site: Site, **variables: str) -> subprocess.CompletedProcess[str]:
+    grami = site.ce.control / f"job.{GRID_ID}.grami"
+    return arex(site, "submit", site.ce.conf, grami, **variables)
+
+
+def test_submitted_as_its_grami_file_says(site: Site) -> None:
+    """The wrapper's description has lost the quotes and the arguments."""
+    files = site.ce.job(executable="/bin/sh", arguments=["-c", 'echo "it\'s" >here'], walltime=60)
+    before = files.file("grami").read_text()
+    done = submit(site)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.endswith("OAR job 1 submitted\n")
+    assert files.file("grami").read_text() == before + LINE
+    assert "/core=1,walltime=0:1:0" in site.submitted()[0]
+    site.oar.wait(1)
+    assert (files.session / "here").read_text() == "it's\n"
+
+
+def test_submitted_once_by_a_wrapper_that_was_killed(site: Site) -> None:
+    """The id was in the GRAMi file before the wrapper could write it."""
+    files = site.ce.job()
+    before = files.file("grami").read_text()
+    assert submit(site, ARC_OAR_KILLED="yes").returncode == -9
+    assert files.file("grami").read_text() == before + LINE
+    assert submit(site).returncode == 0
+    assert files.file("grami").read_text() == before + 2 * LINE
+    assert len(site.submitted()) == 1
+
+
+def test_refused(site: Site) -> None:
+    files = site.ce.job(queue="ghost")
+    done = submit(site)
+    assert done.returncode == 1
+    assert done.stderr.startswith("OAR refused the job: The queue ghost does not exist\n")
+    assert "Traceback" not in done.stderr
+    assert files.local_id() == ""
+
+
+@pytest.mark.parametrize("missing", ["gridid", "controldir"])
+def test_description_without_a_place(site: Site, missing: str) -> None:
+    path = site.ce.job().file("grami")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if f"_{missing}=" not in line))
+    done = submit(site)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "The job description names no control directory and grid ID (joboption_controldir, "
+        "joboption_gridid), so its GRAMi file cannot be found\n"
+    )
+    assert site.commands() == []
+
+
+@pytest.mark.parametrize("by", ["path", "id"])
+def test_cancelled(site: Site, by: str) -> None:
+    files = site.running()
+    target = files.file("grami") if by == "path" else "1"
+    assert arex(site, "cancel", site.ce.conf, target).returncode == 0
+    assert site.argvs("oardel") == [["oardel", "1"]]
+
+
+def test_not_cancelled(site: Site) -> None:
+    done = arex(site, "cancel", site.ce.conf, site.ce.job().file("grami"))
+    assert done.returncode == 1
+    assert done.stderr.endswith(": the job has no OAR id, so there is nothing to cancel\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_scanned(site: Site) -> None:
+    files = site.running(exit_code=3 << 8)
+    site.oar.update(1, state="Terminated")
+    assert arex(site, "scan", site.ce.conf, site.ce.control).returncode == 0
+    assert files.done() == "3 Job finished with exit code 3\n"
+
+
+def test_information(site: Site) -> None:
+    """The provider's own command line says which configuration is meant."""
+    site.running()
+    done = arex(site, "info", "--unused", "--config", site.ce.conf)
+    schema, told = json.loads(done.stdout)
+    assert set(schema) >= {"queues", "jobs"}
+    assert told["cluster"]["lrms_version"] == "2.5.9"
+    assert set(told["queues"]) == {"default"}
+    assert set(told["queues"]["default"]["users"]) == {"/CN=Š�"}
+    assert told["jobs"]["1"]["status"] == "R"
+
+
+def test_information_without_a_configuration_in_the_command_line(site: Site) -> None:
+    done = arex(site, "info", "x", ARC_CONFIG=str(site.ce.conf))
+    assert json.loads(done.stdout)[1]["cluster"]["lrms_version"] == "2.5.9"
