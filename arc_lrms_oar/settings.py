@@ -218,6 +218,15 @@ OPTIONS: tuple[Option, ...] = (
         False,
         "How long at least such a job stays unknown before it counts as lost",
     ),
+    Option(
+        "resubmitted",
+        "follow or delete",
+        "follow",
+        _one_of("follow", "delete"),
+        False,
+        "What becomes of a job that OAR by itself submits again under a new id, after trouble at "
+        "launch: it is followed, or the new OAR job is deleted and the grid job has failed",
+    ),
 )
 
 
@@ -259,6 +268,7 @@ class Settings:
     submit_budget: int = 600
     lost_cycles: int = 5
     lost_time: int = 600
+    resubmitted: str = "follow"
     common: QueueSettings = field(default_factory=QueueSettings)
     queues: dict[str, QueueSettings] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from arc_lrms_oar.arex.controldir import CANCELING, read_job
@@ -64,7 +65,8 @@ class Known:
             raise ControlDirError(
                 f"{folder}: not the processing directory of a control directory: {error.strerror}"
             ) from None
-        self._save(rows)
+        self._rows = rows
+        self._save()
         found: dict[int, Sighting] = {}
         for name, (changed, _, job_id, canceling) in rows.items():
             if job_id in found:
@@ -72,6 +74,11 @@ class Known:
             elif job_id:
                 found[job_id] = Sighting(name, changed / 1e9, bool(canceling))
         return found
+
+    def forget(self, status_names: Iterable[str]) -> None:
+        """Has the next look read the files of these jobs anew: their ids are others by now."""
+        if [self._rows.pop(name) for name in set(status_names).intersection(self._rows)]:
+            self._save()
 
     def _row(self, entry: os.DirEntry[str]) -> list[int] | None:
         try:
@@ -108,9 +115,9 @@ class Known:
             return {}, 0
         return rows, cycle
 
-    def _save(self, rows: dict[str, list[int]]) -> None:
+    def _save(self) -> None:
         """Written aside and renamed. Where the disk is full the old one stays, and serves."""
-        content = json.dumps({"cycle": self._cycle + 1, "rows": rows}, separators=(",", ":"))
+        content = json.dumps({"cycle": self._cycle + 1, "rows": self._rows}, separators=(",", ":"))
         aside = self._path + ".new"
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC

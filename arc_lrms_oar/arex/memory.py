@@ -1,9 +1,9 @@
 """What scan remembers from one run to the next, in one small file of the control directory.
 
-Only counters: since when a job is unknown to OAR, when it was last asked to delete one, and when
-it was last asked for all. Losing
-the file, or finding nonsense in it, only makes scan wait a little longer. The file is also the
-lock that keeps two scans apart; the lock goes with its owner.
+Only counters: since when a job is unknown to OAR, when it was last asked to delete one, when it
+was last asked for all, and what was said of a job already. Losing the file, or finding nonsense in
+it, only makes scan wait a little longer. The file is also the lock that keeps two scans apart; the
+lock goes with its owner.
 """
 
 from __future__ import annotations
@@ -82,6 +82,14 @@ class Memory:
         if 0 <= now - row.get("deleted", 0) < pause:
             return False
         row["deleted"] = now
+        return True
+
+    def first(self, grid_id: str, what: str) -> bool:
+        """Whether `what` is noted of the job for the first time."""
+        row = self._rows.setdefault(grid_id, {})
+        if what in row:
+            return False
+        row[what] = 1
         return True
 
     def doubted(self) -> set[str]:

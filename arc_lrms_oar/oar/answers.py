@@ -148,6 +148,7 @@ def _record_2(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         nodes=tuple(dict.fromkeys(map(str, hosts))) if isinstance(hosts, list) else (),
         events=tuple(_event_2(event) for event in _list(row.get("events")) if _is_event(event)),
         resubmitted_from=_moment(row.get("resubmit_job_id")),
+        cpuset=_text(row.get("cpuset_name")),
     )
 
 
@@ -182,6 +183,7 @@ def _record_3(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         start_time=_moment(row.get("start_time")),
         stop_time=_moment(row.get("stop_time")),
         resubmitted_from=_moment(row.get("resubmit_job_id")),
+        cpuset=_text(row.get("cpuset_name")),
     )
 
 

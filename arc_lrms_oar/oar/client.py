@@ -99,6 +99,19 @@ class OarClient:
             found.update((job_id, records[job_id]) for job_id in block if job_id in records)
         return found
 
+    def followers(self, ids: Iterable[int]) -> dict[int, int]:
+        """The ids of the jobs that OAR made of `ids` without telling it by an event, by old id.
+
+        Raises OarUnavailable.
+        """
+        asked = sorted(set(ids))
+        found: dict[int, int] = {}
+        for command in self.dialect.ask_followers(asked):
+            for record in self.dialect.read_records(self._ask(command)).values():
+                if record.resubmitted_from in asked:
+                    found[record.resubmitted_from] = record.job_id
+        return found
+
     def named(self, name: str) -> list[JobRecord]:
         """The jobs called `name` that OAR knows, oldest first; raises OarUnavailable."""
         records = self.dialect.read_records(self._ask(self.dialect.ask_named(name)))

@@ -24,24 +24,24 @@ def _each(ids: Iterable[int]) -> list[str]:
     return [word for job_id in ids for word in ("-j", str(job_id))]
 
 
-def _conditions(ids: Sequence[int]) -> Iterator[str]:
+def _conditions(column: str, ids: Sequence[int]) -> Iterator[str]:
     """SQL conditions for exactly `ids` (ascending), none longer than an argument may be."""
     singles: list[str] = []
     ranges: list[str] = []
     size = 0
     for first, last in _runs(ids):
         if last - first >= _LONG_RUN:
-            pieces, words = ranges, [f"job_id BETWEEN {first} AND {last}"]
+            pieces, words = ranges, [f"{column} BETWEEN {first} AND {last}"]
         else:
             pieces, words = singles, [str(job_id) for job_id in range(first, last + 1)]
         for word in words:
             pieces.append(word)
             size += len(word) + 4
         if size > _ARGUMENT_LIMIT:
-            yield _either(singles, ranges)
+            yield _either(column, singles, ranges)
             singles, ranges, size = [], [], 0
     if size:
-        yield _either(singles, ranges)
+        yield _either(column, singles, ranges)
 
 
 def _runs(ids: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -53,8 +53,8 @@ def _runs(ids: Sequence[int]) -> Iterator[tuple[int, int]]:
             start = index
 
 
-def _either(singles: list[str], ranges: list[str]) -> str:
-    listed = [f"job_id IN ({','.join(singles)})"] if singles else []
+def _either(column: str, singles: list[str], ranges: list[str]) -> str:
+    listed = [f"{column} IN ({','.join(singles)})"] if singles else []
     return " OR ".join([*listed, *ranges])
 
 
@@ -86,6 +86,10 @@ class Dialect:
         """The events of `ids`, or None where `ask_records` brings them."""
         raise NotImplementedError
 
+    def ask_followers(self, ids: Sequence[int]) -> list[list[str]]:
+        """The jobs that OAR made of `ids` without an event that tells it; none where it tells."""
+        return []
+
     def ask_active(self) -> list[str]:
         """All jobs that have not ended, whoever's they are."""
         raise NotImplementedError
@@ -104,7 +108,7 @@ class Dialect2(Dialect):
         """One SQL query a command, however many jobs there are."""
         return [
             ["oarstat", "--format", "2", "--sql", f"state IN ('Terminated','Error') AND ({where})"]
-            for where in _conditions(ids)
+            for where in _conditions("job_id", ids)
         ]
 
     def ask_records(self, ids: Sequence[int]) -> list[str]:
@@ -139,6 +143,11 @@ class Dialect3(Dialect):
 
     def ask_events(self, ids: Sequence[int]) -> list[str] | None:
         return ["oarstat", "-e", "-J", *_each(ids)]
+
+    def ask_followers(self, ids: Sequence[int]) -> list[list[str]]:
+        """Recorded: an idempotent job that exited with 99. Finds only those still active."""
+        wheres = _conditions("resubmit_job_id", ids)
+        return [["oarstat", "-J", "-f", "--sql", where] for where in wheres]
 
     def ask_active(self) -> list[str]:
         return ["oarstat", "-J", "-f"]

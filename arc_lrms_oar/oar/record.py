@@ -21,6 +21,7 @@ class JobRecord:
 
     None stands for what OAR does not tell; `exit_code` is the raw wait status, and None is not 0.
     `cores` counts the resources given to the job, `nodes` are their hosts, each once.
+    `cpuset` is the name of the job's cpuset, "" on a site that has none.
     """
 
     job_id: int
@@ -39,5 +40,6 @@ class JobRecord:
     wall_time: int | None = None
     cores: int | None = None
     nodes: tuple[str, ...] = ()
+    cpuset: str = ""
     events: tuple[Event, ...] = ()
     resubmitted_from: int | None = None

@@ -18,6 +18,27 @@ KILLED = 256 + signal.SIGKILL
 NO_EXIT_CODE = 512
 
 _SIGNAL_BASE = 256
+_RESUBMITTED = "RESUBMIT_JOB_AUTOMATICALLY"
+_IDEMPOTENT_AGAIN = 99 << 8
+# After these OAR 2 submits a job again (2.5.9 also after the two of the server's prologue): 2.5
+# `sources/core/modules/node_change_state.pl`, "Check if we must resubmit the job".
+_RETRIED = frozenset(
+    {
+        "PING_CHECKER_NODE_SUSPECTED",
+        "CPUSET_ERROR",
+        "PROLOGUE_ERROR",
+        "CANNOT_WRITE_NODE_FILE",
+        "CANNOT_WRITE_PID_FILE",
+        "USER_SHELL",
+        "CANNOT_CREATE_TMP_DIRECTORY",
+        "LAUNCHING_OAREXEC_TIMEOUT",
+        "SERVER_PROLOGUE_ERROR",
+        "SERVER_PROLOGUE_TIMEOUT",
+        "SERVER_PROLOGUE_EXIT_CODE_ERROR",
+    }
+)
+# How long OAR may take over it: it takes 20 to 90 ms on an idle server.
+_RETRY_PATIENCE = 30.0
 _BY_WHOM = re.compile(r"User (\S+) requested to frag")
 _NEW_ID = re.compile(r"(?:=>\s*|new id\s*=\s*)(?:\(\([^)]*\),\s*)?([1-9][0-9]{0,17})")
 
@@ -48,8 +69,8 @@ CAUSES = (
     Cause(
         "resubmitted",
         NO_EXIT_CODE,
-        frozenset({"RESUBMIT_JOB_AUTOMATICALLY"}),
-        "OAR gave up this job after trouble on its nodes and submitted it again",
+        frozenset({_RESUBMITTED}),
+        "OAR gave up this job and submitted it again as OAR job {follower}",
     ),
     Cause(
         "walltime",
@@ -152,7 +173,12 @@ def _signal_name(number: int) -> str:
 
 
 def _error(record: JobRecord, diag: Mapping[str, str]) -> Verdict:
-    found = [(*CAUSE_OF[event.kind], event) for event in record.events if event.kind in CAUSE_OF]
+    follower = resubmitted_to(record)
+    found = [
+        (*CAUSE_OF[event.kind], event)
+        for event in record.events
+        if event.kind in CAUSE_OF and (follower is not None or event.kind != _RESUBMITTED)
+    ]
     if not found:
         message = f": {record.message}" if record.message else ""
         ended = ", although its script had ended" if diag.get("exitcode") else ""
@@ -165,6 +191,7 @@ def _sentence(cause: Cause, event: Event, record: JobRecord) -> str:
     whom = _BY_WHOM.search(event.text)
     return cause.reason.format(
         event=event.kind,
+        follower=resubmitted_to(record),
         limit=f" of {_clock(record.wall_time)}" if record.wall_time else "",
         whom=f" by user {whom[1]}" if whom else "",
     )
@@ -177,11 +204,37 @@ def _clock(seconds: int) -> str:
 def resubmitted_to(record: JobRecord) -> int | None:
     """The id under which OAR has submitted the job again by itself, in any of its spellings."""
     for event in sorted(record.events, key=lambda event: event.number, reverse=True):
-        if event.kind == "RESUBMIT_JOB_AUTOMATICALLY":
+        if event.kind == _RESUBMITTED:
             match = _NEW_ID.search(event.text)
             if match:
                 return int(match[1])
     return None
+
+
+def resubmission_may_come(record: JobRecord, now: float) -> bool:
+    """Whether OAR may be about to submit the job again, at the time `now` (s since 1970).
+
+    OAR 2 writes Error first, and only then the event that tells the new id.
+    """
+    kinds = {event.kind for event in record.events}
+    if record.state != State.ERROR.word or _RESUBMITTED in kinds or not kinds & _RETRIED:
+        return False
+    moments = [record.stop_time, *(event.date for event in record.events)]
+    return any(moment and abs(now - moment) < _RETRY_PATIENCE for moment in moments)
+
+
+def resubmission_may_be_silent(record: JobRecord) -> bool:
+    """Whether OAR 3 may have submitted the job again without an event: an idempotent one."""
+    return record.state == State.TERMINATED.word and record.exit_code == _IDEMPOTENT_AGAIN
+
+
+def verdict_of_deleted(follower: int) -> Verdict:
+    """The end of a job that OAR has submitted again as `follower`, which the site has deleted."""
+    reason = (
+        f"OAR gave up the job and submitted it again as OAR job {follower}, which was deleted, "
+        "since this site lets no job run a second time"
+    )
+    return Verdict(NO_EXIT_CODE, reason, "resubmitted")
 
 
 def verdict_of_lost(diag: Mapping[str, str]) -> Verdict:

@@ -21,16 +21,24 @@ PAUSES = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0)
 def local_id_of(target: str) -> int:
     """The OAR id that `target` stands for: an id itself, or the path of a GRAMi file.
 
-    OAR may have submitted the job again under a new id, which scan writes into A-REX's `.local`;
-    the GRAMi file keeps the first. Raises GramiError where `target` leads to no id.
+    OAR may have submitted the job again under a new id, a higher one, which scan writes into the
+    GRAMi file and A-REX's `.local`; A-REX may have put the old one back into the latter. Raises
+    GramiError where `target` leads to no id.
     """
-    written = target if target.isdecimal() else read_local(sibling(target, "local")).get("localid")
-    if written and written.isdecimal():
-        return int(written)
-    first = grami.local_id(grami.read_values(target))
-    if first is None:
+    if target.isdecimal():
+        return int(target)
+    written = read_local(sibling(target, "local")).get("localid", "")
+    ids = [int(written)] if written.isdecimal() else []
+    try:
+        found = grami.local_id(grami.read_values(target))
+    except GramiError:
+        if not ids:
+            raise
+        return ids[0]
+    ids += [found] if found is not None else []
+    if not ids:
         raise GramiError(f"{target}: the job has no OAR id, so there is nothing to cancel")
-    return first
+    return max(ids)
 
 
 def cancel(

@@ -14,6 +14,7 @@ from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag, utc
 from arc_lrms_oar.job.mark import private_dir
 from arc_lrms_oar.oar.record import JobRecord
+from arc_lrms_oar.oar.suspension import suspended_time
 from arc_lrms_oar.oar.verdict import Verdict
 
 DIAG_PATIENCE = 60.0
@@ -80,7 +81,8 @@ def accounted(report: Report) -> Diag:
             values["lrmsstarttime"] = utc(record.start_time)
         if record.stop_time is not None and record.start_time is not None:
             values["lrmsendtime"] = utc(record.stop_time)
-            values["walltime"] = f"{max(0, record.stop_time - record.start_time)}s"
+            wall_time = record.stop_time - record.start_time - suspended_time(record)
+            values["walltime"] = f"{max(0, wall_time)}s"
     if nodes:
         values["nodecount"] = str(len(set(nodes)))
     values["exitcode"] = str(report.verdict.code)

@@ -21,8 +21,14 @@ from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.record import JobRecord
 from arc_lrms_oar.oar.states import state_of
-from arc_lrms_oar.oar.verdict import resubmitted_to, verdict, verdict_of_lost
+from arc_lrms_oar.oar.verdict import (
+    resubmission_may_come,
+    verdict,
+    verdict_of_deleted,
+    verdict_of_lost,
+)
 from arc_lrms_oar.settings import Settings
+from arc_lrms_oar.verbs import resubmitted
 from arc_lrms_oar.verbs.report import DIAG_PATIENCE, Report, finish, read_diag
 
 # How long after its cancel a job may live before scan asks OAR to delete it (again).
@@ -57,6 +63,8 @@ class _Scan:
         self.path = path
         self.memory = memory
         self.log = log
+        self.known = Known(path)
+        self.stale: set[str] = set()
         self.written: list[Report] = []
         self.now = time.time()
 
@@ -66,32 +74,41 @@ class _Scan:
         try:
             self._cancel({job_id: s for job_id, s in jobs.items() if job_id not in ended})
             records = self.client.records(ended)
+            followers = resubmitted.followers_of(self.client, records)
+            deleted = self._delete_followers(followers)
             for job_id in ended:
                 job = self._read(job_id, jobs[job_id])
                 if job is None:
                     continue
-                if job_id in records:
+                if job_id in deleted:
+                    self._report_deleted(job, records[job_id], followers[job_id])
+                elif job_id in followers:
+                    self._follow(job, followers[job_id], jobs[job_id])
+                elif job_id in records:
                     self._ended(job, records[job_id])
                 else:
                     self.log.say("WARNING", f"OAR job {job_id} has ended without a record")
         finally:
+            self.known.forget(self.stale)
             self.memory.keep_only(sighting.status_name for sighting in jobs.values())
             done = self._finish()
         return [job.grid_id for job in done]
 
     def _jobs(self) -> dict[int, Sighting]:
-        known = Known(self.path)
-        jobs = known.look()
-        for path in known.without_id:
+        jobs = self.known.look()
+        for path in self.known.without_id:
             self.log.say("WARNING", f"no OAR id in {path}")
-        for first, second in known.twice:
+        for first, second in self.known.twice:
             self.log.say("ERROR", f"{first} and {second} have the same OAR id")
         return jobs
 
     def _read(self, job_id: int, sighting: Sighting) -> GridJob | None:
         """The job as its files are now; None where it is not, or no more, the job of this id."""
         job = controldir.read_job(self.path, sighting.status_name)
-        return job if job is not None and job.local_id == job_id and not job.reported else None
+        if job is not None and job.local_id != job_id:
+            self.stale.add(sighting.status_name)
+            return None
+        return job if job is not None and not job.reported else None
 
     def _ask(self, jobs: dict[int, Sighting]) -> dict[int, str]:
         """The jobs that have ended, with OAR's word for their state.
@@ -116,7 +133,8 @@ class _Scan:
                 continue
             self.memory.forget(jobs[job_id].status_name)
             if state is None:
-                self.log.say("WARNING", f"OAR job {job_id} has the unknown state {word!r}")
+                if self.memory.first(jobs[job_id].status_name, f"unknown state {word}"):
+                    self.log.say("WARNING", f"OAR job {job_id} has the unknown state {word!r}")
             elif state.ended:
                 ended[job_id] = word
         return ended
@@ -140,10 +158,7 @@ class _Scan:
 
     def _ended(self, job: GridJob, record: JobRecord) -> None:
         try:
-            follower = resubmitted_to(record)
-            if follower is not None:
-                controldir.set_local_id(job, follower)
-                self.log.say("INFO", f"{job.grid_id}: OAR job {record.job_id} is now {follower}")
+            if resubmission_may_come(record, self.now):
                 return
             diag = read_diag(job)
             if not diag.complete and self._may_still_come(record):
@@ -151,6 +166,32 @@ class _Scan:
             self._report(Report(job, record, diag, verdict(record, diag.values)))
         except ValueError as error:
             self.log.say("WARNING", f"{job.grid_id}: {error}")
+        except (ControlDirError, OSError) as error:
+            self.log.say("ERROR", f"{job.grid_id}: {error}")
+
+    def _follow(self, job: GridJob, follower: int, sighting: Sighting) -> None:
+        if self.settings.resubmitted == "delete":
+            return
+        try:
+            resubmitted.follow(job, follower, self.log)
+            self.stale.add(sighting.status_name)
+            self.log.say("INFO", f"{job.grid_id}: OAR job {job.local_id} is now {follower}")
+        except OSError as error:
+            self.log.say("ERROR", f"{job.grid_id}: {error}")
+
+    def _delete_followers(self, followers: dict[int, int]) -> set[int]:
+        """The jobs that are over because what OAR made of them is deleted, as the site wants."""
+        if self.settings.resubmitted != "delete" or not followers:
+            return set()
+        try:
+            return resubmitted.delete(self.client, followers, self.log)
+        except OarUnavailable as error:
+            self.log.say("WARNING", f"cannot delete what OAR has submitted again: {error}")
+            return set()
+
+    def _report_deleted(self, job: GridJob, record: JobRecord, follower: int) -> None:
+        try:
+            self._report(Report(job, record, read_diag(job), verdict_of_deleted(follower)))
         except (ControlDirError, OSError) as error:
             self.log.say("ERROR", f"{job.grid_id}: {error}")
 

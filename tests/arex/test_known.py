@@ -214,3 +214,13 @@ def test_what_is_no_control_directory(tmp_path: Path, what: str) -> None:
     assert str(caught.value).startswith(
         f"{tmp_path}/processing: not the processing directory of a control directory: "
     )
+
+
+def test_job_whose_id_has_changed_is_read_anew(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    known = Known(str(any_ce.control))
+    known.look()
+    local = files.file("local")
+    local.write_text(local.read_text().replace("localid=5\n", "localid=6\n"))
+    known.forget([files.status.name, "never heard of"])
+    assert list(look(any_ce)) == [6]

@@ -53,6 +53,15 @@ def test_pause_between_two_deletions(tmp_path: Path) -> None:
         assert memory.due("a", 10.0, 60.0), "a clock that jumped back must not silence it"
 
 
+def test_what_is_said_is_said_once(tmp_path: Path) -> None:
+    for what, is_first in (("x", True), ("x", False), ("y", True), ("x", False)):
+        with Memory.locked(str(tmp_path)) as memory:
+            assert memory is not None
+            assert memory.first("a", what) is is_first
+            memory.forget("a")
+            memory.keep_only(["a"])
+
+
 def test_other_jobs_are_dropped_and_the_file_ends_empty(tmp_path: Path) -> None:
     for name in ("a", "b"):
         missing(tmp_path, name, 1.0)

@@ -14,8 +14,11 @@ from arc_lrms_oar.oar.verdict import (
     KILLED,
     NO_EXIT_CODE,
     Verdict,
+    resubmission_may_be_silent,
+    resubmission_may_come,
     resubmitted_to,
     verdict,
+    verdict_of_deleted,
     verdict_of_lost,
 )
 
@@ -26,10 +29,20 @@ def terminated(status: int | None, *events: str) -> JobRecord:
     return JobRecord(7, "Terminated", status, events=tuple(Event(x, "") for x in events))
 
 
+AGAIN = "RESUBMIT_JOB_AUTOMATICALLY"
+NEVER_RETRIED = {
+    *("SSH_TRANSFER_TIMEOUT", "BAD_HASHTABLE_DUMP", "EXIT_VALUE_OAREXEC", "EXTERMINATE_JOB"),
+    *("RESERVATION_NO_NODE", "SERVER_EPILOGUE_ERROR", "SERVER_EPILOGUE_TIMEOUT"),
+    "SERVER_EPILOGUE_EXIT_CODE_ERROR",
+}
+
+
 def error(*events: str | Event, status: int | None = None, message: str = "") -> JobRecord:
     """A job in Error with events in this order."""
     made = tuple(
-        Event(event, "", None, number) if isinstance(event, str) else event
+        Event(event, "=> 34" if event == AGAIN else "", None, number)
+        if isinstance(event, str)
+        else event
         for number, event in enumerate(events)
     )
     return JobRecord(7, "Error", status, message=message, events=made, wall_time=3600)
@@ -255,6 +268,56 @@ def test_the_last_resubmission_counts() -> None:
         Event("RESUBMIT_JOB_AUTOMATICALLY", "(new id = -4)", 10, 12),
     )
     assert resubmitted_to(JobRecord(12, "Error", events=events)) == 36
+
+
+def test_a_resubmission_that_failed_decides_nothing() -> None:
+    failed = Event(AGAIN, "Resubmiting job 12 => -4) (due to event CPUSET_ERROR)", 10, 9)
+    assert verdict(error("CPUSET_ERROR", failed), {}).kind == "node"
+    assert verdict(error(failed, message="x"), {}).reason == "OAR ended the job with an error: x"
+
+
+def test_the_reason_names_the_new_job() -> None:
+    reason = verdict(error(AGAIN, "CPUSET_ERROR"), {}).reason
+    assert reason == "OAR gave up this job and submitted it again as OAR job 34"
+
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize("event", CAUSE_OF_EVENT)
+def test_whether_a_resubmission_may_still_come(event: str) -> None:
+    """OAR writes Error first; which events it retries is in its node_change_state."""
+    fresh = JobRecord(7, "Error", events=(Event(event, "", int(NOW) - 5),))
+    retried = CAUSE_OF_EVENT[event][0] == "node" and event not in NEVER_RETRIED
+    assert resubmission_may_come(fresh, NOW) == retried
+    old = JobRecord(7, "Error", events=(Event(event, "", int(NOW) - 31),), stop_time=int(NOW) - 31)
+    assert not resubmission_may_come(old, NOW)
+    told = JobRecord(7, "Error", events=(*fresh.events, Event(AGAIN, "=> -4")))
+    assert not resubmission_may_come(told, NOW)
+
+
+def test_a_resubmission_may_come_to_an_error_alone() -> None:
+    events = (Event("PROLOGUE_ERROR", ""),)
+    assert resubmission_may_come(JobRecord(7, "Error", stop_time=int(NOW), events=events), NOW)
+    for state in ("Terminated", "Running"):
+        assert not resubmission_may_come(
+            JobRecord(7, state, stop_time=int(NOW), events=events), NOW
+        )
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "may_be"),
+    [("Terminated", 99 << 8, True), ("Terminated", 99, False), ("Terminated", 98 << 8, False),
+     ("Error", 99 << 8, False), ("Terminated", None, False)],
+)  # fmt: skip
+def test_whether_a_resubmission_may_be_silent(state: str, status: int | None, may_be: bool) -> None:
+    assert resubmission_may_be_silent(JobRecord(7, state, status)) == may_be
+
+
+def test_the_end_of_a_job_whose_follower_was_deleted() -> None:
+    found = verdict_of_deleted(34)
+    assert (found.code, found.kind) == (512, "resubmitted")
+    assert "submitted it again as OAR job 34, which was deleted" in found.reason
 
 
 def test_other_events_resubmit_nothing() -> None:

@@ -141,20 +141,8 @@ def test_state_that_nobody_knows(
         assert site.scan() == []
         hours.ahead += 400
     assert files.done() is None
-    assert "[WARNING] OAR job 1 has the unknown state 'Teleporting'" in said(capsys)
-
-
-RESUBMISSIONS = [1, 2, 3, 4, 5]
-
-
-@pytest.mark.parametrize("style", RESUBMISSIONS)
-def test_job_that_oar_has_submitted_again(site: Site, style: int) -> None:
-    files = noted(site.running(), 1)
-    new = site.oar.resubmit(1, style)
-    assert site.scan() == []
-    assert files.done() is None
-    assert f"\nlocalid={new}\n" in files.file("local").read_text()
-    assert "localid=1\n" not in files.file("local").read_text()
+    line = "[WARNING] OAR job 1 has the unknown state 'Teleporting'"
+    assert said(capsys).count(line) == 1
 
 
 def cancelling(site: Site, *ids: int, age: float = 100) -> list[JobFiles]:
@@ -308,6 +296,15 @@ def test_accounting_is_oars_first(site: Site, paris: None) -> None:
     assert found["nodename"] == ["127.0.0.1", "127.0.0.2"]
     assert (found["processors"], found["nodecount"]) == (["3"], ["2"])
     assert (found["usertime"], found["maxresidentmemory"]) == (["1.5s"], ["77kB"])
+
+
+def test_time_suspended_is_no_wall_time(site: Site) -> None:
+    now = int(time.time())
+    files = ended(site, start_time=now - 100, stop_time=now + 100)
+    site.oar.add_event(1, "HOLD_RUNNING_JOB", "User root launched oarhold on the job 1")
+    (event,) = site.oar.job(1)["events"]
+    site.scan()
+    assert files.accounting()["walltime"] == [f"{event['date'] - (now - 100)}s"]
 
 
 def test_accounting_of_a_job_that_never_ran(site: Site) -> None:
