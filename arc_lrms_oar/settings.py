@@ -11,6 +11,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, NamedTuple
 
+from arc_lrms_oar import oarsub_values
+from arc_lrms_oar.identity import Rule
+from arc_lrms_oar.identity import rules as identity_rules
+
 
 def _text(value: str) -> str:
     return value
@@ -48,14 +52,6 @@ def _word(value: str) -> str:
     return value
 
 
-def _words(value: str) -> tuple[str, ...]:
-    words = tuple(value.replace(",", " ").split())
-    for word in words:
-        if not re.fullmatch(r"[A-Za-z0-9_]+(=[A-Za-z0-9_.:-]+)?", word):
-            raise ValueError("OAR job types separated by spaces, such as besteffort")
-    return words
-
-
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def convert(value: str) -> str:
         if value.lower() not in allowed:
@@ -75,7 +71,9 @@ class Option(NamedTuple):
     """One option of `[custom:oar]`.
 
     `convert` turns the text into the value or raises ValueError with what would be right;
-    `per_queue` tells whether `[custom:oar/QUEUE]` may set it too.
+    `per_queue` tells whether `[custom:oar/QUEUE]` may set it too, `by_rte` whether a runtime
+    environment may do so for one job (see `rte_name`), and `lines` whether it may be given several
+    times, each value a line of the text.
     """
 
     name: str
@@ -84,6 +82,13 @@ class Option(NamedTuple):
     convert: Callable[[str], Any]
     per_queue: bool
     meaning: str
+    by_rte: bool = False
+    lines: bool = False
+
+    @property
+    def rte_name(self) -> str:
+        """The variable by which a runtime environment's stage 0 sets it."""
+        return "joboption_oar_" + self.name.removeprefix("oar_")
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -110,6 +115,7 @@ OPTIONS: tuple[Option, ...] = (
         _word,
         True,
         "OAR queue that an ARC queue stands for; empty: the queue of the same name",
+        by_rte=True,
     ),
     Option(
         "node_level",
@@ -163,20 +169,47 @@ OPTIONS: tuple[Option, ...] = (
         "Wall time of jobs that ask for none, in seconds or h:m:s; 0 leaves it to OAR",
     ),
     Option(
+        "resources",
+        "levels",
+        "",
+        oarsub_values.resources,
+        True,
+        "Resource levels that jobs get in place of slots, such as /switch=1/core={count}; several "
+        "with | between them are alternatives (moldable jobs), each with its own ,walltime=h:m:s "
+        "or the job's",
+        by_rte=True,
+    ),
+    Option(
+        "gpu_level", "property", "gpu", _level, True, "Name of OAR's resource level for one GPU"
+    ),
+    Option(
+        "gpus",
+        "number",
+        "0",
+        _count,
+        True,
+        "GPUs that a job gets on each of its nodes, with all slots that belong to them",
+        by_rte=True,
+    ),
+    Option(
         "properties",
         "text",
         "",
-        _text,
+        oarsub_values.condition,
         True,
-        "SQL condition on resources that every job gets (oarsub -p), such as gpu='NO'",
+        "SQL condition on resources that every job gets (oarsub -p), such as gpu='NO'; one of a "
+        "runtime environment comes on top",
+        by_rte=True,
     ),
     Option(
         "types",
         "words",
         "",
-        _words,
+        oarsub_values.job_types,
         True,
-        "OAR job types that every job gets (oarsub -t), separated by spaces",
+        "OAR job types that every job gets (oarsub -t), separated by spaces, such as besteffort, "
+        "container or inner=4711; those of a runtime environment come on top",
+        by_rte=True,
     ),
     Option(
         "project",
@@ -184,7 +217,47 @@ OPTIONS: tuple[Option, ...] = (
         "",
         _word,
         True,
-        "OAR project of jobs to which no runtime environment has given one",
+        "OAR project of jobs to which neither a runtime environment nor identity has given one",
+        by_rte=True,
+    ),
+    Option(
+        "identity",
+        "rules",
+        "",
+        identity_rules,
+        True,
+        "OAR project and queue by who the user is, such as voms /atlas/Role=pilot -> "
+        "project=pilots oar_queue=pilot; may be given several times, the first that fits counts",
+        lines=True,
+    ),
+    Option(
+        "checkpoint",
+        "time",
+        "0",
+        _seconds,
+        True,
+        "How long before the end of its wall time a program gets a signal to save its state; 0: "
+        "none",
+        by_rte=True,
+    ),
+    Option(
+        "checkpoint_signal",
+        "number",
+        "0",
+        oarsub_values.signal_number,
+        True,
+        "Number of that signal; 0: OAR's own choice, 12 (SIGUSR2)",
+        by_rte=True,
+    ),
+    Option(
+        "notify",
+        "text",
+        "",
+        oarsub_values.notification,
+        True,
+        "Whom OAR tells of each job (oarsub --notify): mail:ADDRESS or exec:/PROGRAM, with "
+        "[END,ERROR] before it for some events alone; a runtime environment may only say mail",
+        by_rte=True,
     ),
     Option(
         "command_timeout",
@@ -242,9 +315,16 @@ class QueueSettings:
     memory_unit: str = "mb"
     memory_scope: str = "node"
     default_walltime: int = 0
+    resources: tuple[str, ...] = ()
+    gpu_level: str = "gpu"
+    gpus: int = 0
     properties: str = ""
     types: tuple[str, ...] = ()
     project: str = ""
+    identity: tuple[Rule, ...] = ()
+    checkpoint: int = 0
+    checkpoint_signal: int = 0
+    notify: str = ""
     default_memory: int | None = None
     benchmark: str = "HEPSPEC:1.0"
 

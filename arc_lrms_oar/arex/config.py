@@ -154,6 +154,8 @@ class _Reader:
 
     def option(self, block: str, option: Option) -> Any:
         value = self.text(block, option.name, option.default)
+        if option.lines:
+            value = "\n".join(self.blocks.get(block, {}).get(option.name, [option.default]))
         try:
             return option.convert(value)
         except ValueError as error:

@@ -80,11 +80,21 @@ def sibling(grami: str, kind: str) -> str:
 
 def read_local(path: str) -> dict[str, str]:
     """The `key=value` lines of a `.local` file, the last of each key; {} where there is none."""
+    return {key: values[-1] for key, values in read_local_lines(path).items()}
+
+
+def read_local_lines(path: str) -> dict[str, list[str]]:
+    """All values of each key of a `.local` file, in order; {} where there is none."""
     try:
         lines = _local_lines(path)
     except (OSError, ValueError):
         return {}
-    return dict(line.partition("=")[::2] for line in lines if "=" in line)
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        key, equals, value = line.partition("=")
+        if equals:
+            found.setdefault(key, []).append(value)
+    return found
 
 
 def _local_lines(path: str) -> list[str]:

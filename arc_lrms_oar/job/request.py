@@ -12,6 +12,7 @@ import shlex
 import time
 from dataclasses import dataclass
 
+from arc_lrms_oar import oarsub_values
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.settings import QueueSettings
@@ -19,39 +20,52 @@ from arc_lrms_oar.settings import QueueSettings
 _NAME_LIMIT = 100
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _DIRECTORY = re.compile(r"/[^'\"\\`$%\x00-\x1f\x7f]*")
+_SIGUSR2 = 12
 _KB_OF_UNIT = {"kb": 1, "mb": 1024, "gb": 1024 * 1024}
 
 
 @dataclass(frozen=True)
 class OarRequest:
-    """What OAR is asked for one job. `wall_time` in seconds, `start_time` seconds since 1970."""
+    """What OAR is asked for one job; times in seconds.
+
+    `resources` are alternatives, and `wall_time` is that of each which names none. `checkpoint` is
+    how long before the end of it OAR sends `checkpoint_signal`; 0 is never, and OAR's own choice.
+    """
 
     name: str
     project: str
     queue: str
-    resources: str
+    resources: tuple[str, ...]
     wall_time: int | None
     properties: str
     types: tuple[str, ...]
+    checkpoint: int
+    checkpoint_signal: int
+    notify: str
     directory: str
     output: str
     script: str
 
     def argv(self) -> list[str]:
         """The arguments of oarsub, in the words that OAR 2.5, 2.6 and 3 have in common."""
-        resources = self.resources
-        if self.wall_time is not None:
-            resources += ",walltime=" + clock(self.wall_time)
         line = ["--name", self.name]
         if self.project:
             line += ["--project", self.project]
         if self.queue:
             line += ["-q", self.queue]
-        line += ["-l", resources]
+        length = "" if self.wall_time is None else f",walltime={clock(self.wall_time)}"
+        for resources in self.resources:
+            line += ["-l", resources + ("" if ",walltime=" in resources else length)]
         if self.properties:
             line += ["-p", self.properties]
         for kind in self.types:
             line += ["-t", kind]
+        if self.checkpoint:
+            line += ["--checkpoint", str(self.checkpoint)]
+            if self.checkpoint_signal:
+                line += ["--signal", str(self.checkpoint_signal)]
+        if self.notify:
+            line += ["--notify", self.notify]
         line += ["-d", self.directory, "-O", self.output, "-E", self.output]
         return [*line, shlex.quote(self.script)]
 
@@ -79,6 +93,9 @@ def make_request(job: JobDescription, queue: QueueSettings, script: str, now: fl
         wall_time=wall_time(job, queue),
         properties=_properties(job, queue),
         types=queue.types + _start_type(job, now),
+        checkpoint=checkpoint(job, queue),
+        checkpoint_signal=queue.checkpoint_signal,
+        notify=queue.notify,
         directory=job.session_dir,
         output=job.session_dir + ".comment",
         script=script,
@@ -119,13 +136,30 @@ def wall_time(job: JobDescription, queue: QueueSettings) -> int | None:
     return queue.default_walltime or None
 
 
-def _resources(job: JobDescription, queue: QueueSettings) -> str:
+def checkpoint(job: JobDescription, queue: QueueSettings) -> int:
+    """Seconds before the end at which the job gets a signal; 0 where it is no longer than that."""
+    length = wall_time(job, queue)
+    return queue.checkpoint if length is None or length > queue.checkpoint else 0
+
+
+def checkpoint_signal(job: JobDescription, queue: QueueSettings) -> int:
+    """The signal that the job script is to hand on to the program, 0 where there comes none."""
+    return (queue.checkpoint_signal or _SIGUSR2) if checkpoint(job, queue) else 0
+
+
+def _resources(job: JobDescription, queue: QueueSettings) -> tuple[str, ...]:
+    if queue.resources:
+        return tuple(text.replace("{count}", str(job.count)) for text in queue.resources)
     nodes, per_node = _layout(job)
+    if queue.gpus and job.exclusive:
+        raise JobError("whole nodes and GPUs of a node cannot both be asked for; choose one")
+    if queue.gpus:
+        return (f"/{queue.node_level}={nodes or 1}/{queue.gpu_level}={queue.gpus}",)
     if job.exclusive:
-        return f"/{queue.node_level}={nodes or _whole_nodes(job, queue)}"
+        return (f"/{queue.node_level}={nodes or _whole_nodes(job, queue)}",)
     if nodes is None:
-        return f"/{queue.core_level}={job.count}"
-    return f"/{queue.node_level}={nodes}/{queue.core_level}={per_node}"
+        return (f"/{queue.core_level}={job.count}",)
+    return (f"/{queue.node_level}={nodes}/{queue.core_level}={per_node}",)
 
 
 def _whole_nodes(job: JobDescription, queue: QueueSettings) -> int:
@@ -151,7 +185,7 @@ def _layout(job: JobDescription) -> tuple[int | None, int]:
 
 def _properties(job: JobDescription, queue: QueueSettings) -> str:
     conditions = [queue.properties.strip()] if queue.properties.strip() else []
-    conditions += [text.strip() for text in job.node_properties if text.strip()]
+    conditions += [_condition(text) for text in job.node_properties if text.strip()]
     memory = job.memory if job.memory is not None else queue.default_memory
     if queue.memory_property and memory:
         slots = _layout(job)[1] if queue.memory_scope == "node" and _layout(job)[0] else 1
@@ -160,6 +194,15 @@ def _properties(job: JobDescription, queue: QueueSettings) -> str:
     if len(conditions) < 2:
         return "".join(conditions)
     return " AND ".join(f"({condition})" for condition in conditions)
+
+
+def _condition(text: str) -> str:
+    try:
+        return oarsub_values.condition(text)
+    except ValueError as error:
+        raise JobError(
+            f"joboption_nodeproperty {text[:60]!r} is wrong: it must be {error}"
+        ) from None
 
 
 def _start_type(job: JobDescription, now: float) -> tuple[str, ...]:

@@ -40,7 +40,9 @@ class NodePlan:
     """What the site says about the node: paths on it and how to account there.
 
     `scratch_dir` is empty where jobs run in the session directory itself; it may hold variables
-    that only the node knows. `runtime` are `RUNTIME_*` values that RTEs have set at submission.
+    that only the node knows. `checkpoint_signal` is the number of the signal that OAR sends before
+    the walltime, 0 where it sends none. `runtime` are `RUNTIME_*` values that RTEs have set at
+    submission.
     """
 
     gnu_time: str = "/usr/bin/time"
@@ -49,6 +51,7 @@ class NodePlan:
     shared_scratch: str = ""
     move_tool: str = ""
     benchmark: str = "HEPSPEC:1.0"
+    checkpoint_signal: int = 0
     runtime: dict[str, str] = field(default_factory=dict)
 
 
@@ -175,6 +178,7 @@ def _places(job: JobDescription, plan: NodePlan) -> str:
         "arc_oar_nodename": plan.nodename_command,
         "arc_oar_move_tool": "" if plan.move_tool == "mv" else plan.move_tool,
         "arc_oar_benchmark": plan.benchmark,
+        "arc_oar_signal": str(plan.checkpoint_signal or ""),
     }
     lines = [f"{name}={quoted(value)}\n" for name, value in values.items()]
     lines.append(

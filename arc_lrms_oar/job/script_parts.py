@@ -185,6 +185,10 @@ arc_oar_run() {
     if [ "${#arc_oar_program_env[@]}" -gt 0 ]; then
         command=(/usr/bin/env -- "${arc_oar_program_env[@]}" "${command[@]}")
     fi
+    if [ -n "$arc_oar_signal" ]; then
+        # The shell that notes its number becomes the program, which the signal is meant for.
+        command=(/bin/sh -c 'echo "$$" >"$0"; exec "$@"' "$arc_oar_program_pid" "${command[@]}")
+    fi
     if [ -n "$arc_oar_gnu_time" ] && "$arc_oar_gnu_time" --version >/dev/null 2>&1; then
         arc_oar_launch "$arc_oar_gnu_time" -o "$RUNTIME_JOB_DIAG" -a -f "$arc_oar_time_format" \
             "${command[@]}"
@@ -192,6 +196,29 @@ arc_oar_run() {
     fi
     local TIMEFORMAT=$'WallTime=%3Rs\nUserTime=%3Us\nKernelTime=%3Ss'
     { time arc_oar_launch "${command[@]}"; } 2>>"$RUNTIME_JOB_DIAG"
+}
+
+arc_oar_forward() {
+    arc_oar_signalled=yes
+    local pid
+    read -r pid <"$arc_oar_program_pid" && kill -s "$arc_oar_signal" "$pid"
+} 2>/dev/null
+
+# OAR sends the signal to this script, and bash would look at it only after the program's end.
+arc_oar_run_signalled() {
+    arc_oar_program_pid=$RUNTIME_FRONTEND_JOB_DIR/$arc_oar_private/program
+    trap arc_oar_forward "$arc_oar_signal"
+    arc_oar_run &
+    arc_oar_signalled=yes
+    local status
+    while [ -n "$arc_oar_signalled" ]; do
+        arc_oar_signalled=
+        wait "$!"
+        status=$?
+    done
+    trap '' "$arc_oar_signal"
+    PATH=$arc_oar_path rm -f "$arc_oar_program_pid"
+    return "$status"
 }
 
 arc_oar_open_streams() {
@@ -235,7 +262,11 @@ if [ ! -r "$RUNTIME_JOB_STDIN" ]; then
     exit 1
 fi
 arc_oar_check_program || exit
-arc_oar_run
+if [ -n "$arc_oar_signal" ]; then
+    arc_oar_run_signalled
+else
+    arc_oar_run
+fi
 arc_oar_status=$?
 arc_oar_stage_2 || arc_oar_status=1
 if [ -n "$RUNTIME_LOCAL_SCRATCH_DIR" ]; then

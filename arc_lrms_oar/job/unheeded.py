@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from arc_lrms_oar.job.description import JobDescription
+from arc_lrms_oar.job.request import checkpoint
 from arc_lrms_oar.settings import QueueSettings
 
 # Keys of GRAMi that none of ARC's backends, nor this one, makes anything of.
@@ -23,6 +24,8 @@ _UNUSED_KEYS = (
     ),
     ("joboption_penv_", "a parallel environment is chosen by a runtime environment"),
 )
+# What A-REX writes for a job that asks for no priority (ARC 6.17 `ControlFileContent.cpp`).
+_USUAL_PRIORITY = 50
 
 
 def unheeded(job: JobDescription, queue: QueueSettings, now: float) -> list[str]:
@@ -40,11 +43,28 @@ def unheeded(job: JobDescription, queue: QueueSettings, now: float) -> list[str]
         lines.append("virtualmemory: OAR knows no such thing")
     if job.disk:
         lines.append("disk: OAR knows nothing of its nodes' disks")
-    if job.priority is not None:
+    if job.priority not in (None, _USUAL_PRIORITY):
         lines.append("priority: A-REX orders its own work by it, OAR lets no user choose one")
     if job.start_time is not None and job.start_time <= now:
         lines.append("starttime: it is past, so the job starts as soon as it can")
+    if queue.resources:
+        lines += _instead(job, "{count}" in "".join(queue.resources))
+    elif queue.gpus and job.count > 1:
+        lines.append("count: the job gets GPUs whole, with the slots that belong to them")
+    if queue.checkpoint and not checkpoint(job, queue):
+        lines.append("checkpoint: the wall time is no longer than that, so no signal is sent")
     return lines
+
+
+def _instead(job: JobDescription, counted: bool) -> list[str]:
+    """What the option resources has put its own levels in place of."""
+    wishes = {
+        "count": job.count > 1 and not counted,
+        "countpernode": job.count_per_node,
+        "numnodes": job.num_nodes,
+        "exclusiveexecution": job.exclusive,
+    }
+    return [f"{name}: resources says what the job gets" for name, wish in wishes.items() if wish]
 
 
 def unused_keys(values: Mapping[str, str]) -> list[str]:

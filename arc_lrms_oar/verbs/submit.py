@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import os
 import pwd
+import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from arc_lrms_oar import identity
+from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.errors import JobError, OarRefused, OarUnavailable
-from arc_lrms_oar.job import grami, mark, runtime_env, script
+from arc_lrms_oar.job import grami, mark, rte_options, runtime_env, script
 from arc_lrms_oar.job.description import JobDescription
-from arc_lrms_oar.job.request import OarRequest, make_request
+from arc_lrms_oar.job.request import OarRequest, checkpoint_signal, make_request
+from arc_lrms_oar.job.unheeded import unheeded, unused_keys
 from arc_lrms_oar.oar import answers
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.runner import Command, Completed
@@ -41,11 +45,15 @@ _TROUBLE = (
 
 @dataclass
 class Prepared:
-    """A job ready to be submitted: what OAR is asked, and the text of the job script."""
+    """A job ready to be submitted: what OAR is asked, and the text of the job script.
+
+    `ignored` are lines "what: reason" on what has no effect.
+    """
 
     job: JobDescription
     request: OarRequest
     text: str
+    ignored: list[str]
 
 
 def submit(
@@ -68,9 +76,11 @@ def submit(
     try:
         known = grami.local_id(grami.read_values(path))
         if known is None:
-            prepared = prepare(values, path, settings, held.script, time.time())
+            who = identity.of_local(controldir.read_local_lines(controldir.sibling(path, "local")))
+            prepared = prepare(values, path, settings, held.script, time.time(), who)
             known = _Submission(settings, client, prepared, held, patience).run()
             grami.append_local_id(path, known)
+            _say_ignored(prepared.ignored)
         held.clear()
     except (JobError, OarRefused, OarUnavailable):
         held.discard()
@@ -90,12 +100,20 @@ def check_site(settings: Settings) -> None:
 
 
 def prepare(
-    values: grami.Values, path: str, settings: Settings, script_path: str, now: float
+    values: grami.Values,
+    path: str,
+    settings: Settings,
+    script_path: str,
+    now: float,
+    who: identity.Identity,
 ) -> Prepared:
     """Everything up to oarsub, for the job of GRAMi `values`; raises OarLrmsError."""
     values = runtime_env.run_stage_0(values, settings)
     job = grami.describe(values, path)
     queue = settings.queue(job.queue or "")
+    project, oar_queue = identity.choose(queue.identity, who)
+    queue = replace(queue, project=project or queue.project, oar_queue=oar_queue or queue.oar_queue)
+    queue = rte_options.for_one_job(queue, values)
     environments = tuple((rte.name, rte.options) for rte in job.runtime_environments)
     plan = script.NodePlan(
         gnu_time=settings.gnu_time,
@@ -104,10 +122,18 @@ def prepare(
         shared_scratch=settings.shared_scratch,
         move_tool=settings.move_tool,
         benchmark=queue.benchmark,
+        checkpoint_signal=checkpoint_signal(job, queue),
         runtime={name: text for name, text in values.items() if name.startswith("RUNTIME_")},
     )
+    request = make_request(job, queue, script_path, now)
     text = script.build(job, runtime_env.node_scripts(environments, settings.control_dir), plan)
-    return Prepared(job, make_request(job, queue, script_path, now), text)
+    return Prepared(job, request, text, [*unused_keys(values), *unheeded(job, queue, now)])
+
+
+def _say_ignored(lines: list[str]) -> None:
+    """On stderr, which A-REX puts into the job's `errors` file."""
+    for line in lines:
+        print(f"Without effect on OAR: {line}", file=sys.stderr)
 
 
 class _Submission:

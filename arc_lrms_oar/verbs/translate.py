@@ -17,9 +17,9 @@ from typing import Any
 
 from arc_lrms_oar.arex.config import find_config, load
 from arc_lrms_oar.errors import OarLrmsError
+from arc_lrms_oar.identity import Identity
 from arc_lrms_oar.job import grami, mark
 from arc_lrms_oar.job.description import JobDescription
-from arc_lrms_oar.job.unheeded import unheeded, unused_keys
 from arc_lrms_oar.settings import Settings
 from arc_lrms_oar.verbs.submit import check_site, prepare
 
@@ -115,7 +115,7 @@ def _from_grami(text: str, source: str, queue: str | None) -> _Asked:
         for field, key in (("count", "count"), ("exclusive", "exclusivenode"))
         if not values.get(f"joboption_{key}")
     }
-    return _Asked(job, _description(job, unsaid, None), values, unused_keys(values))
+    return _Asked(job, _description(job, unsaid, None), values, [])
 
 
 def _from_xrsl(text: str, settings: Settings, queue: str | None) -> list[_Asked]:
@@ -152,16 +152,16 @@ def _choose_queue(values: grami.Values, settings: Settings) -> str:
 
 
 def _translation(asked: _Asked, settings: Settings, source: str) -> Translation:
-    now = time.time()
     values, missing = _with_known_environments(asked.values, settings)
     session_dir = values.get("joboption_directory", "")
     script = os.path.join(mark.private_dir(session_dir), _SCRIPT)
-    prepared = prepare(values, source, settings, script, now)
-    reasons = unheeded(asked.job, settings.queue(prepared.job.queue or ""), now)
+    prepared = prepare(values, source, settings, script, time.time(), Identity())
+    if settings.queue(prepared.job.queue or "").identity:
+        missing.append("identity: its rules are left out, since nobody has sent this job")
     return Translation(
         asked.description,
         ["oarsub", *prepared.request.argv()],
-        [*asked.ignored, *missing, *reasons],
+        [*asked.ignored, *missing, *prepared.ignored],
         prepared.text,
     )
 

@@ -1,0 +1,109 @@
+"""What may stand behind oarsub's options: text in, value out, or ValueError with what is right.
+
+The settings of arc.conf and the `joboption_oar_*` of runtime environments both pass through here,
+so that nothing reaches OAR's command line or its SQL that is not of the form expected there. Pure;
+whose text it was is for the caller to say.
+"""
+
+from __future__ import annotations
+
+import re
+
+_TYPE = re.compile(r"[A-Za-z0-9_]+(:[A-Za-z0-9_]+)?(=[A-Za-z0-9_.:*,-]+)?")
+# OAR ends such a job without ever running its command (2.5 `sources/core/qfunctions/oarsub`).
+_NOT_RUN = ("noop", "desktop_computing")
+_ALTERNATIVE = re.compile(
+    r"(/[A-Za-z_][A-Za-z0-9_]{0,62}=([1-9][0-9]{0,8}|ALL|BEST|BESTHALF|\{count\}))+"
+    r"(,walltime=[0-9]{1,6}:[0-5]?[0-9]:[0-5]?[0-9])?"
+)
+_MAIL = re.compile(
+    r"(\[[A-Z_]+(,[A-Z_]+)*\])?mail:[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+(,[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+)*"
+)
+# The alphabet is OAR's own (2.5 `sources/core/qfunctions/oarsub`).
+_EXEC = re.compile(r"(\[[A-Z_]+(,[A-Z_]+)*\])?exec:/[A-Za-z0-9_./ -]+")
+# SIGINT and SIGQUIT do not reach a program in the background, 32 and 33 are the C library's own.
+_SIGNALS = set(range(1, 65)) - {2, 3, 9, 17, 19, 32, 33}
+_TOKEN = re.compile(
+    r"\s*(?:(?P<word>[A-Za-z_][A-Za-z0-9_.]*)|(?P<open>\()|(?P<close>\))"
+    r"|[0-9]+(?:\.[0-9]+)?|'(?:[^'\\\x00-\x1f]|'')*'|\"[A-Za-z0-9_ .:-]*\""
+    r"|<>|!=|<=|>=|!~\*?|~\*?|[=<>,+*/%]|-(?!-))"
+)
+# Words that may stand before a bracket. Any other one calls a function of the database.
+_BEFORE_BRACKET = ("and", "or", "not", "in")
+_STATEMENTS = ("select", "insert", "update", "delete", "drop", "union", "into", "from", "exec")
+
+
+def job_types(value: str) -> tuple[str, ...]:
+    """Job types (oarsub -t) as in "besteffort inner=4711"."""
+    words = tuple(value.replace(", ", " ").split())
+    for word in words:
+        if not _TYPE.fullmatch(word):
+            raise ValueError("OAR job types separated by spaces, such as besteffort")
+        if word.partition("=")[0] in _NOT_RUN:
+            raise ValueError(f"other types than {word}, of which OAR does not run the command")
+    return words
+
+
+def resources(value: str) -> tuple[str, ...]:
+    """Alternatives (oarsub -l), of which OAR takes the one that can start first."""
+    if not value.strip():
+        return ()
+    alternatives = tuple("".join(part.split()) for part in value.split("|"))
+    for text in alternatives:
+        if not _ALTERNATIVE.fullmatch(text):
+            raise ValueError(
+                "levels as in /switch=1/core={count}, with ,walltime=h:m:s after them or not, "
+                "and a | between alternatives"
+            )
+    return alternatives
+
+
+def condition(value: str) -> str:
+    """A condition on resources (oarsub -p), which OAR puts into a WHERE of its own.
+
+    Comparisons of properties with numbers and texts may stand in it, no functions, no statements,
+    and no bracket that closes more than it has opened.
+    """
+    right = "an SQL condition on properties such as gpu='NO' AND mem>=4096, in balanced brackets"
+    position = depth = 0
+    text, before = value.strip(), "("
+    while position < len(text):
+        token = _TOKEN.match(text, position)
+        if not token:
+            raise ValueError(right)
+        if token["open"] and before not in ("(", *_BEFORE_BRACKET) and before.isidentifier():
+            raise ValueError(f"{right}; it may not call {before}()")
+        if token["word"] and token["word"].lower() in _STATEMENTS:
+            raise ValueError(f"{right}; it may not hold {token['word'].upper()}")
+        depth += bool(token["open"]) - bool(token["close"])
+        if depth < 0:
+            raise ValueError(right)
+        before, position = token[0].strip().lower(), token.end()
+    if depth:
+        raise ValueError(right)
+    return text
+
+
+def mail(value: str) -> str:
+    """A notification by mail (oarsub --notify)."""
+    if value and not _MAIL.fullmatch(value):
+        raise ValueError("mail:ADDRESS, or [END,ERROR]mail:ADDRESS for some events alone")
+    return value
+
+
+def notification(value: str) -> str:
+    """A notification by mail or by a program, which OAR runs on its server as the job's user."""
+    if value and not _MAIL.fullmatch(value) and not _EXEC.fullmatch(value):
+        raise ValueError(
+            "mail:ADDRESS or exec:/PROGRAM, with [END,ERROR] before it for some events alone"
+        )
+    return value
+
+
+def signal_number(value: str) -> int:
+    """A signal that a job script can catch and hand on, 0 for the one that OAR takes itself."""
+    if value != "0" and not (re.fullmatch("[0-9]{1,2}", value) and int(value) in _SIGNALS):
+        raise ValueError(
+            "the number of a signal that a program can catch, such as 10 (SIGUSR1), or 0"
+        )
+    return int(value)
