@@ -24,10 +24,12 @@ _EXEC = re.compile(r"(\[[A-Z_]+(,[A-Z_]+)*\])?exec:/[A-Za-z0-9_./ -]+")
 # SIGINT and SIGQUIT do not reach a program in the background, 32 and 33 are the C library's own.
 _SIGNALS = set(range(1, 65)) - {2, 3, 9, 17, 19, 32, 33}
 _TOKEN = re.compile(
-    r"\s*(?:(?P<word>[A-Za-z_][A-Za-z0-9_.]*)|(?P<open>\()|(?P<close>\))"
-    r"|[0-9]+(?:\.[0-9]+)?|'(?:[^'\\\x00-\x1f]|'')*'|\"[A-Za-z0-9_ .:-]*\""
-    r"|<>|!=|<=|>=|!~\*?|~\*?|[=<>,+*/%]|-(?!-))"
+    r"[ \t]*(?:(?P<word>[A-Za-z_][A-Za-z0-9_.]*)|(?P<open>\()|(?P<close>\))"
+    r"|(?P<value>[0-9]+(?:\.[0-9]+)?|'(?:[^'\\\x00-\x1f]|'')*'|\"[A-Za-z0-9_ .:-]*\")"
+    r"|(?P<compares><>|!=|<=|>=|!~\*?|~\*?|[=<>])|,|\+|%|\*(?!/)|/(?!\*)|-(?!-))"
 )
+_COMPARE = ("in", "is", "like", "between")
+_BETWEEN = (*_COMPARE, "and", "or", "not", "null")
 # Words that may stand before a bracket. Any other one calls a function of the database.
 _BEFORE_BRACKET = ("and", "or", "not", "in")
 _STATEMENTS = ("select", "insert", "update", "delete", "drop", "union", "into", "from", "exec")
@@ -37,7 +39,7 @@ def job_types(value: str) -> tuple[str, ...]:
     """Job types (oarsub -t) as in "besteffort inner=4711"."""
     words = tuple(value.replace(", ", " ").split())
     for word in words:
-        if not _TYPE.fullmatch(word):
+        if not _TYPE.fullmatch(word) or not value.isprintable() or not value.isascii():
             raise ValueError("OAR job types separated by spaces, such as besteffort")
         if word.partition("=")[0] in _NOT_RUN:
             raise ValueError(f"other types than {word}, of which OAR does not run the command")
@@ -65,21 +67,26 @@ def condition(value: str) -> str:
     and no bracket that closes more than it has opened.
     """
     right = "an SQL condition on properties such as gpu='NO' AND mem>=4096, in balanced brackets"
+    text = value.strip()
     position = depth = 0
-    text, before = value.strip(), "("
+    compares = operand = False
+    before = "("
     while position < len(text):
         token = _TOKEN.match(text, position)
         if not token:
             raise ValueError(right)
-        if token["open"] and before not in ("(", *_BEFORE_BRACKET) and before.isidentifier():
+        word = (token["word"] or "").lower()
+        if word in _STATEMENTS:
+            raise ValueError(f"{right}; it may not hold {word.upper()}")
+        if token["open"] and before.isidentifier() and before not in _BEFORE_BRACKET:
             raise ValueError(f"{right}; it may not call {before}()")
-        if token["word"] and token["word"].lower() in _STATEMENTS:
-            raise ValueError(f"{right}; it may not hold {token['word'].upper()}")
+        is_operand = bool(token["value"]) or (bool(word) and word not in _BETWEEN)
         depth += bool(token["open"]) - bool(token["close"])
-        if depth < 0:
+        if depth < 0 or (is_operand and operand):
             raise ValueError(right)
-        before, position = token[0].strip().lower(), token.end()
-    if depth:
+        compares = compares or bool(token["compares"]) or word in _COMPARE
+        before, operand, position = word or token[0].strip(), is_operand, token.end()
+    if depth or text.startswith("-") or (text and not compares):
         raise ValueError(right)
     return text
 

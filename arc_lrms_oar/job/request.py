@@ -186,6 +186,9 @@ def _layout(job: JobDescription) -> tuple[int | None, int]:
 def _properties(job: JobDescription, queue: QueueSettings) -> str:
     conditions = [queue.properties.strip()] if queue.properties.strip() else []
     conditions += [_condition(text) for text in job.node_properties if text.strip()]
+    if queue.gpus and not queue.resources:
+        # OAR takes the resources that have no value there for one more GPU (seen on 2.5.9).
+        conditions.append(f"{queue.gpu_level} <> '0'")
     memory = job.memory if job.memory is not None else queue.default_memory
     if queue.memory_property and memory:
         slots = _layout(job)[1] if queue.memory_scope == "node" and _layout(job)[0] else 1

@@ -9,7 +9,7 @@ import pytest
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.description import JobDescription
-from arc_lrms_oar.job.request import make_request
+from arc_lrms_oar.job.request import checkpoint_signal, make_request
 from arc_lrms_oar.settings import QueueSettings
 
 GRID_ID = "4J2NDm97woAoPSAtDmVmuSEmABFKDmABFKDmZgFKDmABFKDmQCOyTo"
@@ -257,3 +257,86 @@ def test_script_is_one_word_for_the_users_shell() -> None:
     script = "/sessions/with space/.arc_oar/job.sh"
     assert argv(script=script)[-1] == f"'{script}'"
     assert argv()[-1] == SCRIPT
+
+
+GPU_CONDITION = "gpu <> '0'"
+
+
+@pytest.mark.parametrize(
+    ("site", "wishes", "texts"),
+    [
+        ({"gpus": 1}, {}, ["/network_address=1/gpu=1"]),
+        ({"gpus": 2, "gpu_level": "card"}, {"count": 8}, ["/network_address=1/card=2"]),
+        (
+            {"gpus": 2, "node_level": "host"},
+            {"count": 8, "count_per_node": 2},
+            ["/host=4/gpu=2"],
+        ),
+        ({"resources": ("/switch=1/core={count}",)}, {"count": 3}, ["/switch=1/core=3"]),
+        # Alternatives: each has a wall time of its own, or the job's.
+        (
+            {"resources": ("/core={count}", "/host=1,walltime=0:10:0"), "gpus": 1},
+            {"count": 4, "wall_time": 3600, "exclusive": True},
+            ["/core=4,walltime=1:0:0", "/host=1,walltime=0:10:0"],
+        ),
+    ],
+)
+def test_other_levels_than_slots(
+    site: dict[str, Any], wishes: dict[str, Any], texts: list[str]
+) -> None:
+    assert option(argv(QueueSettings(**site), **wishes), "-l") == texts
+
+
+def test_resources_without_a_gpu_are_no_gpu() -> None:
+    assert option(argv(QueueSettings(gpus=1)), "-p") == [GPU_CONDITION]
+    assert option(argv(QueueSettings(gpus=1, resources=("/host=1",))), "-p") == []
+
+
+def test_gpus_and_whole_nodes_exclude_each_other() -> None:
+    with pytest.raises(JobError) as caught:
+        argv(QueueSettings(gpus=1), exclusive=True)
+    assert str(caught.value) == (
+        "whole nodes and GPUs of a node cannot both be asked for; choose one"
+    )
+
+
+@pytest.mark.parametrize(
+    ("site", "wishes", "words"),
+    [
+        ({"checkpoint": 60}, {}, ["--checkpoint", "60"]),
+        ({"checkpoint": 60}, {"wall_time": 61}, ["--checkpoint", "60"]),
+        ({"checkpoint": 60}, {"wall_time": 60}, []),
+        ({"checkpoint": 60, "checkpoint_signal": 10}, {}, ["--checkpoint", "60", "--signal", "10"]),
+        ({"checkpoint_signal": 10}, {}, []),
+        ({"notify": "[END]mail:a@b.org"}, {}, ["--notify", "[END]mail:a@b.org"]),
+    ],
+)
+def test_signal_and_notification(
+    site: dict[str, Any], wishes: dict[str, Any], words: list[str]
+) -> None:
+    line = argv(QueueSettings(**site), **wishes)
+    assert line[4 : line.index("-d")] == [*line[4:6], *words]
+
+
+@pytest.mark.parametrize(
+    ("site", "wishes", "signal"),
+    [
+        ({}, {}, 0),
+        ({"checkpoint": 60}, {}, 12),
+        ({"checkpoint": 60, "checkpoint_signal": 10}, {}, 10),
+        ({"checkpoint": 60}, {"wall_time": 30}, 0),
+    ],
+)
+def test_signal_that_the_script_hands_on(
+    site: dict[str, Any], wishes: dict[str, Any], signal: int
+) -> None:
+    assert checkpoint_signal(replace(JOB, **wishes), QueueSettings(**site)) == signal
+
+
+def test_condition_of_an_rte_that_says_more_than_a_condition() -> None:
+    with pytest.raises(JobError) as caught:
+        argv(node_properties=("a=1) OR (1=1",))
+    assert str(caught.value) == (
+        "joboption_nodeproperty 'a=1) OR (1=1' is wrong: it must be an SQL condition on properties "
+        "such as gpu='NO' AND mem>=4096, in balanced brackets"
+    )
