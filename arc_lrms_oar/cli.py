@@ -122,8 +122,7 @@ def _scan(arguments: argparse.Namespace) -> int:
     log = Log("scan-OAR-job", settings.log_level)
     try:
         scan(settings, client_of(settings), arguments.control_dirs, log)
-    except OarUnavailable as error:
-        log.say("ERROR", f"OAR could not be asked, nothing was changed: {error}")
+    except OarUnavailable:
         return 1
     return 0
 

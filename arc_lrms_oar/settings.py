@@ -61,6 +61,12 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
     return convert
 
 
+def _prom_file(value: str) -> str:
+    if value and not (value.startswith("/") and value.endswith(".prom")):
+        raise ValueError("the absolute path of a file whose name ends in .prom")
+    return value
+
+
 def _directory(value: str) -> str:
     if value and not value.startswith("/"):
         raise ValueError("the absolute path of a directory")
@@ -300,6 +306,14 @@ OPTIONS: tuple[Option, ...] = (
         "What becomes of a job that OAR by itself submits again under a new id, after trouble at "
         "launch: it is followed, or the new OAR job is deleted and the grid job has failed",
     ),
+    Option(
+        "metrics_file",
+        "path",
+        "",
+        _prom_file,
+        False,
+        "File ending in .prom that scan writes for Prometheus after each cycle; empty: none",
+    ),
 )
 
 
@@ -349,6 +363,7 @@ class Settings:
     lost_cycles: int = 5
     lost_time: int = 600
     resubmitted: str = "follow"
+    metrics_file: str = ""
     common: QueueSettings = field(default_factory=QueueSettings)
     queues: dict[str, QueueSettings] = field(default_factory=dict)
 

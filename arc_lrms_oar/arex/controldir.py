@@ -27,7 +27,7 @@ _STATUS_7 = re.compile(r"([^.]+)\.status")
 
 @dataclass(frozen=True)
 class GridJob:
-    """A job that A-REX has in the LRMS.
+    """A job of A-REX's.
 
     `local_id` is None where A-REX's `.local` file has none or cannot be read.
     `status_time` is when A-REX last changed the job's state, in seconds since 1970.
@@ -106,20 +106,38 @@ def _local_lines(path: str) -> list[str]:
         return file.read(_LOCAL_LIMIT).split("\n")
 
 
+def grid_id_of(status_name: str) -> str | None:
+    """The grid ID of the job whose status file has this name; None where it is no such name."""
+    match = (_STATUS_6 if _layout_of(status_name) == 6 else _STATUS_7).fullmatch(status_name)
+    return match[1] if match else None
+
+
+def _layout_of(status_name: str) -> int:
+    return 6 if status_name.startswith("job.") else 7
+
+
 def read_job(control_dir: str, status_name: str) -> GridJob | None:
     """The job whose status file in `processing` has this name.
 
     None where it is not INLRMS or CANCELING, or has vanished meanwhile.
     """
-    layout = 6 if status_name.startswith("job.") else 7
-    match = (_STATUS_6 if layout == 6 else _STATUS_7).fullmatch(status_name)
-    if not match:
+    return read_any_job(control_dir, "processing", status_name, (IN_LRMS, CANCELING))
+
+
+def read_any_job(
+    control_dir: str, folder: str, status_name: str, states: Sequence[str] = ()
+) -> GridJob | None:
+    """The job whose status file in `folder` has this name; None where it is none, has vanished,
+    cannot be read, or is in none of `states` (empty: any)."""
+    grid_id = grid_id_of(status_name)
+    if grid_id is None:
         return None
-    state, changed = _read_status(os.path.join(control_dir, "processing", status_name))
-    if state not in (IN_LRMS, CANCELING):
+    layout = _layout_of(status_name)
+    state, changed = _read_status(os.path.join(control_dir, folder, status_name))
+    if not state or (states and state not in states):
         return None
-    local = read_local(control_file(control_dir, match[1], "local", layout))
-    return GridJob(match[1], state, layout, control_dir, changed, local)
+    local = read_local(control_file(control_dir, grid_id, "local", layout))
+    return GridJob(grid_id, state, layout, control_dir, changed, local)
 
 
 def _read_status(path: str) -> tuple[str, float]:

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from arc_lrms_oar.arex.controldir import CANCELING, read_job
+from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS, read_job
 from arc_lrms_oar.errors import ControlDirError
 
 _NAME = "arc_lrms_oar.jobs"
@@ -33,6 +33,11 @@ class Sighting(NamedTuple):
     changed: float
     canceling: bool
 
+    @property
+    def state(self) -> str:
+        """A-REX's word for the job's state."""
+        return CANCELING if self.canceling else IN_LRMS
+
 
 class Known:
     """What is remembered of the status files of one control directory.
@@ -44,6 +49,7 @@ class Known:
         self.control_dir = control_dir
         self.without_id: list[str] = []
         self.twice: list[tuple[str, str]] = []
+        self.arrived = 0
         self._path = os.path.join(control_dir, _NAME)
         self._rows, self._cycle = self._load()
 
@@ -51,7 +57,9 @@ class Known:
         """The jobs in the LRMS by OAR id, after a look at the directory.
 
         Jobs without an id are listed in `without_id`, ids that stand twice in `twice`; of the
-        latter only the first is given. Raises ControlDirError for what is no control directory.
+        latter only the first is given. `arrived` counts the jobs that have got their first id since
+        the last look; nothing is counted where that is not remembered. Raises ControlDirError for
+        what is no control directory.
         """
         folder = os.path.join(self.control_dir, "processing")
         rows: dict[str, list[int]] = {}
@@ -65,8 +73,10 @@ class Known:
             raise ControlDirError(
                 f"{folder}: not the processing directory of a control directory: {error.strerror}"
             ) from None
-        self._rows = rows
+        before, self._rows = self._rows, rows
         self._save()
+        if self._cycle:
+            self.arrived = sum(_is_new(before.get(name)) for name, row in rows.items() if row[2])
         found: dict[int, Sighting] = {}
         for name, (changed, _, job_id, canceling) in rows.items():
             if job_id in found:
@@ -126,3 +136,7 @@ class Known:
             os.replace(aside, self._path)
         except OSError:
             return
+
+
+def _is_new(before: list[int] | None) -> bool:
+    return before is None or not before[2]

@@ -1,9 +1,10 @@
 """What scan remembers from one run to the next, in one small file of the control directory.
 
-Only counters: since when a job is unknown to OAR, when it was last asked to delete one, when it
-was last asked for all, and what was said of a job already. Losing the file, or finding nonsense in
-it, only makes scan wait a little longer. The file is also the lock that keeps two scans apart; the
-lock goes with its owner.
+Only numbers: since when a job is unknown to OAR, when it was last asked to delete one, when it was
+last asked for all, what was said of a job already, which troubles have been told, and what the
+metrics count. Losing the file, or finding nonsense in it, only makes scan wait a little longer,
+tell a trouble again, and count anew. The file is also the lock that keeps two scans apart; the lock
+goes with its owner.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _AUDIT = " audit"
 
 
 class Memory:
-    """The remembered counters, by grid ID."""
+    """The remembered numbers, by grid ID; notes, which belong to no job, are kept with a space in
+    front of their names."""
 
     def __init__(self, rows: dict[str, dict[str, float]]) -> None:
         self._rows = rows
@@ -49,7 +51,7 @@ class Memory:
                 yield None
                 return
             before = os.pread(descriptor, _LIMIT, 0)
-            memory = cls(_rows(before))
+            memory = cls(_rows(before.partition(b"\n")[0]))
             try:
                 yield memory
             finally:
@@ -58,12 +60,14 @@ class Memory:
             os.close(descriptor)
 
     def _save(self, descriptor: int, before: bytes) -> None:
-        content = json.dumps(self._rows).encode() if self._rows else b""
+        """In place, since the file is the lock; of what is there only the first line is read, so
+        that who is killed before the cut has saved all the same."""
+        content = json.dumps(self._rows).encode() + b"\n" if self._rows else b""
         if content == before:
             return
         try:
-            os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, content, 0)
+            os.ftruncate(descriptor, len(content))
         except OSError:
             return
 
@@ -111,10 +115,24 @@ class Memory:
             row.pop("cycles", None)
             row.pop("since", None)
 
+    def note(self, name: str) -> dict[str, float]:
+        """The numbers under `name`, which belong to no job and may be changed; {} at first."""
+        return self._rows.setdefault(f" {name}", {})
+
+    def notes(self, start: str) -> list[str]:
+        """The names of the notes that begin with `start`."""
+        return [key[1:] for key in self._rows if key.startswith(f" {start}")]
+
+    def drop_note(self, name: str) -> None:
+        """Forgets the note `name`."""
+        self._rows.pop(f" {name}", None)
+
     def keep_only(self, grid_ids: Iterable[str]) -> None:
-        """Drops all that is remembered of other jobs than `grid_ids`."""
-        kept = {_AUDIT, *grid_ids}
-        self._rows = {key: row for key, row in self._rows.items() if key in kept and row}
+        """Drops all that is remembered of other jobs than `grid_ids`; notes stay."""
+        kept = set(grid_ids)
+        self._rows = {
+            key: row for key, row in self._rows.items() if row and (key in kept or key[:1] == " ")
+        }
 
 
 def _rows(content: bytes) -> dict[str, dict[str, float]]:

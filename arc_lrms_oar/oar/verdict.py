@@ -133,6 +133,12 @@ CAUSES = (
     Cause("deleted", KILLED, frozenset({"FRAG_JOB_REQUEST"}), "Job was deleted in OAR{whom}"),
 )
 
+# Every word that a Verdict's `kind` can be.
+KINDS = (
+    *("success", "exit_code", "signal", "no_exit_code", "error", "lost"),
+    *(cause.kind for cause in CAUSES),
+)
+
 CAUSE_OF = {event: (rank, cause) for rank, cause in enumerate(CAUSES) for event in cause.events}
 
 

@@ -8,7 +8,7 @@ nothing changes. One job's odd files never stop the others.
 
 from __future__ import annotations
 
-import time
+from collections import Counter
 from collections.abc import Sequence
 
 from arc_lrms_oar.arex import controldir
@@ -29,6 +29,8 @@ from arc_lrms_oar.oar.verdict import (
 )
 from arc_lrms_oar.settings import Settings
 from arc_lrms_oar.verbs import resubmitted
+from arc_lrms_oar.verbs.cycle import Cycle
+from arc_lrms_oar.verbs.query import UNKNOWN
 from arc_lrms_oar.verbs.report import DIAG_PATIENCE, Report, finish, read_diag
 
 # How long after its cancel a job may live before scan asks OAR to delete it (again).
@@ -48,7 +50,8 @@ def scan(settings: Settings, client: OarClient, control_dirs: Sequence[str], log
             if memory is None:
                 log.say("WARNING", f"{path}: another scan is at work")
                 continue
-            reported += _Scan(settings, client, path, memory, log).run()
+            with Cycle(settings, client, path, memory, log) as cycle:
+                reported += _Scan(settings, client, path, memory, log, cycle).run()
     return reported
 
 
@@ -56,7 +59,13 @@ class _Scan:
     """One look at one control directory."""
 
     def __init__(
-        self, settings: Settings, client: OarClient, path: str, memory: Memory, log: Log
+        self,
+        settings: Settings,
+        client: OarClient,
+        path: str,
+        memory: Memory,
+        log: Log,
+        cycle: Cycle,
     ) -> None:
         self.settings = settings
         self.client = client
@@ -65,8 +74,10 @@ class _Scan:
         self.log = log
         self.known = Known(path)
         self.stale: set[str] = set()
+        self.cycle = cycle
+        self.trouble = cycle.troubles.say
         self.written: list[Report] = []
-        self.now = time.time()
+        self.now = cycle.now
 
     def run(self) -> list[str]:
         jobs = self._jobs()
@@ -87,7 +98,7 @@ class _Scan:
                 elif job_id in records:
                     self._ended(job, records[job_id])
                 else:
-                    self.log.say("WARNING", f"OAR job {job_id} has ended without a record")
+                    self.trouble("WARNING", f"{_called(job)} has ended without a record")
         finally:
             self.known.forget(self.stale)
             self.memory.keep_only(sighting.status_name for sighting in jobs.values())
@@ -97,9 +108,11 @@ class _Scan:
     def _jobs(self) -> dict[int, Sighting]:
         jobs = self.known.look()
         for path in self.known.without_id:
-            self.log.say("WARNING", f"no OAR id in {path}")
+            self.trouble("WARNING", f"no OAR id in {path}")
         for first, second in self.known.twice:
-            self.log.say("ERROR", f"{first} and {second} have the same OAR id")
+            self.trouble("ERROR", f"{first} and {second} have the same OAR id")
+        self.cycle.jobs = dict(Counter(sighting.state for sighting in jobs.values()))
+        self.cycle.count("submissions", self.known.arrived)
         return jobs
 
     def _read(self, job_id: int, sighting: Sighting) -> GridJob | None:
@@ -124,6 +137,8 @@ class _Scan:
             doubted = self.memory.doubted()
             asked = [job_id for job_id, s in jobs.items() if s.status_name in doubted]
         states = self.client.states(asked)
+        if cheap is None:
+            self.cycle.saw(Counter(states.get(job_id, UNKNOWN) for job_id in asked))
         ended = dict.fromkeys(cheap or (), "")
         for job_id in asked:
             word = states.get(job_id)
@@ -133,8 +148,10 @@ class _Scan:
                 continue
             self.memory.forget(jobs[job_id].status_name)
             if state is None:
-                if self.memory.first(jobs[job_id].status_name, f"unknown state {word}"):
-                    self.log.say("WARNING", f"OAR job {job_id} has the unknown state {word!r}")
+                name = jobs[job_id].status_name
+                if self.memory.first(name, f"unknown state {word}"):
+                    called = f"{controldir.grid_id_of(name)}: OAR job {job_id}"
+                    self.log.say("WARNING", f"{called} has the unknown state {word!r}")
             elif state.ended:
                 ended[job_id] = word
         return ended
@@ -145,7 +162,8 @@ class _Scan:
         cycles, since = self.memory.missing(name, self.now)
         if cycles < self.settings.lost_cycles or self.now - since < self.settings.lost_time:
             if cycles == 1:
-                self.log.say("WARNING", f"{name}: OAR does not know job {job_id}")
+                grid_id = controldir.grid_id_of(name)
+                self.log.say("WARNING", f"{grid_id}: OAR does not know OAR job {job_id}")
             return
         job = self._read(job_id, sighting)
         if job is None:
@@ -154,7 +172,7 @@ class _Scan:
             diag = read_diag(job)
             self._report(Report(job, None, diag, verdict_of_lost(diag.values)))
         except (ControlDirError, OSError) as error:
-            self.log.say("ERROR", f"{job.grid_id}: {error}")
+            self.trouble("ERROR", f"{_called(job)} cannot be reported", f": {error}")
 
     def _ended(self, job: GridJob, record: JobRecord) -> None:
         try:
@@ -165,9 +183,9 @@ class _Scan:
                 return
             self._report(Report(job, record, diag, verdict(record, diag.values)))
         except ValueError as error:
-            self.log.say("WARNING", f"{job.grid_id}: {error}")
+            self.trouble("WARNING", f"{job.grid_id}: {error}")
         except (ControlDirError, OSError) as error:
-            self.log.say("ERROR", f"{job.grid_id}: {error}")
+            self.trouble("ERROR", f"{_called(job)} cannot be reported", f": {error}")
 
     def _follow(self, job: GridJob, follower: int, sighting: Sighting) -> None:
         if self.settings.resubmitted == "delete":
@@ -175,9 +193,9 @@ class _Scan:
         try:
             resubmitted.follow(job, follower, self.log)
             self.stale.add(sighting.status_name)
-            self.log.say("INFO", f"{job.grid_id}: OAR job {job.local_id} is now {follower}")
+            self.log.say("INFO", f"{_called(job)} is now {follower}")
         except OSError as error:
-            self.log.say("ERROR", f"{job.grid_id}: {error}")
+            self.trouble("ERROR", f"{_called(job)} cannot be followed to {follower}", f": {error}")
 
     def _delete_followers(self, followers: dict[int, int]) -> set[int]:
         """The jobs that are over because what OAR made of them is deleted, as the site wants."""
@@ -186,14 +204,14 @@ class _Scan:
         try:
             return resubmitted.delete(self.client, followers, self.log)
         except OarUnavailable as error:
-            self.log.say("WARNING", f"cannot delete what OAR has submitted again: {error}")
+            self.trouble("WARNING", "cannot delete what OAR has submitted again", f": {error}")
             return set()
 
     def _report_deleted(self, job: GridJob, record: JobRecord, follower: int) -> None:
         try:
             self._report(Report(job, record, read_diag(job), verdict_of_deleted(follower)))
         except (ControlDirError, OSError) as error:
-            self.log.say("ERROR", f"{job.grid_id}: {error}")
+            self.trouble("ERROR", f"{_called(job)} cannot be reported", f": {error}")
 
     def _may_still_come(self, record: JobRecord) -> bool:
         """Whether the end of the diag may be on its way here over a slow file system."""
@@ -207,12 +225,14 @@ class _Scan:
         failed = finish(self.written)
         done = []
         for report in self.written:
-            job, (code, reason, _) = report.job, report.verdict
+            job, (code, reason, kind) = report.job, report.verdict
             if job.grid_id in failed:
-                self.log.say("ERROR", f"{job.grid_id}: cannot be reported: {failed[job.grid_id]}")
+                why = failed[job.grid_id]
+                self.trouble("ERROR", f"{_called(job)} cannot be reported", f": {why}")
                 continue
             done.append(job)
-            self.log.say("INFO", f"{job.grid_id}: OAR job {job.local_id} ended: {code} {reason}")
+            self.cycle.count(f"verdict {kind}")
+            self.log.say("INFO", f"{_called(job)} ended: {code} {reason}")
         kick(done, self.log)
         return done
 
@@ -231,9 +251,18 @@ class _Scan:
         ]
         if not ids:
             return
+        named = ", ".join(
+            f"{controldir.grid_id_of(jobs[job_id].status_name)} (OAR job {job_id})"
+            for job_id in ids
+        )
         try:
             self.client.delete(ids)
         except OarRefused as refused:
-            self.log.say("WARNING", f"OAR does not cancel all of {ids}: {refused}")
+            what = f"OAR does not cancel all of {named}"
+            self.trouble("WARNING", what, f": {refused}", 2 * _CANCEL_PATIENCE)
         except OarUnavailable as error:
-            self.log.say("WARNING", f"cannot cancel {ids}: {error}")
+            self.trouble("WARNING", f"cannot cancel {named}", f": {error}", 2 * _CANCEL_PATIENCE)
+
+
+def _called(job: GridJob) -> str:
+    return f"{job.grid_id}: OAR job {job.local_id}"

@@ -1,0 +1,52 @@
+"""Counts OAR's commands and the time that they take, around any runner; it changes nothing else."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from arc_lrms_oar.oar.runner import Command, Completed
+
+if TYPE_CHECKING:
+    from arc_lrms_oar.oar.client import Runner
+
+
+@dataclass
+class Usage:
+    """What one command has cost: calls, calls that failed, and seconds in all.
+
+    Failed are those that did not run, did not end in time, or had another exit code than 0.
+    """
+
+    calls: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+
+
+class Metered:
+    """`runner` with its meter: `usage` by the name of the command."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self.usage: dict[str, Usage] = {}
+
+    def start(self, argv: Sequence[str]) -> Command:
+        """Starts a command, which is not counted: nobody tells when it ends."""
+        return self._runner.start(argv)
+
+    def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
+        """Runs a command to its end and counts it; raises what the runner raises."""
+        usage = self.usage.setdefault(os.path.basename(argv[0]), Usage())
+        usage.calls += 1
+        started = time.monotonic()
+        failed = True
+        try:
+            completed = self._runner.run(argv, timeout)
+            failed = completed.code != 0
+        finally:
+            usage.seconds += time.monotonic() - started
+            usage.failures += failed
+        return completed
