@@ -55,5 +55,5 @@ class Troubles:
             self._log.say("INFO", f"{end} {span}")
 
     def _span(self, cycles: float, first: float) -> str:
-        minutes = max(0.0, self._now - first) / 60
-        return f"{cycles:.0f} cycle{'s' if cycles > 1 else ''}, {minutes:.0f} min"
+        minutes = max(1, round((self._now - first) / 60))
+        return f"{cycles:.0f} cycle{'s' if cycles > 1 else ''}, {minutes} min"

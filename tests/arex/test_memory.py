@@ -162,3 +162,28 @@ def test_directory_that_cannot_be_written(tmp_path: Path) -> None:
         ):
             pass
     assert not (tmp_path / "target").exists()
+
+
+def test_notes_belong_to_no_job_and_stay(tmp_path: Path) -> None:
+    with Memory.locked(str(tmp_path)) as memory:
+        assert memory is not None
+        memory.note("trouble it burns")["cycles"] = 3
+        memory.note("trouble over")
+        memory.note("metrics")["x"] = 1.5
+        memory.drop_note("metrics")
+        memory.drop_note("never heard of")
+        memory.keep_only([])
+    with Memory.locked(str(tmp_path)) as memory:
+        assert memory is not None
+        assert memory.notes("trouble ") == ["trouble it burns"]
+        assert memory.note("trouble it burns") == {"cycles": 3}
+        assert memory.note("metrics") == {}
+
+
+def test_killed_before_the_old_rest_is_cut(tmp_path: Path) -> None:
+    """What is longer than the new content stays behind it, and is not read."""
+    missing(tmp_path, "a", 100.0)
+    path = tmp_path / NAME
+    path.write_bytes(path.read_bytes() + b'since": 5}, "b": {"cycles": 9}}\n')
+    assert missing(tmp_path, "a", 110.0) == (2, 100.0)
+    assert missing(tmp_path, "b", 110.0) == (1, 110.0)
