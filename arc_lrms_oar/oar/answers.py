@@ -16,6 +16,8 @@ from arc_lrms_oar.oar.record import Event, JobRecord
 
 _ID = re.compile(r"[1-9][0-9]{0,17}")
 _NUMBER = re.compile(r"[0-9]{1,18}")
+# The states in which the start that OAR tells is one that it expects (OAR-REFERENCE, surprise 18).
+WAITING = ("Waiting", "toAckReservation", "Hold")
 # No time or id of OAR's is beyond this, and Python's calendar takes no later time.
 _LATEST = 1 << 40
 _JOB_ID = re.compile(r"^OAR_JOB_ID=([1-9][0-9]{0,17})[ \t\r]*$", re.M)
@@ -149,7 +151,16 @@ def _record_2(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         events=tuple(_event_2(event) for event in _list(row.get("events")) if _is_event(event)),
         resubmitted_from=_moment(row.get("resubmit_job_id")),
         cpuset=_text(row.get("cpuset_name")),
+        scheduled_start=_expected(row, "scheduledStart", "startTime"),
+        request=_text(row.get("initial_request")),
     )
+
+
+def _expected(row: dict[str, Any], *keys: str) -> int | None:
+    """The start that a waiting job may expect: the first of `keys` that holds one."""
+    if row["state"] not in WAITING:
+        return None
+    return next((moment for key in keys if (moment := _moment(row.get(key)))), None)
 
 
 def _is_event(event: Any) -> bool:
@@ -184,6 +195,8 @@ def _record_3(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         stop_time=_moment(row.get("stop_time")),
         resubmitted_from=_moment(row.get("resubmit_job_id")),
         cpuset=_text(row.get("cpuset_name")),
+        scheduled_start=_expected(row, "start_time"),
+        request=_text(row.get("initial_request")),
     )
 
 
@@ -194,7 +207,13 @@ def events_3(stdout: str) -> dict[int, tuple[Event, ...]]:
         raise OarAnswerError("oarstat -e -J printed something else than an object")
     return {
         int(key): tuple(
-            Event(event["type"], _text(event.get("description")), None, number)
+            Event(
+                event["type"],
+                _text(event.get("description")),
+                None,
+                number,
+                _text(event.get("date")),
+            )
             for number, event in enumerate(events)
             if _is_event(event)
         )

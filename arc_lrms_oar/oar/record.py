@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Event:
-    """One event of a job's life: `date` seconds since 1970, None where OAR gives no number."""
+    """One event of a job's life: `date` seconds since 1970, None where OAR gives no number.
+
+    `when` is the date as OAR 3 writes it, local time without a zone: for people only.
+    """
 
     kind: str
     text: str
     date: int | None = None
     number: int = 0
+    when: str = ""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class JobRecord:
     None stands for what OAR does not tell; `exit_code` is the raw wait status, and None is not 0.
     `cores` counts the resources given to the job, `nodes` are their hosts, each once.
     `cpuset` is the name of the job's cpuset, "" on a site that has none.
+    `scheduled_start` is when OAR expects a waiting job to start; `request` is the oarsub line, which
+    OAR tells the job's owner and root only.
     """
 
     job_id: int
@@ -43,3 +49,5 @@ class JobRecord:
     cpuset: str = ""
     events: tuple[Event, ...] = ()
     resubmitted_from: int | None = None
+    scheduled_start: int | None = None
+    request: str = ""

@@ -250,6 +250,7 @@ def test_the_recorded_events_of_oar_3() -> None:
     ]
     assert [event.number for event in events] == sorted({event.number for event in events})
     assert {event.date for event in events} == {None}
+    assert events[0].when == "2026-11-21 08:08:04"
     assert str(job_id) in events[0].text
 
 

@@ -39,6 +39,7 @@ def row_2(job_id: int = 7, **columns: Any) -> dict[str, Any]:
         "assigned_resources": [1, 2, 5],
         "assigned_network_address": ["n1", "n2"],
         "resubmit_job_id": 0,
+        "initial_request": "oarsub x",
         "events": [],
     }
     return {**row, **columns}
@@ -61,6 +62,7 @@ def row_3(job_id: int = 7, **columns: Any) -> dict[str, Any]:
         "start_time": 110,
         "stop_time": 170,
         "resubmit_job_id": 0,
+        "initial_request": "oarsub x",
     }
     return {**row, **columns}
 
@@ -101,6 +103,7 @@ def test_all_of_a_row_of_oar_2() -> None:
             nodes=("n1", "n2"),
             events=(Event("WALLTIME", "late", 170, 31),),
             resubmitted_from=3,
+            request="oarsub x",
         )
     }
 
@@ -122,8 +125,20 @@ def test_all_of_a_row_of_oar_3() -> None:
             start_time=110,
             stop_time=170,
             resubmitted_from=3,
+            request="oarsub x",
         )
     }
+
+
+@pytest.mark.parametrize("state", ["Waiting", "Hold", "toAckReservation", "Running", "Error"])
+def test_expected_start_of_a_job_that_waits(state: str) -> None:
+    waits = state not in ("Running", "Error")
+    two = read("2", {"7": row_2(state=state, startTime=0, scheduledStart=500)})[7]
+    assert two.scheduled_start == (500 if waits else None)
+    reserved = read("2", {"7": row_2(state=state, startTime=600, scheduledStart=None)})[7]
+    assert reserved.scheduled_start == (600 if waits else None)
+    three = read("3", {"7": row_3(state=state, start_time=700)})[7]
+    assert three.scheduled_start == (700 if waits else None)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
