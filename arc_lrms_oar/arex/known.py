@@ -18,6 +18,7 @@ from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS, read_job
 from arc_lrms_oar.errors import ControlDirError
 
 _NAME = "arc_lrms_oar.jobs"
+_NEVER = 0
 _LIMIT = 256 << 20
 # Each status file is read at least once in so many scans.
 _ROUND = 64
@@ -87,7 +88,10 @@ class Known:
 
     def forget(self, status_names: Iterable[str]) -> None:
         """Has the next look read the files of these jobs anew: their ids are others by now."""
-        if [self._rows.pop(name) for name in set(status_names).intersection(self._rows)]:
+        names = set(status_names).intersection(self._rows)
+        for name in names:
+            self._rows[name] = [_NEVER, *self._rows[name][1:]]
+        if names:
             self._save()
 
     def _row(self, entry: os.DirEntry[str]) -> list[int] | None:

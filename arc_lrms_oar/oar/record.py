@@ -26,8 +26,8 @@ class JobRecord:
     None stands for what OAR does not tell; `exit_code` is the raw wait status, and None is not 0.
     `cores` counts the resources given to the job, `nodes` are their hosts, each once.
     `cpuset` is the name of the job's cpuset, "" on a site that has none.
-    `scheduled_start` is when OAR expects a waiting job to start; `request` is the oarsub line, which
-    OAR tells the job's owner and root only.
+    `scheduled_start` is when OAR expects a waiting job to start; `request` is the oarsub line,
+    which OAR tells the job's owner and root only.
     """
 
     job_id: int

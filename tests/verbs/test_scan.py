@@ -141,7 +141,7 @@ def test_state_that_nobody_knows(
         assert site.scan() == []
         hours.ahead += 400
     assert files.done() is None
-    line = "[WARNING] OAR job 1 has the unknown state 'Teleporting'"
+    line = f"[WARNING] {GRID_ID}: OAR job 1 has the unknown state 'Teleporting'"
     assert said(capsys).count(line) == 1
 
 
