@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-_RULE = re.compile(r"(voms|vo|subject|claim)\s+(\S.*?)\s+->\s+(\S.*)")
+_RULE = re.compile(r"(voms|vo|subject|claim)\s+(\S(?:.*\S)?)\s+->\s+(\S.*)")
 _VALUE = re.compile(
     r"(project|oar_queue)=((?:[A-Za-z0-9_]|\{vo\}|\{role\})(?:[\w.-]|\{vo\}|\{role\})*)", re.A
 )

@@ -31,6 +31,6 @@ WORDS = (
     "bytes \udcff\udc80\udcfe are no UTF-8",
     "../../../../etc/passwd\n/etc/shadow",
     "%jobid% %s %n {count} {0} ${HOME} ~root * ?",
-    "key=value joboption_jobid=1\njoboption_jobid=1",
+    "key=value joboption_jobid=1 joboption_oar_types=besteffort",
 )
 LONG = "'" + "x" * 100_000 + f"$(touch {CANARY})"

@@ -12,13 +12,15 @@ from ce import GRID_ID, Ce, JobFiles
 from clock import FakeClock
 from standin import Standin
 
+from arc_lrms_oar.identity import Identity
+from arc_lrms_oar.job import grami
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.settings import Settings
 from arc_lrms_oar.verbs import client_of, settings_of
 from arc_lrms_oar.verbs.patience import Patience
 from arc_lrms_oar.verbs.scan import scan
-from arc_lrms_oar.verbs.submit import submit
+from arc_lrms_oar.verbs.submit import prepare, submit
 
 
 @dataclass
@@ -45,6 +47,14 @@ class Site:
         settings = self.settings()
         waits = patience or self.clock.patience()
         return submit(settings, client_of(settings), str(job.file("grami")), waits)
+
+    def prepare(self, job: JobFiles) -> list[str]:
+        """The arguments that oarsub would be given for the job."""
+        path = str(job.file("grami"))
+        values = grami.read_values(path)
+        now = self.clock.time
+        prepared = prepare(values, path, self.settings(), "job.sh", now, Identity())
+        return prepared.request.argv()
 
     def scan(self) -> list[str]:
         settings = self.settings()

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from arc_lrms_oar import identity
 from arc_lrms_oar.arex import controldir
-from arc_lrms_oar.errors import JobError, OarRefused, OarUnavailable
+from arc_lrms_oar.errors import GramiError, JobError, OarRefused, OarUnavailable
 from arc_lrms_oar.job import grami, mark, rte_options, runtime_env, script
 from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.job.request import OarRequest, checkpoint_signal, make_request
@@ -109,7 +109,10 @@ def prepare(
 ) -> Prepared:
     """Everything up to oarsub, for the job of GRAMi `values`; raises OarLrmsError."""
     values = runtime_env.run_stage_0(values, settings)
-    job = grami.describe(values, path)
+    try:
+        job = grami.describe(values, path)
+    except GramiError as error:
+        raise JobError(f"a runtime environment has changed the job: {error}") from None
     queue = settings.queue(job.queue or "")
     project, oar_queue = identity.choose(queue.identity, who)
     queue = replace(queue, project=project or queue.project, oar_queue=oar_queue or queue.oar_queue)
