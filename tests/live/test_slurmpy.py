@@ -1,0 +1,108 @@
+"""`lrms = SLURMPY`: ARC 6's own Python wrappers with our slurm.py in the place of ARC's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bed import Bed
+from bed.grid import USER, Grid, Job, shell, xrsl
+from live.test_disturbed import cancelled, finished
+from live.test_grid_jobs import ADMIN_ONLY, ODD_VALUES, SHOW_ARGUMENTS, End, check
+
+pytestmark = pytest.mark.live
+
+HERE = Path(__file__).parent
+DROP_IN = "/opt/arc_lrms_oar/arc_lrms_oar/share/slurm.py"
+ARCS_OWN = "/usr/lib/python3/dist-packages/arc/lrms/slurm.py"
+CONTROL = "/var/spool/arc/jobstatus"
+
+JOBS = {
+    "success": shell("echo hello"),
+    "exit3": shell("exit 3"),
+    "refused": shell("echo never", queue="admin"),
+    "arguments": xrsl("/bin/sh", "-c", SHOW_ARGUMENTS, "sh", *ODD_VALUES.values()),
+    "cancelled": shell("sleep 300"),
+    "restart": shell("sleep 40; echo done"),
+}
+
+
+@pytest.fixture(scope="module")
+def slurmpy(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    """The grid whose CE reaches OAR by ARC's Python wrappers."""
+    if bed.run(["test", "-f", ARCS_OWN], check=False).returncode != 0:
+        pytest.skip("this ARC has no Python backends; ARC 7 never has")
+    conf = tmp_path_factory.mktemp("slurmpy") / "arc.conf"
+    conf.write_text((HERE / "arc.conf.in").read_text().replace("lrms = OAR\n", "lrms = SLURMPY\n"))
+    bed.run(["cp", "-a", ARCS_OWN, f"{ARCS_OWN}.kept"])
+    bed.run(["cp", DROP_IN, ARCS_OWN])
+    bed.reconf(conf)
+    yield Grid(bed)
+    bed.run(["mv", f"{ARCS_OWN}.kept", ARCS_OWN])
+    bed.reconf(HERE / "arc.conf.in")
+
+
+@pytest.fixture(scope="module")
+def jobs(slurmpy: Grid) -> dict[str, Job]:
+    return dict(zip(JOBS, slurmpy.submit_all((text, {}) for text in JOBS.values())))
+
+
+def test_arex_restarted(jobs: dict[str, Job], bed: Bed) -> None:
+    jobs["restart"].wait_running()
+    bed.service("arex", "restart")
+    finished(jobs["restart"])
+
+
+def test_cancelled_by_a_grami_path(jobs: dict[str, Job]) -> None:
+    job = jobs["cancelled"]
+    job.wait_running()
+    job.grid.user("arckill", "-k", job.url)
+    cancelled(job, "Error")
+
+
+def test_exit_codes(jobs: dict[str, Job]) -> None:
+    check(jobs["success"], End(0, "Job finished with exit code 0"))
+    assert jobs["success"].local()["lrms"] == "SLURMPY"
+    assert jobs["success"].output("out.txt") == "hello\n"
+    check(jobs["exit3"], End(3, "Job finished with exit code 3"))
+
+
+def test_one_id_in_the_grami_file(jobs: dict[str, Job]) -> None:
+    """The drop-in writes the id at once, and ARC's wrapper the same line at the same place."""
+    job = jobs["success"]
+    job.wait()
+    said = job.control("grami").splitlines()
+    assert [line for line in said if "jobid" in line.lower() and "GLOBAL" not in line] == [
+        f"joboption_jobid={job.oar_id()}"
+    ]
+
+
+def test_odd_values_arrive_unchanged(jobs: dict[str, Job]) -> None:
+    """ARC's own reading of GRAMi, which the drop-in is given, would change them."""
+    check(jobs["arguments"], End(0, "Job finished with exit code 0"))
+    raw = jobs["arguments"].output("out.txt").encode("utf-8", "surrogateescape").decode()
+    assert raw.split("\0")[:-1] == list(ODD_VALUES.values())
+
+
+def test_refused_by_oar(jobs: dict[str, Job]) -> None:
+    job = jobs["refused"]
+    job.wait()
+    said = job.control("errors")
+    assert f"OAR refused the job: {ADMIN_ONLY}\n" in said
+    assert "Traceback" not in said
+    assert job.oar_jobs() == []
+
+
+def test_information(slurmpy: Grid, jobs: dict[str, Job]) -> None:
+    """SLURMPYmod.pm publishes OAR by Inline::Python; where that fails no new document comes."""
+    newer = ["find", f"{CONTROL}/info.xml", "-newer", "/run/arched-arex.cfg"]
+    jobs["success"].wait_until(lambda: slurmpy.root(*newer), "published", 150)
+    assert "<ProductName>oar</ProductName>" in slurmpy.read(f"{CONTROL}/info.xml")
+
+
+def test_no_pickle(slurmpy: Grid, jobs: dict[str, Job]) -> None:
+    """ARC's own backend leaves its configuration in /tmp and trusts what it finds there."""
+    jobs["success"].wait()
+    assert "python_lrms" not in slurmpy.root("ls", "/tmp")
+    assert slurmpy.root("stat", "-c", "%U", jobs["success"].session_dir).strip() == USER
