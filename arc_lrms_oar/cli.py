@@ -73,6 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     query.add_argument("--json", action="store_true", help="print JSON instead of a table")
     info = _verb(verbs, "info", _info, "print what A-REX's information provider publishes, as JSON")
     info.add_argument("--options", metavar="FILE", help="the provider's options, JSON; - is stdin")
+    jobs = _verb(verbs, "jobs", _jobs, "show every grid job with A-REX's side and OAR's")
+    jobs.add_argument("--state", metavar="S", help="a state of A-REX's or OAR's, trouble or failed")
+    form = jobs.add_mutually_exclusive_group()
+    form.add_argument("--watch", action="store_true", help="refresh in place until q is pressed")
+    form.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    explain = _verb(verbs, "explain", _explain, "tell the story of one job from every source")
+    explain.add_argument("id", metavar="ID", help="grid ID, its beginning, a job's URL, or OAR id")
     translate = _verb(verbs, "translate", _translate, "show what would become of a job description")
     translate.add_argument("--from", dest="language", choices=("xrsl", "grami"))
     translate.add_argument("--queue", metavar="Q", help="as if this queue had been chosen")
@@ -138,6 +145,24 @@ def _query(arguments: argparse.Namespace) -> int:
         print(json.dumps([result._asdict() for result in results], indent=2))
     else:
         print(table(results))
+    return 0
+
+
+def _jobs(arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.site.jobs import jobs
+    from arc_lrms_oar.verbs import client_of, settings_of
+
+    settings = settings_of(arguments.config)
+    client = client_of(settings)
+    return jobs(settings, client, arguments.state, arguments.watch, arguments.json)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.site.explain import explain
+    from arc_lrms_oar.verbs import client_of, settings_of
+
+    settings = settings_of(arguments.config)
+    print(explain(settings, client_of(settings), arguments.id))
     return 0
 
 

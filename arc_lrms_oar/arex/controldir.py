@@ -262,8 +262,13 @@ def append_errors(job: GridJob, text: bytes) -> None:
 
 def read_errors(job: GridJob, limit: int) -> bytes:
     """The last `limit` bytes of the job's `errors` file, b"" where there is none."""
+    return read_end(job, "errors", limit)
+
+
+def read_end(job: GridJob, kind: str, limit: int) -> bytes:
+    """The last `limit` bytes of a control file of the job, b"" where there is none to read."""
     try:
-        with open(job.file("errors"), "rb") as file:
+        with open(job.file(kind), "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - limit))
             return file.read(limit)

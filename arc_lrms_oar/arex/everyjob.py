@@ -1,0 +1,116 @@
+"""All jobs of a control directory, in whatever state A-REX has them; it reads and never writes.
+
+For people who look, not for scan, which knows cheaper ways. Who is not root sees of other users'
+jobs only that they are there.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+
+from arc_lrms_oar.arex import controldir
+from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS, GridJob
+from arc_lrms_oar.errors import ControlDirError
+
+# Where status files lie (ARC 6.17 and 7.0 `grid-manager/files/ControlFileHandling.cpp`).
+FOLDERS = ("accepting", "processing", "restarting", "finished")
+IN_OAR = (IN_LRMS, CANCELING)
+ENDED = ("FINISHING", "FINISHED", "DELETED")
+STATES = ("ACCEPTED", "PREPARING", "SUBMIT", *IN_OAR, *ENDED)
+
+_LIMIT = 1 << 16
+_NOT_SAID = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T|\[|-----")
+# What A-REX tells the user whatever the submit script has said (FIELD-NOTES, "submit").
+_SUBMISSION_FAILED = "Job submission to LRMS failed"
+
+
+class EveryJob:
+    """The jobs of one control directory, looked at once or again and again.
+
+    `unreadable` counts, after a look, the jobs that the caller may not read.
+    """
+
+    def __init__(self, control_dir: str) -> None:
+        self.control_dir = control_dir
+        self.unreadable = 0
+        self._ended: dict[str, tuple[tuple[int, int], GridJob]] = {}
+
+    def look(self) -> list[GridJob]:
+        """All jobs that can be read; one that has ended is read again only when it has changed.
+
+        Raises ControlDirError for what is no control directory.
+        """
+        self.unreadable = 0
+        found: dict[str, GridJob] = {}
+        ended: dict[str, tuple[tuple[int, int], GridJob]] = {}
+        for folder in FOLDERS:
+            for name, stamp in self._status_files(folder):
+                kept = self._ended.get(name)
+                if kept is not None and kept[0] == stamp:
+                    job: GridJob | None = kept[1]
+                else:
+                    job = controldir.read_any_job(self.control_dir, folder, name)
+                if job is None:
+                    self.unreadable += self._is_closed(folder, name)
+                    continue
+                if folder == "finished":
+                    ended[name] = (stamp, job)
+                # A job that A-REX moves meanwhile may be met twice; where it is later is right.
+                found[job.grid_id] = job
+        self._ended = ended
+        return list(found.values())
+
+    def _status_files(self, folder: str) -> list[tuple[str, tuple[int, int]]]:
+        path = os.path.join(self.control_dir, folder)
+        try:
+            with os.scandir(path) as entries:
+                return [
+                    (entry.name, stamp)
+                    for entry in entries
+                    if controldir.grid_id_of(entry.name) and (stamp := _stamp(entry)) is not None
+                ]
+        except OSError as error:
+            if folder != "processing":
+                return []
+            raise ControlDirError(
+                f"{path}: not the processing directory of a control directory: {error.strerror}"
+            ) from None
+
+    def _is_closed(self, folder: str, name: str) -> bool:
+        path = os.path.join(self.control_dir, folder, name)
+        return os.path.lexists(path) and not os.access(path, os.R_OK)
+
+
+def _stamp(entry: os.DirEntry[str]) -> tuple[int, int] | None:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino
+
+
+def failure_of(job: GridJob) -> str:
+    """Why A-REX takes the job for failed, in one line; "" where it does not.
+
+    Of a failed submission A-REX keeps what the submit script said in the job's `errors` only.
+    """
+    text = controldir.read_end(job, "failed", _LIMIT).decode("utf-8", "replace")
+    line = text.strip().partition("\n")[0]
+    if line.startswith(_SUBMISSION_FAILED):
+        said = controldir.read_errors(job, _LIMIT).decode("utf-8", "replace").splitlines()
+        return next((words for words in said if words and not _NOT_SAID.match(words)), line)
+    return line
+
+
+def user_of(job: GridJob) -> str:
+    """The name of the user to whom the job is mapped, a number where he has no name, or ""."""
+    try:
+        uid = controldir.owner_of(job).uid
+    except ControlDirError:
+        return ""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -1,0 +1,1 @@
+"""An admin's tools: install, uninstall and doctor, jobs and explain."""
