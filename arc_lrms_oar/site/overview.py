@@ -133,7 +133,7 @@ def _row(
     note, trouble = "", False
     if job.state in IN_OAR:
         note, trouble = _note(job, oar_state, record, now)
-        if used is not None and asked and used > asked + _PATIENCE and not trouble:
+        if not note and used is not None and asked and used > asked + _PATIENCE:
             note, trouble = "past its wall time, and OAR has not ended it", True
     elif job.state == "SUBMIT" and now - job.status_time > _SUBMIT_PATIENCE:
         note, trouble = f"submission under way for {_minutes(now - job.status_time)}", True

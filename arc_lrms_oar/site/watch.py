@@ -98,7 +98,7 @@ def _show(overview: Overview, rates: Rates, wanted: str | None, now: float) -> N
     height = os.get_terminal_size(sys.stdout.fileno()).lines or 24
     room = max(0, height - len(head) - 2)
     lines = [*head, "", *lines_of(rows[: max(0, room - 1)], now, width, colours)][: height - 1]
-    text = "".join(f"{line}{_REST_OF_LINE}\r\n" for line in lines)
+    text = "".join(f"{line}{_REST_OF_LINE}\n" for line in lines)
     sys.stdout.write(_HOME + text + _REST_OF_SCREEN)
     sys.stdout.flush()
 
