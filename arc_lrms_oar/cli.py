@@ -10,9 +10,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from arc_lrms_oar.errors import JobError, OarLrmsError, OarUnavailable
-from arc_lrms_oar.log import Log
+from arc_lrms_oar.log import Log, complain
 from arc_lrms_oar.version import __version__
 
 _UMASK = 0o077
@@ -38,11 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _complain(verb: str, error: OarLrmsError) -> None:
     line = str(error).encode("utf-8", "replace").decode()
-    print(line, file=sys.stderr, flush=True)
+    complain(line)
     if verb == "submit":
-        print(line, flush=True)
+        with suppress(OSError):
+            print(line, flush=True)
     if isinstance(error, JobError) and error.details:
-        print(error.details.rstrip(), file=sys.stderr, flush=True)
+        complain(error.details.rstrip())
 
 
 def _unexpected(error: Exception) -> OarLrmsError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -20,4 +21,15 @@ class Log:
         if LEVELS.index(level) <= self._most:
             line = " ".join(text.split()).encode("utf-8", "replace").decode()
             when = time.strftime("%Y-%m-%d %H:%M:%S")
-            print(f"[{when}] [{self._who}] [{level}] {line}", file=sys.stderr, flush=True)
+            complain(f"[{when}] [{self._who}] [{level}] {line}")
+
+
+def complain(line: str) -> None:
+    """Prints `line` on stderr. Where that cannot be written (A-REX's disk is full) nobody hears it.
+
+    Python would try again at its end, and turn success into exit code 120.
+    """
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")

@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.grami import Values
+from arc_lrms_oar.log import complain
 from arc_lrms_oar.settings import Settings
 
 _TIMEOUT = 300
@@ -127,7 +127,7 @@ def run_stage_0(values: Values, settings: Settings) -> Values:
     except JobError as error:
         raise JobError(str(error), said) from None
     if said:
-        print(said, file=sys.stderr, end="")
+        complain(said.removesuffix("\n"))
     return left
 
 
@@ -200,6 +200,6 @@ def _content(path: str) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        print(f"cannot read {path}: {error.strerror}", file=sys.stderr)
+        complain(f"cannot read {path}: {error.strerror}")
         return None
     return text + "\n" if text and not text.endswith("\n") else text
