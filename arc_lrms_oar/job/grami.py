@@ -9,6 +9,7 @@ shell here, so a value cannot be more than a value.
 from __future__ import annotations
 
 import calendar
+import errno
 import os
 import re
 import time
@@ -211,8 +212,15 @@ def append_local_id(path: str, job_id: int) -> None:
         try:
             size = os.fstat(descriptor).st_size
             broken = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-            os.write(descriptor, (b"\n" if broken else b"") + b"joboption_jobid=%d\n" % job_id)
-            os.fsync(descriptor)
+            line = (b"\n" if broken else b"") + b"joboption_jobid=%d\n" % job_id
+            try:
+                # On a disk that is almost full only the first digits would get there.
+                if os.write(descriptor, line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, size)
+                raise
         finally:
             os.close(descriptor)
     except OSError as error:

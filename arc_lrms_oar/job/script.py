@@ -13,6 +13,7 @@ import posixpath
 import re
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from arc_lrms_oar.errors import JobError
@@ -60,8 +61,8 @@ def write(path: str, text: str) -> None:
 
     Raises JobError where that cannot be done; the text is for the grid user.
     """
-    aside = f"{path}.{os.getpid()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    aside = path + ".new"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         descriptor = os.open(aside, flags, stat.S_IRWXU)
         with open(descriptor, "wb") as file:
@@ -71,6 +72,8 @@ def write(path: str, text: str) -> None:
             os.fsync(descriptor)
         os.replace(aside, path)
     except OSError as error:
+        with suppress(OSError):
+            os.unlink(aside)
         raise JobError(
             f"the job script cannot be written to the session directory: {error.strerror}"
         ) from None

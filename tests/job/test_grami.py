@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from pathlib import Path
@@ -337,6 +338,31 @@ def test_id_that_cannot_be_appended(tmp_path: Path) -> None:
             grami.append_local_id(str(tmp_path / name), 7)
         assert f"/{name}: cannot note that this is OAR job 7: {reason}" in str(caught.value)
     assert (tmp_path / "target").read_text() == ""
+
+
+def test_id_on_a_disk_that_is_almost_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A-REX would take half an id for the whole."""
+    path = tmp_path / "grami"
+    path.write_text("joboption_count=1\n")
+    real = os.write
+    monkeypatch.setattr("os.write", lambda descriptor, data: real(descriptor, data[:-3]))
+    with pytest.raises(GramiError, match="No space left on device"):
+        grami.append_local_id(str(path), 4711)
+    assert path.read_text() == "joboption_count=1\n"
+
+
+def test_id_that_does_not_get_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS tells of a full disk and of a quota only at the flush."""
+    path = tmp_path / "grami"
+    path.write_text("joboption_count=1\n")
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(GramiError, match="Disk quota exceeded"):
+        grami.append_local_id(str(path), 4711)
+    assert path.read_text() == "joboption_count=1\n"
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -220,6 +221,25 @@ def test_script_that_cannot_be_written(node: Node) -> None:
     assert str(caught.value) == (
         "the job script cannot be written to the session directory: No such file or directory"
     )
+
+
+def test_script_of_which_a_killed_attempt_has_left_half(tmp_path: Path) -> None:
+    (tmp_path / "job.sh.new").write_text("half of an older and longer script")
+    script.write(str(tmp_path / "job.sh"), "x")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("job.sh", "x")]
+    assert stat.S_IMODE((tmp_path / "job.sh").stat().st_mode) == 0o700
+
+
+def test_script_on_a_full_disk_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(JobError, match="session directory: No space left on device"):
+        script.write(str(tmp_path / "job.sh"), "x")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_grid_id_cannot_end_the_comment() -> None:
