@@ -8,6 +8,7 @@ enters OAR late, from an oarsub given up for hanging, ends at once and runs noth
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -15,13 +16,17 @@ import secrets
 import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from arc_lrms_oar.errors import JobError
 
 PRIVATE_DIR = ".arc_oar"
 _MARK = "submitting"
+_SIZE = 256
 _LIMIT = 4096
+# What file systems say that have no locks at all; then the process number in the mark must do.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def private_dir(session_dir: str) -> str:
@@ -47,15 +52,26 @@ class Mark:
         """Path of the job script of this submission."""
         return os.path.join(self.folder, self.script_name)
 
+    @property
+    def lock(self) -> int:
+        """The open file of the lock: who inherits it holds the lock as long as he lives."""
+        return self._descriptor
+
     def note(self, pid: int) -> None:
-        """Puts on disk that an oarsub, process `pid`, is under way (0: is about to be started)."""
+        """Puts on disk that an oarsub, process `pid`, is under way (0: is about to be started).
+
+        Raises JobError, with a text for the grid user, where that cannot be done.
+        """
         self.pid = pid
         content = json.dumps({"script": self.script_name, "pid": pid}).encode()
-        os.pwrite(self._descriptor, content.ljust(256), 0)
-        os.fsync(self._descriptor)
+        try:
+            os.pwrite(self._descriptor, content.ljust(_SIZE), 0)
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise _cannot_write(error) from None
 
     def clear(self) -> None:
-        """Takes the mark away; the id is on disk, or there is no job."""
+        """Takes the mark away; the id is on disk, or there is no job. One that stays is no harm."""
         self._unlink(_MARK)
         self.close()
 
@@ -63,10 +79,8 @@ class Mark:
         """Takes everything away, the job script too: there is no job, and must not be one."""
         self._unlink(self.script_name)
         self.clear()
-        try:
+        with suppress(OSError):
             os.rmdir(self.folder)
-        except OSError:
-            return
 
     def close(self) -> None:
         """Lets go of the lock and leaves the mark for the next attempt."""
@@ -75,17 +89,16 @@ class Mark:
             self._descriptor = -1
 
     def _unlink(self, name: str) -> None:
-        try:
+        with suppress(OSError):
             os.unlink(os.path.join(self.folder, name))
-        except FileNotFoundError:
-            return
 
 
 def open_mark(session_dir: str, patience: float, sleep: Callable[[float], None]) -> Mark:
     """Opens and locks the mark of the job with `session_dir`, making it where there is none.
 
-    Waits up to `patience` seconds for another attempt that holds it. Raises JobError, with a text
-    for the grid user, where the session directory cannot be written.
+    Waits up to `patience` seconds for another attempt that holds it, or for the oarsub that such
+    a one has left; after that nothing of it may run any more. Raises JobError, with a text for the
+    grid user, then and where the session directory cannot be written.
     """
     folder = private_dir(session_dir)
     try:
@@ -96,18 +109,24 @@ def open_mark(session_dir: str, patience: float, sleep: Callable[[float], None])
             0o600,
         )
     except OSError as error:
-        raise JobError(
-            f"the session directory cannot be written at submission: {error.strerror}"
-        ) from None
+        raise _cannot_write(error) from None
     deadline = time.monotonic() + patience
     while not _lock(descriptor):
         if time.monotonic() >= deadline:
-            os.close(descriptor)
+            _mark(folder, descriptor).discard()
             raise JobError("another submission of this job is still under way")
         sleep(1.0)
+    return _mark(folder, descriptor)
+
+
+def _mark(folder: str, descriptor: int) -> Mark:
     script, pid = _content(os.pread(descriptor, _LIMIT, 0))
     new = f"job-{secrets.token_hex(6)}.sh"
     return Mark(folder, script or new, pid, bool(script), descriptor)
+
+
+def _cannot_write(error: OSError) -> JobError:
+    return JobError(f"the session directory cannot be written at submission: {error.strerror}")
 
 
 def _make_private(folder: str) -> None:
@@ -125,6 +144,9 @@ def _lock(descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise _cannot_write(error) from None
     return True
 
 

@@ -36,8 +36,8 @@ _NOT_YOURS = "You are not the right user"
 class Runner(Protocol):
     """Where commands run: this machine, or another one."""
 
-    def start(self, argv: Sequence[str]) -> Command:
-        """Starts a command; raises CommandFailed."""
+    def start(self, argv: Sequence[str], keep: Sequence[int] = ()) -> Command:
+        """Starts a command that inherits the open files `keep`; raises CommandFailed."""
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         """Runs a command to its end; raises CommandFailed or CommandTimeout."""

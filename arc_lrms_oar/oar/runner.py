@@ -139,8 +139,11 @@ class LocalRunner:
         self._bin_path = bin_path
         self.timeout = timeout
 
-    def start(self, argv: Sequence[str]) -> Command:
-        """Starts `argv`, whose first word is the command's name; raises CommandFailed."""
+    def start(self, argv: Sequence[str], keep: Sequence[int] = ()) -> Command:
+        """Starts `argv`, whose first word is the command's name; raises CommandFailed.
+
+        Of the open files it inherits `keep` (descriptors) alone.
+        """
         program = os.path.join(self._bin_path, argv[0])
         try:
             child = subprocess.Popen(
@@ -150,6 +153,7 @@ class LocalRunner:
                 stderr=subprocess.PIPE,
                 env=_environment(),
                 start_new_session=True,
+                pass_fds=keep,
             )
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)

@@ -3,7 +3,8 @@
 The story: read the GRAMi file, run stage 0 of the runtime environments, write the job script into
 the session directory, leave a mark, call oarsub, write the id into the GRAMi file, take the mark
 away. Whatever kills this half-way, the next attempt finds the mark and asks OAR for its job before
-it submits again. Runs as the mapped user; never as root.
+it submits again. A job whose id A-REX cannot learn is taken out of OAR. Runs as the mapped user;
+never as root.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import pwd
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from arc_lrms_oar import identity
@@ -23,7 +25,9 @@ from arc_lrms_oar.job.request import OarRequest, checkpoint_signal, make_request
 from arc_lrms_oar.job.unheeded import unheeded, unused_keys
 from arc_lrms_oar.oar import answers
 from arc_lrms_oar.oar.client import OarClient
+from arc_lrms_oar.oar.record import JobRecord
 from arc_lrms_oar.oar.runner import Command, Completed
+from arc_lrms_oar.oar.states import State
 from arc_lrms_oar.settings import Settings
 from arc_lrms_oar.verbs.patience import Patience
 
@@ -79,10 +83,10 @@ def submit(
             who = identity.of_local(controldir.read_local_lines(controldir.sibling(path, "local")))
             prepared = prepare(values, path, settings, held.script, time.time(), who)
             known = _Submission(settings, client, prepared, held, patience).run()
-            grami.append_local_id(path, known)
+            _tell(path, known, client, patience)
             _say_ignored(prepared.ignored)
         held.clear()
-    except (JobError, OarRefused, OarUnavailable):
+    except (GramiError, JobError, OarRefused, OarUnavailable):
         held.discard()
         raise
     finally:
@@ -139,11 +143,28 @@ def _say_ignored(lines: list[str]) -> None:
         print(f"Without effect on OAR: {line}", file=sys.stderr)
 
 
+def _tell(path: str, job_id: int, client: OarClient, patience: Patience) -> None:
+    """Writes the id for A-REX; raises GramiError where the disk stays full, and deletes the job.
+
+    A-REX takes the job for failed then, and would never look after what is left in OAR.
+    """
+    trouble = GramiError("the id was not written")
+    for _ in patience.tries():
+        try:
+            return grami.append_local_id(path, job_id)
+        except GramiError as error:
+            trouble = error
+    with suppress(OarRefused, OarUnavailable):
+        client.delete([job_id])
+    raise trouble
+
+
 class _Submission:
     """One job on its way into OAR, through as many tries as the time allows.
 
     An oarsub that hangs in front of a dead database cannot be killed and may still bring its job
     in, so no other is started while it lives, and none before OAR was asked for the job by name.
+    It holds the mark's lock with us, so that there is no moment in which it lives and nobody knows.
     """
 
     def __init__(
@@ -182,11 +203,18 @@ class _Submission:
         """The job that an earlier try has brought in, None where it is certain that none has."""
         alive = self._earlier_lives()
         me = _user_name()
+        torn = []
         for record in self.client.named(self.prepared.request.name):
-            if self.mark.script_name in record.command and record.owner == me:
+            if self.mark.script_name not in record.command or record.owner != me:
+                continue
+            if not _is_torn(record):
                 return record.job_id
+            torn.append(record)
         if alive:
             raise OarUnavailable("an earlier oarsub still hangs")
+        held = [record.job_id for record in torn if record.state == State.HOLD.word]
+        if held:
+            self.client.delete(held)
         return None
 
     def _earlier_lives(self) -> bool:
@@ -200,8 +228,11 @@ class _Submission:
     def _oarsub(self) -> int:
         script.write(self.mark.script, self.prepared.text)
         self.mark.note(0)
-        command = self.client.runner.start(["oarsub", *self.prepared.request.argv()])
-        self.mark.note(command.pid)
+        argv = ["oarsub", *self.prepared.request.argv()]
+        command = self.client.runner.start(argv, keep=[self.mark.lock])
+        # The disk may be full by now; the lock still tells that oarsub is under way.
+        with suppress(JobError):
+            self.mark.note(command.pid)
         done = command.wait(self.timeout)
         if done is None:
             if command.kill():
@@ -210,6 +241,18 @@ class _Submission:
                 self.hanging = command
             raise OarUnavailable(f"oarsub gave no answer in {self.timeout} s")
         return _judge(done)
+
+
+def _is_torn(record: JobRecord) -> bool:
+    """Whether the oarsub that made the job was killed before it had made all of it.
+
+    oarsub writes a job in several transactions, in Hold until the last one (OAR 2.5 and 2.6
+    `lib/OAR/IO.pm`, `add_micheline_simple_job`); such a job never runs. Once deleted it is in Error
+    without ever having started.
+    """
+    if record.state == State.HOLD.word:
+        return True
+    return record.state == State.ERROR.word and not record.start_time
 
 
 def _judge(done: Completed) -> int:

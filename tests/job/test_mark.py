@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -130,11 +131,69 @@ def test_second_attempt_waits_for_the_first(tmp_path: Path) -> None:
 
 
 def test_second_attempt_gives_up(tmp_path: Path) -> None:
+    """A-REX is told that the job has failed: of the first attempt nothing may run any more."""
     held = opened(tmp_path)
+    held.note(7)
+    Path(held.script).write_text("script")
     with pytest.raises(JobError) as caught:
         opened(tmp_path)
     assert str(caught.value) == "another submission of this job is still under way"
+    assert os.listdir(tmp_path) == []
     held.close()
+
+
+def test_oarsub_that_lives_holds_the_lock(tmp_path: Path) -> None:
+    mark = opened(tmp_path)
+    child = subprocess.Popen(["sleep", "60"], pass_fds=[mark.lock])
+    try:
+        mark.close()
+        with pytest.raises(JobError, match="still under way"):
+            opened(tmp_path)
+    finally:
+        child.kill()
+        child.wait()
+    opened(tmp_path).close()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_file_system_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, "no locks")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    mark = opened(tmp_path)
+    mark.note(7)
+    mark.close()
+    assert (opened(tmp_path).earlier, opened(tmp_path).pid) == (True, 7)
+
+
+def test_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = opened(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.pwrite", refuse)
+    with pytest.raises(JobError) as caught:
+        mark.note(0)
+    assert str(caught.value) == (
+        "the session directory cannot be written at submission: No space left on device"
+    )
+
+
+def test_mark_that_cannot_be_taken_away_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = opened(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr("os.unlink", refuse)
+    mark.clear()
+    opened(tmp_path).close()
 
 
 def test_killed_attempt_holds_nothing(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ class Replay:
         self.asked: list[list[str]] = []
         self._answer = answer
 
-    def start(self, argv: Sequence[str]) -> Command:
+    def start(self, argv: Sequence[str], keep: Sequence[int] = ()) -> Command:
         raise NotImplementedError
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:

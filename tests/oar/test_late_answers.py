@@ -85,7 +85,7 @@ class Replay:
     def __init__(self, code: int, stdout: str, stderr: str) -> None:
         self.answer = (code, stdout, stderr)
 
-    def start(self, argv: Sequence[str]) -> Command:
+    def start(self, argv: Sequence[str], keep: Sequence[int] = ()) -> Command:
         raise NotImplementedError
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:

@@ -29,7 +29,7 @@ class Recorded:
         self.runner = runner
         self.answers: dict[tuple[str, ...], Completed] = {}
 
-    def start(self, argv: Sequence[str]) -> Command:
+    def start(self, argv: Sequence[str], keep: Sequence[int] = ()) -> Command:
         raise RuntimeError(f"scan starts no {argv[0]}")
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from ce import GRID_ID, JobFiles
 from oarsite import Site
-from submitting import ASKED, private
+from submitting import ASKED
 
 from arc_lrms_oar.errors import GramiError, OarUnavailable
 from arc_lrms_oar.job import grami, mark, script
@@ -153,15 +153,68 @@ def test_earlier_attempt_while_oar_cannot_be_asked(site: Site) -> None:
     assert len(site.oar.jobs()) == 1
 
 
-def test_id_that_cannot_be_written(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_id_that_cannot_be_written_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     files = site.ce.job()
+    real = grami.append_local_id
+
+    def fail(path: str, job_id: int) -> None:
+        if len(site.clock.pauses) < 2:
+            raise GramiError("disk full")
+        real(path, job_id)
+
+    monkeypatch.setattr(grami, "append_local_id", fail)
+    assert site.submit(files) == 1
+    assert site.clock.pauses == [5.0, 10.0]
+    assert (files.local_id(), len(site.oar.jobs())) == ("1", 1)
+
+
+def test_id_that_cannot_be_written_at_all(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A-REX takes the job for failed and would leave it to run as an orphan."""
+    files = site.ce.job()
+    site.oar.set("autorun", 0)
 
     def fail(path: str, job_id: int) -> None:
         raise GramiError("disk full")
 
-    with monkeypatch.context() as patched:
-        patched.setattr(grami, "append_local_id", fail)
-        with pytest.raises(GramiError):
-            site.submit(files)
-    assert private(files) == ["script", "submitting"]
-    assert (site.submit(files), len(site.oar.jobs())) == (1, 1)
+    monkeypatch.setattr(grami, "append_local_id", fail)
+    with pytest.raises(GramiError, match="disk full"):
+        site.submit(files)
+    assert site.argvs("oardel") == [["oardel", "1"]]
+    assert site.oar.wait(1)["state"] == "Error"
+    assert os.listdir(files.session) == []
+
+
+def torn(site: Site, held: mark.Mark, **columns: object) -> int:
+    """A row that an oarsub has made which was killed before it was done."""
+    row = {"state": "Hold", "owner": module._user_name(), "command": held.script, "start_time": 0}
+    row.update(job_name=f"some_name-{GRID_ID}", **columns)
+    return site.oar.add_jobs(1, first_id=7, **row)[0]
+
+
+def test_job_that_was_left_half_made(site: Site) -> None:
+    files = site.ce.job()
+    half = torn(site, left_behind(files))
+    assert site.submit(files) == 8
+    assert site.argvs("oardel") == [["oardel", str(half)]]
+    assert site.oar.wait(half)["state"] == "Error"
+    assert site.oar.wait(8)["exit_code"] == 0
+
+
+def test_job_that_was_left_half_made_and_deleted_by_an_earlier_attempt(site: Site) -> None:
+    files = site.ce.job()
+    torn(site, left_behind(files), state="Error")
+    assert site.submit(files) == 8
+    assert site.argvs("oardel") == []
+
+
+def test_job_that_oarsub_is_still_making(site: Site) -> None:
+    files = site.ce.job()
+    child = subprocess.Popen(["/bin/sh", "-c", "sleep 60; :", "oarsub"], start_new_session=True)
+    try:
+        torn(site, left_behind(files, child.pid))
+        with pytest.raises(OarUnavailable, match=r"an earlier oarsub still hangs"):
+            site.submit(files, site.clock.patience(30))
+        assert site.argvs("oardel") == []
+    finally:
+        os.killpg(child.pid, 9)
+        child.wait()
