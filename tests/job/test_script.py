@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from typing import Any
 
 import pytest
 from ce import GRID_ID, JobFiles
@@ -184,11 +185,11 @@ def test_id_that_cannot_be_written_at_all(site: Site, monkeypatch: pytest.Monkey
     assert os.listdir(files.session) == []
 
 
-def torn(site: Site, held: mark.Mark, **columns: object) -> int:
+def torn(site: Site, held: mark.Mark, state: str = "Hold") -> int:
     """A row that an oarsub has made which was killed before it was done."""
-    row = {"state": "Hold", "owner": module._user_name(), "command": held.script, "start_time": 0}
-    row.update(job_name=f"some_name-{GRID_ID}", **columns)
-    return site.oar.add_jobs(1, first_id=7, **row)[0]
+    row: dict[str, Any] = {"owner": module._user_name(), "command": held.script, "start_time": 0}
+    row["job_name"] = f"some_name-{GRID_ID}"
+    return site.oar.add_jobs(1, state, first_id=7, **row)[0]
 
 
 def test_job_that_was_left_half_made(site: Site) -> None:
