@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from arc_lrms_oar.job import grami, mark, rte_options, runtime_env, script
 from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.job.request import OarRequest, checkpoint_signal, make_request
 from arc_lrms_oar.job.unheeded import unheeded, unused_keys
+from arc_lrms_oar.log import complain
 from arc_lrms_oar.oar import answers
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.record import JobRecord
@@ -140,7 +140,7 @@ def prepare(
 def _say_ignored(lines: list[str]) -> None:
     """On stderr, which A-REX puts into the job's `errors` file."""
     for line in lines:
-        print(f"Without effect on OAR: {line}", file=sys.stderr)
+        complain(f"Without effect on OAR: {line}")
 
 
 def _tell(path: str, job_id: int, client: OarClient, patience: Patience) -> None:
