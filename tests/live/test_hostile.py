@@ -1,0 +1,106 @@
+"""Words that are meant to do harm, from GRAMi files that A-REX itself would not write, to OAR.
+
+Each arrives unchanged in the job, or is made safe, or is refused in one line; none is executed.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bed import Bed
+from bed.grid import CONTROL, USER, Grid
+from ce import grami_text
+from hostile import CANARY, LONG, WORDS
+
+pytestmark = pytest.mark.live
+
+VALUES = [*WORDS, LONG]
+SHOW = 'printf "%s\\0" "$@"; printf "%s\\0" ' + " ".join(f'"$V{i}"' for i in range(len(VALUES)))
+NAMES = WORDS[::3]
+ENDED = ("Terminated", "Error")
+
+
+class Direct:
+    """Submissions as A-REX makes them; session directories have A-REX's permissions."""
+
+    def __init__(self, bed: Bed) -> None:
+        self.bed = bed
+        self.place = bed.run(["mktemp", "-d"], user=USER).stdout.strip()
+
+    def submit(self, grid_id: str, **options: Any) -> tuple[int, str]:
+        """Exit code and stderr of the submit script for the job with this grid ID."""
+        session, path = f"{self.place}/{grid_id}", f"{self.place}/job.{grid_id}.grami"
+        text = grami_text(Path(session), Path(CONTROL), grid_id, walltime=60, **options)
+        self.bed.run(["mkdir", session], user=USER)
+        self.bed.run_bytes(["tee", path], USER, text.encode("utf-8", "surrogateescape"))
+        script = ["/usr/share/arc/submit-OAR-job", "--config", "/run/arched-arex.cfg", path]
+        done = self.bed.run(script, user=USER, check=False)
+        return done.returncode, done.stderr
+
+    def record(self, name: str) -> dict[str, Any]:
+        """The only job that OAR holds for this grid ID."""
+        where = f"job_name LIKE '%{name}'"
+        said = self.bed.run(["oarstat", "--format", "2", "-J", "-f", "--sql", where]).stdout
+        (found,) = json.loads(said).values()
+        return dict(found)
+
+
+@pytest.fixture(scope="module")
+def direct(bed: Bed) -> Direct:
+    bed.run(["rm", "-f", CANARY])
+    return Direct(bed)
+
+
+def test_arguments_and_environment_arrive_unchanged(bed: Bed, grid: Grid, direct: Direct) -> None:
+    name = "hostileValues"
+    environment = {f"V{index}": word for index, word in enumerate(VALUES)}
+    done = direct.submit(
+        name,
+        executable="/bin/sh",
+        arguments=["-c", SHOW, "sh", *VALUES],
+        environment=environment,
+        stdout="out",
+    )
+    assert done == (0, "")
+    for index, word in enumerate(NAMES):
+        assert direct.submit(f"hostileName{index}", name=word) == (0, "")
+    wait_for(grid, direct, [name, *(f"hostileName{index}" for index in range(len(NAMES)))])
+    record = direct.record(name)
+    assert (record["state"], record["exit_code"]) == ("Terminated", 0)
+    raw = bed.run_bytes(["cat", f"{direct.place}/{name}/out"]).stdout
+    words = raw.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    assert words == VALUES * 2
+    for index, word in enumerate(NAMES):
+        record = direct.record(f"hostileName{index}")
+        assert (record["state"], record["exit_code"]) == ("Terminated", 0), word
+        assert record["name"].replace("-", "").replace("_", "").isalnum()
+    assert bed.run(["test", "-e", CANARY], check=False).returncode == 1
+
+
+def wait_for(grid: Grid, direct: Direct, names: list[str]) -> None:
+    """Waits until OAR's jobs for these grid IDs have ended."""
+    import time
+
+    deadline = time.monotonic() + 150
+    while any(direct.record(name)["state"] not in ENDED for name in names):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+
+
+@pytest.mark.parametrize("index", range(0, len(WORDS), 5))
+def test_queue_is_refused(bed: Bed, direct: Direct, index: int) -> None:
+    code, said = direct.submit(f"hostileQueue{index}", queue=WORDS[index])
+    assert code == 1
+    assert said.startswith("the queue name ")
+    assert said.count("\n") == 1
+    assert bed.run(["test", "-e", CANARY], check=False).returncode == 1
+
+
+def test_nul_byte_is_refused(direct: Direct) -> None:
+    assert direct.submit("hostileNul", arguments=["a\0b"]) == (
+        1,
+        "a NUL byte cannot be part of an argument or of the environment\n",
+    )
