@@ -208,3 +208,8 @@ def _description(job: JobDescription, unsaid: Collection[str], rerun: int | None
     values["environment"] = [list(pair) for pair in job.environment]
     shown = {field: values[field] for field in _FIELDS}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in shown.items()}
+
+
+def described(job: JobDescription) -> dict[str, Any]:
+    """What a user has asked for in `job`, in the form that a Translation has it."""
+    return _description(job, (), None)

@@ -10,7 +10,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arc_lrms_oar.errors import OarLrmsError
@@ -52,7 +52,7 @@ def as_text(found: Sequence[Translation], with_script: bool) -> str:
     for number, one in enumerate(found, 1):
         if len(found) > 1:
             parts.append(f"Job {number} of {len(found)}\n")
-        parts.append("Description:\n" + "".join(_field(*item) for item in one.description.items()))
+        parts.append("Description:\n" + description_text(one.description))
         parts.append(f"OAR is asked:\n  {shlex.join(one.oarsub)}\n")
         if one.ignored:
             parts.append(
@@ -61,6 +61,11 @@ def as_text(found: Sequence[Translation], with_script: bool) -> str:
         if with_script:
             parts.append(f"Job script:\n{one.script}")
     return "\n".join(parts)
+
+
+def description_text(description: Mapping[str, Any]) -> str:
+    """What the user asked for, a line each, without what he has not said."""
+    return "".join(_field(*item) for item in description.items())
 
 
 def _field(name: str, value: Any) -> str:
