@@ -73,8 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     query = _verb(verbs, "query", _query, "tell what OAR knows of jobs")
     query.add_argument("ids", metavar="ID", nargs="+", type=int)
     query.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    info = _verb(verbs, "info", _info, "print what A-REX's information provider publishes, as JSON")
+    info = _verb(verbs, "info", _info, "show what A-REX's information provider publishes of OAR")
     info.add_argument("--options", metavar="FILE", help="the provider's options, JSON; - is stdin")
+    info.add_argument("--json", action="store_true", help="print JSON, as the provider takes it")
     jobs = _verb(verbs, "jobs", _jobs, "show every grid job with A-REX's side and OAR's")
     jobs.add_argument("--state", metavar="S", help="a state of A-REX's or OAR's, trouble or failed")
     form = jobs.add_mutually_exclusive_group()
@@ -186,8 +187,10 @@ def _info(arguments: argparse.Namespace) -> int:
 
     from arc_lrms_oar.verbs import client_of, settings_of
     from arc_lrms_oar.verbs.info import lrms_info, read_options
+    from arc_lrms_oar.verbs.info_show import as_text
 
     settings = settings_of(arguments.config)
     options = read_options(arguments.options, settings)
-    print(json.dumps(lrms_info(settings, client_of(settings), options), indent=2))
+    found = lrms_info(settings, client_of(settings), options)
+    print(json.dumps(found) if arguments.json else as_text(found))
     return 0

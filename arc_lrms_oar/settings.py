@@ -135,6 +135,14 @@ OPTIONS: tuple[Option, ...] = (
         "core_level", "property", "core", _level, True, "Name of OAR's resource level for one slot"
     ),
     Option(
+        "cpu_level",
+        "property",
+        "cpu",
+        _level,
+        False,
+        "Name of OAR's resource level for a socket; only published",
+    ),
+    Option(
         "cores_per_node",
         "number",
         "0",
@@ -358,6 +366,7 @@ class Settings:
     move_tool: str = ""
     bin_path: str = ""
     dialect: str = "auto"
+    cpu_level: str = "cpu"
     command_timeout: int = 120
     submit_budget: int = 600
     lost_cycles: int = 5

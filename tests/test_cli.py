@@ -232,7 +232,7 @@ def test_query_while_oar_does_not_answer(site: Site) -> None:
 def test_info(site: Site) -> None:
     options = site.ce.place / "options"
     options.write_text('{"queues": {"default": {"users": ["/CN=ü"]}}, "jobs": ["1"]}')
-    done = module(site, "info", "--options", options)
+    done = module(site, "info", "--json", "--options", options)
     assert (done.returncode, done.stderr) == (0, "")
     info = json.loads(done.stdout)
     assert list(info["queues"]["default"]["users"]) == ["/CN=ü"]

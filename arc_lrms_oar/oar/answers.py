@@ -23,6 +23,8 @@ _LATEST = 1 << 40
 _JOB_ID = re.compile(r"^OAR_JOB_ID=([1-9][0-9]{0,17})[ \t\r]*$", re.M)
 _ENDED_ROW = re.compile(r"^([1-9][0-9]{0,17}) +[TE] ", re.M)
 _VERSION = re.compile(r"OAR version ?: ?(([0-9]+)\.[^\s]*)")
+# "R=8,W=0:10:0,J=B…" begins what OAR notes of a job's request; OAR 3 writes W in seconds.
+_REQUEST = re.compile(r"R=([0-9]{1,9})(?:,W=(?:([0-9]{1,7}):([0-9]{1,2}):)?([0-9]{1,9}))?,")
 _NOISE = re.compile(
     r"^(?:#\s*(?:WARNING|INFO):.*|\[ADMISSION RULE\] (?:Modify resource|Set default|Automatic).*"
     r"|OAR_JOB_ID=.*|OAR_ARRAY_ID=.*|.*verify your (?:request|job submission) syntax\.?"
@@ -130,7 +132,7 @@ def _record_2(job_id: int, row: dict[str, Any]) -> JobRecord | None:
     if _integer(row.get("Job_Id")) != job_id or not isinstance(row.get("state"), str):
         return None
     hosts = row.get("assigned_network_address")
-    cores = row.get("assigned_resources")
+    resources = ids_in(row.get("assigned_resources"))
     return JobRecord(
         job_id=job_id,
         state=row["state"],
@@ -145,9 +147,12 @@ def _record_2(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         submission_time=_moment(row.get("submissionTime")),
         start_time=_moment(row.get("startTime")),
         stop_time=_moment(row.get("stopTime")),
-        wall_time=_moment(row.get("walltime")),
-        cores=len(cores) if isinstance(cores, list) and cores else None,
+        wall_time=_moment(row.get("walltime")) or requested(row.get("message"))[1],
+        wanted=requested(row.get("message"))[0],
+        cores=len(resources) or None,
         nodes=tuple(dict.fromkeys(map(str, hosts))) if isinstance(hosts, list) else (),
+        resources=resources,
+        reserved=ids_in(list(row["reserved_resources"])) if _holds(row) else (),
         events=tuple(_event_2(event) for event in _list(row.get("events")) if _is_event(event)),
         resubmitted_from=_moment(row.get("resubmit_job_id")),
         cpuset=_text(row.get("cpuset_name")),
@@ -161,6 +166,28 @@ def _expected(row: dict[str, Any], *keys: str) -> int | None:
     if row["state"] not in WAITING:
         return None
     return next((moment for key in keys if (moment := _moment(row.get(key)))), None)
+
+
+def _holds(row: dict[str, Any]) -> bool:
+    return isinstance(row.get("reserved_resources"), dict)
+
+
+def ids_in(values: Any) -> tuple[int, ...]:
+    """The ids in a list, also where a database has OAR print them as text."""
+    return tuple(number for value in _list(values) if (number := _moment(value)))
+
+
+def requested(message: Any) -> tuple[int | None, int | None]:
+    """How many resources a job wants and for how many seconds, as far as OAR's message says so.
+
+    OAR 3 counts its SCHEDULER_JOB_SECURITY_TIME, a minute as it is shipped, to the latter.
+    """
+    match = _REQUEST.match(_text(message))
+    if not match:
+        return None, None
+    hours, minutes, seconds = match[2] or 0, match[3] or 0, match[4]
+    wall_time = int(hours) * 3600 + int(minutes) * 60 + int(seconds) if seconds else None
+    return _moment(int(match[1])), wall_time
 
 
 def _is_event(event: Any) -> bool:
@@ -193,6 +220,8 @@ def _record_3(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         submission_time=_moment(row.get("submission_time")),
         start_time=_moment(row.get("start_time")),
         stop_time=_moment(row.get("stop_time")),
+        wall_time=requested(row.get("message"))[1],
+        wanted=requested(row.get("message"))[0],
         resubmitted_from=_moment(row.get("resubmit_job_id")),
         cpuset=_text(row.get("cpuset_name")),
         scheduled_start=_expected(row, "start_time"),
@@ -220,15 +249,6 @@ def events_3(stdout: str) -> dict[int, tuple[Event, ...]]:
         for key, events in rows.items()
         if _ID.fullmatch(key) and isinstance(events, list)
     }
-
-
-def resources(stdout: str) -> list[dict[str, Any]]:
-    """The properties of each of OAR's resources from `oarnodes -J`; raises OarAnswerError."""
-    if not stdout.strip():
-        return []
-    rows = document(stdout)
-    found = list(rows.values()) if isinstance(rows, dict) else rows
-    return [row for row in found if isinstance(row, dict)]
 
 
 def _integer(value: Any) -> int | None:

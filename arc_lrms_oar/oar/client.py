@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from arc_lrms_oar.errors import OarRefused
-from arc_lrms_oar.oar import answers
+from arc_lrms_oar.oar import answers, supply
 from arc_lrms_oar.oar.dialect import (
     OARDEL_ALREADY,
     OARDEL_OK,
@@ -21,7 +21,8 @@ from arc_lrms_oar.oar.dialect import (
     dialect_of,
 )
 from arc_lrms_oar.oar.record import JobRecord
-from arc_lrms_oar.oar.runner import Command, CommandFailed, Completed
+from arc_lrms_oar.oar.runner import Command, CommandFailed, CommandTimeout, Completed
+from arc_lrms_oar.oar.supply import Queue
 
 # One command line of Linux holds 2 MiB; "-j", an id and their two pointers take some 40 bytes.
 STATES_IN_ONE_CALL = 20000
@@ -31,6 +32,8 @@ RECORDS_IN_ONE_CALL = 1000
 _SQL_FAILED = re.compile(r"^DBD::\w+::\w+ \w+ failed", re.M)
 # Of several ids oardel's exit code tells of the last one only.
 _NOT_YOURS = "You are not the right user"
+# A shell's exit code for a program that the caller may not run.
+_NOT_PERMITTED = 126
 
 
 class Runner(Protocol):
@@ -50,6 +53,7 @@ class OarClient:
         self.runner = runner
         self._wanted = dialect
         self._dialect: Dialect | None = None
+        self._version = ""
 
     @property
     def dialect(self) -> Dialect:
@@ -60,8 +64,10 @@ class OarClient:
         return self._dialect
 
     def version(self) -> str:
-        """OAR's version, such as 2.5.9; raises OarUnavailable."""
-        return answers.version(self._ask(["oarstat", "-V"]))
+        """OAR's version, such as 2.5.9, asked for once; raises OarUnavailable."""
+        if not self._version:
+            self._version = answers.version(self._ask(["oarstat", "-V"]))
+        return self._version
 
     def states(self, ids: Iterable[int]) -> dict[int, str]:
         """OAR's word for the state of each of `ids` that it knows; raises OarUnavailable."""
@@ -124,9 +130,45 @@ class OarClient:
         """The jobs that have not ended, whoever's they are; raises OarUnavailable."""
         return list(self.dialect.read_records(self._ask(self.dialect.ask_active())).values())
 
-    def resources(self) -> list[dict[str, Any]]:
-        """The properties of each of OAR's resources; raises OarUnavailable."""
-        return answers.resources(self._ask(["oarnodes", "-J"]))
+    def with_resources(self, records: Sequence[JobRecord]) -> list[JobRecord]:
+        """`records` with the resources that the jobs were given, which OAR 3 tells apart.
+
+        Raises OarUnavailable.
+        """
+        started = [
+            record.job_id
+            for record in records
+            if not record.resources and record.state not in answers.WAITING
+        ]
+        ask = self.dialect.ask_assigned(started) if started else None
+        if ask is None:
+            return list(records)
+        found = supply.assigned(self._ask(ask))
+        return [
+            replace(record, resources=ids, cores=len(ids) or None)
+            for record in records
+            for ids in [found.get(record.job_id, record.resources)]
+        ]
+
+    def resources(self, where: str = "") -> list[dict[str, Any]]:
+        """The properties of OAR's resources, of all or of those that fulfil the SQL condition.
+
+        Raises OarUnavailable. Of a wrong condition OAR 2 finds nothing.
+        """
+        chosen = ["--sql", where] if where else []
+        return supply.resources(self._ask(["oarnodes", "-J", *chosen]))
+
+    def queues(self) -> dict[str, Queue] | None:
+        """OAR's queues by name; None where the caller may not list them (only root and oar may).
+
+        Raises OarUnavailable.
+        """
+        try:
+            return supply.queues(self._ask(self.dialect.ask_queues()))
+        except CommandFailed as failed:
+            if failed.code in (None, _NOT_PERMITTED) and not isinstance(failed, CommandTimeout):
+                return None
+            raise
 
     def delete(self, ids: Iterable[int]) -> None:
         """Asks OAR to delete jobs; it does so some seconds later.

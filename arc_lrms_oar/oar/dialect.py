@@ -62,6 +62,8 @@ class Dialect:
     """What all generations have in common."""
 
     generation = 0
+    # Whether `ask_active` tells when a waiting job is expected to start.
+    foretells = False
 
     def ask_states(self, ids: Sequence[int]) -> list[str]:
         """The state of each of `ids` that OAR knows; also of those that -J hides (OAR 3)."""
@@ -94,6 +96,14 @@ class Dialect:
         """All jobs that have not ended, whoever's they are."""
         raise NotImplementedError
 
+    def ask_assigned(self, ids: Sequence[int]) -> list[str] | None:
+        """The resources given to `ids`, or None where `ask_active` brings them."""
+        raise NotImplementedError
+
+    def ask_queues(self) -> list[str]:
+        """All queues, with their states."""
+        raise NotImplementedError
+
     def ask_named(self, name: str) -> list[str]:
         """The jobs called `name`, a word of letters, digits, `_` and `-` of our own making."""
         raise NotImplementedError
@@ -123,6 +133,12 @@ class Dialect2(Dialect):
     def ask_active(self) -> list[str]:
         return ["oarstat", "--format", "2", "-J"]
 
+    def ask_assigned(self, ids: Sequence[int]) -> list[str] | None:
+        return None
+
+    def ask_queues(self) -> list[str]:
+        return ["oarnotify", "-l"]
+
     def ask_named(self, name: str) -> list[str]:
         return ["oarstat", "--format", "2", "-J", "--sql", f"job_name = '{name}'"]
 
@@ -131,6 +147,7 @@ class Dialect3(Dialect):
     """OAR 3. `--sql` lists active jobs only."""
 
     generation = 3
+    foretells = True
 
     def ask_ended(self, ids: Sequence[int]) -> list[list[str]] | None:
         return None
@@ -151,6 +168,12 @@ class Dialect3(Dialect):
 
     def ask_active(self) -> list[str]:
         return ["oarstat", "-J", "-f"]
+
+    def ask_assigned(self, ids: Sequence[int]) -> list[str] | None:
+        return ["oarstat", "-p", "-J", *_each(ids)]
+
+    def ask_queues(self) -> list[str]:
+        return ["oarqueue", "-l"]
 
     def ask_named(self, name: str) -> list[str]:
         return ["oarstat", "-J", "-f", "--sql", f"job_name = '{name}'"]

@@ -33,9 +33,9 @@ class Metered:
         self._runner = runner
         self.usage: dict[str, Usage] = {}
 
-    def start(self, argv: Sequence[str]) -> Command:
+    def start(self, argv: Sequence[str], keep: Sequence[int] = ()) -> Command:
         """Starts a command, which is not counted: nobody tells when it ends."""
-        return self._runner.start(argv)
+        return self._runner.start(argv, keep)
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         """Runs a command to its end and counts it; raises what the runner raises."""

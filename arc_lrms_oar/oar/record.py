@@ -24,10 +24,11 @@ class JobRecord:
     """What OAR knows of a job. Times are seconds since 1970, `wall_time` seconds.
 
     None stands for what OAR does not tell; `exit_code` is the raw wait status, and None is not 0.
-    `cores` counts the resources given to the job, `nodes` are their hosts, each once.
-    `cpuset` is the name of the job's cpuset, "" on a site that has none.
-    `scheduled_start` is when OAR expects a waiting job to start; `request` is the oarsub line,
-    which OAR tells the job's owner and root only.
+    `cores` counts the resources given to the job, `resources` are their ids, `wanted` is how many
+    it asked for, and `nodes` are its hosts, each once. `reserved` are the ids of what an advance
+    reservation holds before it starts. `cpuset` is the name of the job's cpuset, "" on a site that
+    has none. `scheduled_start` is when OAR expects a waiting job to start; `request` is the oarsub
+    line, which OAR tells the job's owner and root only.
     """
 
     job_id: int
@@ -47,6 +48,9 @@ class JobRecord:
     cores: int | None = None
     nodes: tuple[str, ...] = ()
     cpuset: str = ""
+    resources: tuple[int, ...] = ()
+    wanted: int | None = None
+    reserved: tuple[int, ...] = ()
     events: tuple[Event, ...] = ()
     resubmitted_from: int | None = None
     scheduled_start: int | None = None

@@ -133,6 +133,7 @@ class LocalRunner:
     """Runs OAR's commands on this machine.
 
     `bin_path` is the directory of the commands (empty: the usual places), `timeout` in seconds.
+    What an admin alone may run, such as oarnotify, is found in the sbin directory beside it.
     """
 
     def __init__(self, bin_path: str, timeout: float) -> None:
@@ -145,6 +146,9 @@ class LocalRunner:
         Of the open files it inherits `keep` (descriptors) alone.
         """
         program = os.path.join(self._bin_path, argv[0])
+        if self._bin_path and not os.path.exists(program):
+            beside = os.path.join(os.path.dirname(self._bin_path), "sbin", argv[0])
+            program = beside if os.path.exists(beside) else program
         try:
             child = subprocess.Popen(
                 [os.fsencode(word) for word in (program, *argv[1:])],

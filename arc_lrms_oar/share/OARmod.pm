@@ -44,18 +44,35 @@ sub get_lrms_info {
     my $request = File::Temp->new();
     print $request encode_json(\%asked);
     close($request);
-    my @command = ('python3', '-m', 'arc_lrms_oar', 'info', '--options', $request->filename);
+    my @command = ('python3', '-m', 'arc_lrms_oar', 'info', '--json', '--options', $request->filename);
     my $config  = config_file();
     push(@command, '--config', $config) if defined $config;
-    my $answer = '';
+    my ($answer, $said) = run(@command);
+    my $info = eval { decode_json($answer) };
+    # A-REX keeps its last document when the provider ends with an exit code that is not 0.
+    $log->fatal("OAR could not be asked, nothing new is published: $said") unless ref $info eq 'HASH';
+    $log->warning($said) if length $said;
+    return $info;
+}
+
+# What the command prints on its standard output, and in one line what it prints on the other one.
+sub run {
+    my (@command) = @_;
+    my $complaint = File::Temp->new();
+    my $answer    = '';
+    open(my $stderr, '>&', \*STDERR)   or return ('', "$!");
+    open(STDERR, '>', $complaint->filename) or return ('', "$!");
     if (open(my $pipe, '-|', @command)) {
         local $/ = undef;
         $answer = <$pipe>;
         close($pipe);
     }
-    my $info = eval { decode_json($answer) };
-    $log->fatal('OAR could not be asked; see the line above') unless ref $info eq 'HASH';
-    return $info;
+    open(STDERR, '>&', $stderr);
+    local $/ = undef;
+    my $said = <$complaint> // '';
+    $said =~ s/\s+/ /g;
+    $said =~ s/^ | $//g;
+    return ($answer, $said);
 }
 
 1;

@@ -1,24 +1,39 @@
 """Info: what A-REX's information provider publishes of OAR, in the shape of LRMSInfo.pm's schema.
 
-Three commands, however many jobs and nodes there are: the resources, the jobs that have not ended,
-and the states of A-REX's own jobs. Source of the shape: ARC 6.17 `infoproviders/LRMSInfo.pm`.
+The story: ask OAR for its version, its resources, the jobs that have not ended and its queues, and
+once more for those of A-REX's jobs that have ended meanwhile or are about to start; then count.
+The number of commands grows neither with the jobs nor with the nodes, only with the queues that
+have `properties` of their own. Source of the shape: ARC 6.17 `infoproviders/LRMSInfo.pm`, the same
+in ARC 7.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from arc_lrms_oar.errors import ConfigError
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.record import JobRecord
 from arc_lrms_oar.oar.states import State, state_of
+from arc_lrms_oar.oar.supply import Queue, resource_id
 from arc_lrms_oar.settings import QueueSettings, Settings
+from arc_lrms_oar.verbs.info_jobs import Load, job_info, ranks
+from arc_lrms_oar.verbs.info_queues import (
+    cluster_info,
+    is_active,
+    policy_of,
+    queue_info,
+    reservations,
+)
+from arc_lrms_oar.verbs.info_slots import Slot, Slots, nodes_info
 
-_OCCUPYING = {State.LAUNCHING, State.RUNNING, State.RESUMING, State.FINISHING, State.TO_ERROR}
+# So many of A-REX's waiting jobs, the oldest, are asked when they will start: OAR 2 tells it with
+# all else it has of a job, at some ten SQL queries each.
+FORETOLD = 100
 
 
 def options_schema() -> dict[str, Any]:
@@ -46,122 +61,121 @@ def read_options(path: str | None, settings: Settings) -> dict[str, Any]:
     return found
 
 
+def plain(value: Any) -> Any:
+    """Options as Python has them: Inline::Python hands over Perl's strings as bytes."""
+    if isinstance(value, dict):
+        return {plain(key): plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
 def lrms_info(settings: Settings, client: OarClient, options: dict[str, Any]) -> dict[str, Any]:
     """What there is to publish for the queues, users and jobs that `options` name.
 
     Raises OarUnavailable, at which the provider keeps its last document.
     """
-    slots = _Slots(client.resources(), settings.common)
-    active = client.active()
-    queues = options.get("queues") or {}
-    return {
-        "cluster": _cluster(client.version(), slots, active),
-        "queues": {
-            name: _queue(settings.queue(name).oar_queue or name, queue, slots, active)
-            for name, queue in queues.items()
-        },
-        "jobs": _jobs(client, options.get("jobs") or [], active),
-        "nodes": slots.nodes(),
+    now = time.time()
+    asked = plain(options)
+    slots = Slots(client.resources(), settings, now)
+    active = client.with_resources(client.active())
+    queues = client.queues()
+    wanted = [int(job_id) for job_id in asked.get("jobs") or [] if str(job_id).isdecimal()]
+    names = {name: settings.queue(name).oar_queue or name for name in asked.get("queues") or {}}
+    whole = Load(active, slots)
+    policy = policy_of(queues, set(names.values()))
+    held = reservations(active, slots)
+    of_conditions = _slots_by_condition(settings, client, names, slots)
+    loads = {
+        name: Load((record for record in active if record.queue == name), slots)
+        for name in set(names.values())
     }
-
-
-class _Slots:
-    """OAR's resources, counted by node and core as the site's settings name them."""
-
-    def __init__(self, resources: Iterable[dict[str, Any]], queue: QueueSettings) -> None:
-        self.cores: dict[str, set[str]] = {}
-        self.alive: dict[str, bool] = {}
-        for resource in resources:
-            if resource.get("type", "default") != "default":
-                continue
-            node = str(resource.get(queue.node_level, ""))
-            core = str(resource.get(queue.core_level, resource.get("resource_id", "")))
-            self.cores.setdefault(node, set()).add(core)
-            alive = resource.get("state") == "Alive"
-            self.alive[node] = self.alive.get(node, False) or alive
-
-    def total(self) -> int:
-        """The slots of all nodes that are alive."""
-        return sum(len(cores) for node, cores in self.cores.items() if self.alive[node])
-
-    def distribution(self) -> str:
-        """How many nodes have how many slots, such as `2cpu:4 16cpu:10`."""
-        sizes = Counter(len(cores) for node, cores in self.cores.items() if self.alive[node])
-        return " ".join(f"{size}cpu:{count}" for size, count in sorted(sizes.items()))
-
-    def nodes(self) -> dict[str, Any]:
-        """Each node with its availability and slots."""
-        return {
-            node: {
-                "isavailable": int(self.alive[node]),
-                "isfree": int(self.alive[node]),
-                "slots": len(cores),
-                "lcpus": len(cores),
-            }
-            for node, cores in self.cores.items()
-        }
-
-
-def _cluster(version: str, slots: _Slots, active: list[JobRecord]) -> dict[str, Any]:
-    running, waiting = _split(active)
-    return {
-        "lrms_type": "oar",
-        "lrms_version": version,
-        "totalcpus": slots.total(),
-        "usedcpus": _cores(running),
-        "queuedcpus": _cores(waiting),
-        "queuedjobs": len(waiting),
-        "runningjobs": len(running),
-        "cpudistribution": slots.distribution(),
+    published = {
+        name: queue_info(
+            settings.queue(name),
+            oar_name,
+            _own(settings.queue(name), oar_name, of_conditions, queues),
+            [str(user) for user in asked["queues"][name].get("users") or []],
+            slots,
+            whole.taken,
+            loads[oar_name],
+            queues,
+            held,
+            now,
+        )
+        for name, oar_name in names.items()
     }
-
-
-def _split(records: Iterable[JobRecord]) -> tuple[list[JobRecord], list[JobRecord]]:
-    running: list[JobRecord] = []
-    waiting: list[JobRecord] = []
-    for record in records:
-        (running if state_of(record.state) in _OCCUPYING else waiting).append(record)
-    return running, waiting
-
-
-def _cores(records: Iterable[JobRecord]) -> int:
-    return sum(record.cores or 1 for record in records)
-
-
-def _queue(
-    oar_queue: str, queue: dict[str, Any], slots: _Slots, active: list[JobRecord]
-) -> dict[str, Any]:
-    running, waiting = _split(record for record in active if record.queue == oar_queue)
-    used = _cores(_split(active)[0])
-    free = max(0, slots.total() - used)
-    return {
-        "status": 1,
-        "maxrunning": slots.total(),
-        "running": _cores(running),
-        "queued": len(waiting),
-        "total": len(running) + len(waiting),
-        "totalcpus": slots.total(),
-        "users": {
-            str(user): {"freecpus": {str(free): 0}, "queuelength": len(waiting)}
-            for user in queue.get("users") or []
-        },
-        "nodes": sorted(slots.cores),
-    }
-
-
-def _jobs(client: OarClient, ids: list[Any], active: list[JobRecord]) -> dict[str, Any]:
-    wanted = [int(job_id) for job_id in ids if str(job_id).isdecimal()]
     known = {record.job_id: record for record in active}
-    ended = client.states(job_id for job_id in wanted if job_id not in known)
-    jobs: dict[str, Any] = {}
+    _foretell(client, known, wanted)
+    places = ranks(whole)
+    jobs: dict[str, Any] = _ended(client, [job_id for job_id in wanted if job_id not in known])
     for job_id in wanted:
         record = known.get(job_id)
-        word = record.state if record else ended.get(job_id, State.TERMINATED.word)
+        if record is not None:
+            inactive = not is_active(record.queue, queues)
+            jobs[str(job_id)] = job_info(record, slots, places.get(job_id), inactive, now)
+    info: dict[str, Any] = {
+        "cluster": cluster_info(client.version(), slots, whole, policy),
+        "queues": published,
+        "jobs": jobs,
+        "nodes": nodes_info(slots, whole.taken),
+    }
+    if policy:
+        # Where ARC1ClusterInfo.pm of ARC 6.17 and 7.0 looks for it, beside the schema.
+        info["schedpolicy"] = policy
+    return info
+
+
+def _own(
+    settings: QueueSettings,
+    oar_name: str,
+    of_conditions: Mapping[str, set[Slot]],
+    queues: Mapping[str, Queue] | None,
+) -> set[Slot]:
+    """The slots of one queue; one that OAR does not have has none."""
+    if queues is not None and oar_name not in queues:
+        return set()
+    return of_conditions[settings.properties]
+
+
+def _slots_by_condition(
+    settings: Settings, client: OarClient, names: Mapping[str, str], slots: Slots
+) -> dict[str, set[Slot]]:
+    """The slots that fulfil each queue's `properties`, for which OAR itself is asked."""
+    found = {"": set(slots.until)}
+    for name in names:
+        condition = settings.queue(name).properties
+        if condition not in found:
+            rows = client.resources(condition)
+            found[condition] = slots.taken_by(resource_id(row) for row in rows)
+    return found
+
+
+def _foretell(client: OarClient, known: dict[int, JobRecord], wanted: Iterable[int]) -> None:
+    """Adds the predicted start of the oldest of A-REX's waiting jobs, where it is not there yet."""
+    waiting = [
+        known[job_id]
+        for job_id in sorted(wanted)
+        if job_id in known
+        and state_of(known[job_id].state) is State.WAITING
+        and known[job_id].scheduled_start is None
+    ]
+    if client.dialect.foretells or not waiting:
+        return
+    known.update(client.records({record.job_id: record.state for record in waiting[:FORETOLD]}))
+
+
+def _ended(client: OarClient, job_ids: list[int]) -> dict[str, Any]:
+    """Those of A-REX's jobs that OAR no longer has among the living.
+
+    A job that has come back to life in between, or that has a state of no known name, is left to
+    the next look.
+    """
+    found: dict[str, Any] = {}
+    states = client.states(job_ids)
+    for job_id in job_ids:
+        word = states.get(job_id, State.TERMINATED.word)
         state = state_of(word)
-        row: dict[str, Any] = {"status": state.published if state else "O"}
-        row["nodes"] = list(record.nodes) if record else []
-        row["comment"] = [record.message] if record and record.message else []
-        if record and record.cores:
-            row["cpus"] = record.cores
-        jobs[str(job_id)] = row
-    return jobs
+        status = state.published if state else "O"
+        found[str(job_id)] = {"status": status, "nodes": [], "comment": []}
+    return found

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from bed import Bed
-from bed.grid import CONTROL, USER, Grid
+from bed.arcconf import CONTROLDIR
+from bed.grid import USER, Grid
 from ce import grami_text
 from hostile import CANARY, LONG, WORDS
 
@@ -33,7 +34,7 @@ class Direct:
     def submit(self, grid_id: str, **options: Any) -> tuple[int, str]:
         """Exit code and stderr of the submit script for the job with this grid ID."""
         session, path = f"{self.place}/{grid_id}", f"{self.place}/job.{grid_id}.grami"
-        text = grami_text(Path(session), Path(CONTROL), grid_id, walltime=60, **options)
+        text = grami_text(Path(session), Path(CONTROLDIR), grid_id, walltime=60, **options)
         self.bed.run(["mkdir", session], user=USER)
         self.bed.run_bytes(["tee", path], USER, text.encode("utf-8", "surrogateescape"))
         script = ["/usr/share/arc/submit-OAR-job", "--config", "/run/arched-arex.cfg", path]

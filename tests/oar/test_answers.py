@@ -9,7 +9,7 @@ import pytest
 from oar.recorded import Call, call, calls
 
 from arc_lrms_oar.errors import OarAnswerError
-from arc_lrms_oar.oar import answers
+from arc_lrms_oar.oar import answers, supply
 from arc_lrms_oar.oar.record import Event
 
 
@@ -290,7 +290,7 @@ def test_no_events_of_oar_3(stdout: str) -> None:
     ids=lambda asked: asked.where,
 )
 def test_the_resources_of_every_recording(asked: Call) -> None:
-    found = answers.resources(asked.stdout)
+    found = supply.resources(asked.stdout)
     assert len(found) >= 8
     assert all(isinstance(row.get("network_address"), str) for row in found)
     assert all(isinstance(row.get("state"), str) for row in found)
@@ -300,10 +300,10 @@ def test_the_resources_of_every_recording(asked: Call) -> None:
     ("stdout", "count"), [("", 0), ("{}", 0), ("[]", 0), ('{"1": {"a": 1}, "2": null}', 1)]
 )
 def test_resources(stdout: str, count: int) -> None:
-    assert len(answers.resources(stdout)) == count
+    assert len(supply.resources(stdout)) == count
 
 
 @pytest.mark.parametrize("stdout", ["oarnodes: no", '{"1": {'])
 def test_no_resources(stdout: str) -> None:
     with pytest.raises(OarAnswerError):
-        answers.resources(stdout)
+        supply.resources(stdout)

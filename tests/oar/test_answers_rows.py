@@ -101,6 +101,7 @@ def test_all_of_a_row_of_oar_2() -> None:
             wall_time=300,
             cores=3,
             nodes=("n1", "n2"),
+            resources=(1, 2, 5),
             events=(Event("WALLTIME", "late", 170, 31),),
             resubmitted_from=3,
             request="oarsub x",

@@ -31,7 +31,7 @@ KNOWN = {
     "queues": REQUIRED["queues"]
     | {"maxqueuable", "maxuserrun", "maxcputime", "maxtotalcputime", "mincputime", "defaultcput"}
     | {"maxwalltime", "minwalltime", "defaultwallt", "suspended", "total", "preemption"}
-    | {"acl_users"},
+    | {"acl_users", "freeslots"},
     "jobs": REQUIRED["jobs"]
     | {"cpus", "rank", "mem", "walltime", "cputime", "reqwalltime", "reqcputime"},
     "nodes": REQUIRED["nodes"]
@@ -41,9 +41,11 @@ KNOWN = {
 
 def check_schema(info: dict[str, Any]) -> None:
     """Fails where InfoChecker.pm would complain."""
-    assert set(info) == set(REQUIRED)
+    assert set(info) - {"schedpolicy"} == set(REQUIRED)
     json.dumps(info, allow_nan=False)
     for part, rows in info.items():
+        if part == "schedpolicy":
+            continue
         for row in [rows] if part == "cluster" else rows.values():
             assert REQUIRED[part] <= set(row) <= KNOWN[part]
             for name, value in row.items():
@@ -70,6 +72,8 @@ def test_empty_cluster(site: Site) -> None:
     info = published(site, default=["/CN=a"], admin=[])
     assert info["cluster"] == {
         "lrms_type": "oar",
+        "lrms_glue_type": "oar",
+        "schedpolicy": "fairshare",
         "lrms_version": "2.5.9",
         "totalcpus": 8,
         "usedcpus": 0,
@@ -80,6 +84,7 @@ def test_empty_cluster(site: Site) -> None:
     }
     queue = info["queues"]["default"]
     assert (queue["running"], queue["queued"], queue["totalcpus"]) == (0, 0, 8)
+    assert (queue["status"], queue["freeslots"], queue["preemption"]) == (1, 8, "false")
     assert queue["users"] == {"/CN=a": {"freecpus": {"8": 0}, "queuelength": 0}}
     assert len(queue["nodes"]) == 4
     assert (info["queues"]["admin"]["users"], info["jobs"]) == ({}, {})
@@ -89,22 +94,39 @@ def test_empty_cluster(site: Site) -> None:
 def test_running_and_waiting_jobs(site: Site) -> None:
     site.oar.add_jobs(1, resources=[1, 2, 3], assigned_moldable_job=1)
     site.oar.add_jobs(1, queue_name="admin", resources=[4], assigned_moldable_job=2)
-    site.oar.add_jobs(2, state="Waiting")
+    site.oar.add_jobs(1, state="Waiting", message="R=3,W=0:30:0,J=B (Karma=0.000,quota_ok)")
+    site.oar.add_jobs(1, state="Waiting", owner="other", message="")
     site.oar.add_jobs(1, state="Hold")
+    site.oar.add_jobs(1, state="Suspended", resources=[1, 2])
     site.oar.add_jobs(5, state="Terminated")
-    info = published(site, default=["u"], admin=["u"])
+    info = published(site, default=["griduser", "nobody"], admin=["griduser"])
     assert (info["cluster"]["usedcpus"], info["cluster"]["runningjobs"]) == (4, 2)
-    assert info["cluster"]["queuedjobs"] == 3
+    assert (info["cluster"]["queuedjobs"], info["cluster"]["queuedcpus"]) == (2, 4)
     default, admin = info["queues"]["default"], info["queues"]["admin"]
-    assert (default["running"], default["queued"]) == (3, 3)
-    assert (admin["running"], admin["queued"]) == (1, 0)
-    assert default["users"]["u"] == {"freecpus": {"4": 0}, "queuelength": 3}
+    assert (default["running"], default["queued"], default["suspended"]) == (3, 2, 2)
+    assert (default["total"], default["freeslots"]) == (5, 4)
+    assert (admin["running"], admin["queued"], admin["freeslots"]) == (1, 0, 4)
+    assert default["users"] == {
+        "griduser": {"freecpus": {"4": 0}, "queuelength": 1},
+        "nobody": {"freecpus": {"4": 0}, "queuelength": 0},
+    }
+    free = {name: row["isfree"] for name, row in info["nodes"].items()}
+    assert free == {"127.0.0.1": 0, "127.0.0.2": 0, "127.0.0.3": 1, "127.0.0.4": 1}
 
 
 def test_commands_are_few(site: Site) -> None:
     site.oar.add_jobs(50)
-    published(site, *range(1, 60), default=[])
-    assert len(site.commands()) <= 5
+    site.oar.add_jobs(5, state="Waiting")
+    published(site, *range(1, 60), default=[], admin=[])
+    asked = [" ".join(argv[:4]) for argv in (call.argv for call in site.oar.calls())]
+    assert asked == [
+        "oarnodes -J",
+        "oarstat -V",
+        "oarstat --format 2 -J",
+        "oarnotify -l",
+        "oarstat --format 2 -J",
+        "oarstat -s -J -j",
+    ]
 
 
 STATES = [
@@ -147,6 +169,7 @@ def test_job_that_oar_does_not_know_and_ids_that_are_none(site: Site) -> None:
 def test_queue_by_another_name_in_oar(site: Site) -> None:
     site.configure("", **{"custom:oar/grid": "oar_queue=default"})
     site.oar.add_jobs(2)
+    assert published(site, grid=[])["queues"]["grid"]["status"] == 1
     assert published(site, grid=[])["queues"]["grid"]["total"] == 2
 
 

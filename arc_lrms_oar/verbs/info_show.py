@@ -1,0 +1,60 @@
+"""Shows what the information provider publishes: tables for an admin."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+_CLUSTER = (
+    ("OAR", "lrms_version"),
+    ("slots", "totalcpus"),
+    ("in use", "usedcpus"),
+    ("waited for", "queuedcpus"),
+    ("jobs running", "runningjobs"),
+    ("jobs waiting", "queuedjobs"),
+    ("scheduling", "schedpolicy"),
+    ("nodes by slots", "cpudistribution"),
+)
+_QUEUE = ("running", "queued", "suspended", "totalcpus", "freeslots")
+_HEADING = ("queue", "state", "used", "waiting", "suspended", "slots", "free", "nodes")
+_NODES = ("nodes", "state", "slots", "memory")
+
+
+def as_text(info: dict[str, Any]) -> str:
+    """`info` as `verbs.info.lrms_info` gives it: the cluster, a line for each queue, the nodes."""
+    cluster = info["cluster"]
+    width = max(len(title) for title, _ in _CLUSTER)
+    lines = [f"{title:<{width}}  {cluster[key]}" for title, key in _CLUSTER if key in cluster]
+    queues = [_queue(name, row) for name, row in sorted(info["queues"].items())]
+    parts = ["\n".join(lines), _table([_HEADING, *queues])]
+    if info["nodes"]:
+        parts.append(_table([_NODES, *_alike(info["nodes"])]))
+    return "\n\n".join(parts)
+
+
+def _queue(name: str, row: dict[str, Any]) -> tuple[str, ...]:
+    state = "active" if row["status"] > 0 else "inactive"
+    return (name, state, *(str(row[key]) for key in _QUEUE), str(len(row["nodes"])))
+
+
+def _alike(nodes: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
+    """How many nodes there are of each state and size."""
+    kinds = Counter(
+        (_state(row), str(row["slots"]), f"{row['pmem'] // 1024} MB" if "pmem" in row else "-")
+        for row in nodes.values()
+    )
+    return [(str(count), *kind) for kind, count in sorted(kinds.items())]
+
+
+def _state(row: dict[str, Any]) -> str:
+    if row["isfree"]:
+        return "free"
+    return "busy" if row["isavailable"] else "unavailable"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join(
+        "  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip() for row in rows
+    )
