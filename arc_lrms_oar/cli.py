@@ -89,7 +89,18 @@ def _parser() -> argparse.ArgumentParser:
     translate.add_argument("--json", action="store_true", help="print JSON")
     translate.add_argument("--script", action="store_true", help="show the job script, too")
     translate.add_argument("file", metavar="FILE", help="xRSL or GRAMi; - is standard input")
+    _site_verbs(verbs)
     return parser
+
+
+def _site_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """An admin's verbs."""
+    install = _verb(verbs, "install", _install, "put the scripts where ARC looks for them", False)
+    install.add_argument("--lrms", choices=("OAR", "SLURMPY"), default="OAR")
+    uninstall = _verb(verbs, "uninstall", _uninstall, "undo what install has done", False)
+    for parser in (install, uninstall):
+        parser.add_argument("--arc-datadir", metavar="DIR", help="ARC's data directory")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
 
 
 def _verb(
@@ -97,9 +108,13 @@ def _verb(
     name: str,
     run: Callable[[argparse.Namespace], int],
     text: str,
+    configured: bool = True,
 ) -> argparse.ArgumentParser:
     parser = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    parser.add_argument("--config", metavar="FILE", help="ARC's configuration (default: this CE's)")
+    if configured:
+        parser.add_argument(
+            "--config", metavar="FILE", help="ARC's configuration (default: this CE's)"
+        )
     parser.set_defaults(run=run)
     return parser
 
@@ -193,4 +208,19 @@ def _info(arguments: argparse.Namespace) -> int:
     options = read_options(arguments.options, settings)
     found = lrms_info(settings, client_of(settings), options)
     print(json.dumps(found) if arguments.json else as_text(found))
+    return 0
+
+
+def _install(arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.site.install import install, print_step
+
+    install(arguments.lrms, arguments.arc_datadir, arguments.dry_run, print_step)
+    return 0
+
+
+def _uninstall(arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.site.install import print_step
+    from arc_lrms_oar.site.uninstall import uninstall
+
+    uninstall(arguments.arc_datadir, arguments.dry_run, print_step)
     return 0

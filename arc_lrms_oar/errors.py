@@ -37,6 +37,10 @@ class ControlDirError(OarLrmsError):
     """A control directory, or a file of A-REX in it, is not as A-REX leaves it."""
 
 
+class SiteError(OarLrmsError):
+    """This machine is not as an installation needs it; says what is missing and the cure."""
+
+
 class OarUnavailable(OarLrmsError):
     """OAR could not be asked. Nothing is known, so nothing may be concluded from it."""
 

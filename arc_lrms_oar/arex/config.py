@@ -38,12 +38,17 @@ def load(path: str) -> Settings:
 
     Raises ConfigError, whose text names file, block, option and what would be right.
     """
+    return settings_from(read_blocks(path), path)
+
+
+def read_blocks(path: str) -> Blocks:
+    """The blocks of the configuration file at `path`; raises ConfigError."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             text = file.read()
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the ARC configuration: {error.strerror}") from None
-    return settings_from(parse_blocks(text, path), path)
+    return parse_blocks(text, path)
 
 
 def parse_blocks(text: str, path: str) -> Blocks:

@@ -1,4 +1,4 @@
-"""Puts the checkout's package into a bed, the way an admin's copy into the system would.
+"""Puts the checkout's package into a bed, the way an admin does: a copy, and its own installer.
 
 Must not demand any file of the package: tests say what is missing, the testbed only copies.
 """
@@ -9,12 +9,10 @@ import shutil
 from pathlib import Path
 
 from .namespace import Namespace
-from .report import Say, tail_of
+from .report import BedError, Say, tail_of
 
 PACKAGE = "arc_lrms_oar"
 DIST_PACKAGES = "/usr/lib/python3/dist-packages"
-ARC_DATA = "/usr/share/arc"
-SCRIPTS = "*-[Oo][Aa][Rr]-job"
 
 
 def install(inside: Namespace, checkout: Path, say: Say) -> None:
@@ -23,20 +21,16 @@ def install(inside: Namespace, checkout: Path, say: Say) -> None:
         say(f"no package {PACKAGE} in {checkout}: the bed runs without it")
         return
     replace_tree(source, inside.path(DIST_PACKAGES), PACKAGE)
-    # The job's owner could not write them, so every submission would compile anew.
-    done = inside.run(["python3", "-m", "compileall", "-q", f"{DIST_PACKAGES}/{PACKAGE}"])
-    if done.returncode != 0:
-        say(f"{PACKAGE} does not compile everywhere:\n{tail_of(done.stdout.decode())}")
-
-    data = inside.path(ARC_DATA)
-    shared = sorted([*source.glob(f"share/{SCRIPTS}"), *source.glob("share/*.pm")])
-    for path in shared:
-        replace_file(path, data, 0o644 if path.suffix == ".pm" else 0o755)
-    names = [path.name for path in shared]
-    for old in [*data.glob(SCRIPTS), *data.glob("OAR*.pm")]:
-        if old.name not in names:
-            old.unlink()
-    say(f"installed {PACKAGE}; in {ARC_DATA}: {', '.join(names) or 'nothing'}")
+    ways = ["OAR"]
+    drop_in = inside.path(f"{DIST_PACKAGES}/arc/lrms/slurm.py")
+    if (source / "share/slurm.py").exists() and drop_in.exists():
+        ways.append("SLURMPY")
+    for way in ways:
+        done = inside.run(["python3", "-m", PACKAGE, "install", "--lrms", way], cwd="/")
+        if done.returncode != 0:
+            said = (done.stdout + done.stderr).decode(errors="replace")
+            raise BedError(f"{PACKAGE} cannot be installed for lrms = {way}", tail_of(said))
+    say(f"installed {PACKAGE} for lrms = {' and '.join(ways)}")
 
 
 def replace_tree(source: Path, folder: Path, name: str) -> None:
@@ -49,10 +43,3 @@ def replace_tree(source: Path, folder: Path, name: str) -> None:
         (folder / name).rename(old)
     new.rename(folder / name)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def replace_file(source: Path, folder: Path, mode: int) -> None:
-    aside = folder / f".{source.name}.new"
-    shutil.copyfile(source, aside)
-    aside.chmod(mode)
-    aside.replace(folder / source.name)
