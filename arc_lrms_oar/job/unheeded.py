@@ -61,7 +61,8 @@ def _instead(job: JobDescription, counted: bool) -> list[str]:
     wishes = {
         "count": job.count > 1 and not counted,
         "countpernode": job.count_per_node,
-        "numnodes": job.num_nodes,
+        # A-REX makes one of the other (ARC 6.17 `JobDescriptionHandler.cpp`).
+        "numnodes": job.num_nodes and not job.count_per_node,
         "exclusiveexecution": job.exclusive,
     }
     return [f"{name}: resources says what the job gets" for name, wish in wishes.items() if wish]

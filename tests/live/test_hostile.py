@@ -6,13 +6,14 @@ Each arrives unchanged in the job, or is made safe, or is refused in one line; n
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bed import Bed
 from bed.arcconf import CONTROLDIR
-from bed.grid import USER, Grid
+from bed.grid import USER
 from ce import grami_text
 from hostile import CANARY, LONG, WORDS
 
@@ -55,7 +56,7 @@ def direct(bed: Bed) -> Direct:
     return Direct(bed)
 
 
-def test_arguments_and_environment_arrive_unchanged(bed: Bed, grid: Grid, direct: Direct) -> None:
+def test_arguments_and_environment_arrive_unchanged(bed: Bed, direct: Direct) -> None:
     name = "hostileValues"
     environment = {f"V{index}": word for index, word in enumerate(VALUES)}
     done = direct.submit(
@@ -65,10 +66,10 @@ def test_arguments_and_environment_arrive_unchanged(bed: Bed, grid: Grid, direct
         environment=environment,
         stdout="out",
     )
-    assert done == (0, "")
+    assert done[0] == 0, done[1]
     for index, word in enumerate(NAMES):
-        assert direct.submit(f"hostileName{index}", name=word) == (0, "")
-    wait_for(grid, direct, [name, *(f"hostileName{index}" for index in range(len(NAMES)))])
+        assert direct.submit(f"hostileName{index}", name=word)[0] == 0, word
+    wait_for(direct, [name, *(f"hostileName{index}" for index in range(len(NAMES)))])
     record = direct.record(name)
     assert (record["state"], record["exit_code"]) == ("Terminated", 0)
     raw = bed.run_bytes(["cat", f"{direct.place}/{name}/out"]).stdout
@@ -81,10 +82,8 @@ def test_arguments_and_environment_arrive_unchanged(bed: Bed, grid: Grid, direct
     assert bed.run(["test", "-e", CANARY], check=False).returncode == 1
 
 
-def wait_for(grid: Grid, direct: Direct, names: list[str]) -> None:
+def wait_for(direct: Direct, names: list[str]) -> None:
     """Waits until OAR's jobs for these grid IDs have ended."""
-    import time
-
     deadline = time.monotonic() + 150
     while any(direct.record(name)["state"] not in ENDED for name in names):
         assert time.monotonic() < deadline

@@ -49,7 +49,12 @@ def jobs(equipped: Grid) -> dict[str, Job]:
 
     hostile = xrsl("/bin/sh", "-c", SHOW, "sh", *ONE_LINE, jobname=ONE_LINE[0])
     descriptions = {
-        "mapped": shell(WAITS, queue="mapped", extra="(count=2)(countpernode=1)(disk=1)"),
+        "mapped": shell(
+            WAITS,
+            queue="mapped",
+            walltime="1 minute",
+            extra="(count=2)(countpernode=1)(disk=1)",
+        ),
         "besteffort": shell("true", extra=using("OAR/BESTEFFORT")),
         "gpu": shell("sort $OAR_NODE_FILE", extra=using("OAR/GPU", "2")),
         "gpus": shell("true", extra=using("OAR/GPU", "3")),
@@ -86,6 +91,10 @@ def test_all_that_a_queue_can_choose(equipped: Grid, jobs: dict[str, Job]) -> No
     record = held(job)
     assert (record["project"], record["queue"]) == ("testbed-pilot", "default")
     assert record["types"] == ["state=permissive"]
+    # Each -l is an alternative; OAR refuses the job where any of them is impossible.
+    for text in ("/network_address=1/core=2,walltime=0:1:0", "/core=2,walltime=0:1:0"):
+        assert text in record["initial_request"]
+    assert len(record["assigned_resources"]) == 2
     assert record["walltime"] == 60
     names = ("checkpoint", "checkpoint_signal", "notify")
     assert columns(equipped, job, *names) == ["55", "10", "[END,ERROR]mail:grid@localhost"]
