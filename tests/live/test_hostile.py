@@ -31,9 +31,11 @@ class Direct:
     def __init__(self, bed: Bed) -> None:
         self.bed = bed
         self.place = bed.run(["mktemp", "-d"], user=USER).stdout.strip()
+        self.run = self.place.rpartition(".")[2]
 
-    def submit(self, grid_id: str, **options: Any) -> tuple[int, str]:
-        """Exit code and stderr of the submit script for the job with this grid ID."""
+    def submit(self, job: str, **options: Any) -> tuple[int, str]:
+        """Exit code and stderr of the submit script for the job of this name."""
+        grid_id = job + self.run
         session, path = f"{self.place}/{grid_id}", f"{self.place}/job.{grid_id}.grami"
         text = grami_text(Path(session), Path(CONTROLDIR), grid_id, walltime=60, **options)
         self.bed.run(["mkdir", session], user=USER)
@@ -42,9 +44,9 @@ class Direct:
         done = self.bed.run(script, user=USER, check=False)
         return done.returncode, done.stderr
 
-    def record(self, name: str) -> dict[str, Any]:
-        """The only job that OAR holds for this grid ID."""
-        where = f"job_name LIKE '%{name}'"
+    def record(self, job: str) -> dict[str, Any]:
+        """The only job that OAR holds for the job of this name."""
+        where = f"job_name LIKE '%{job}{self.run}'"
         said = self.bed.run(["oarstat", "--format", "2", "-J", "-f", "--sql", where]).stdout
         (found,) = json.loads(said).values()
         return dict(found)
@@ -72,7 +74,7 @@ def test_arguments_and_environment_arrive_unchanged(bed: Bed, direct: Direct) ->
     wait_for(direct, [name, *(f"hostileName{index}" for index in range(len(NAMES)))])
     record = direct.record(name)
     assert (record["state"], record["exit_code"]) == ("Terminated", 0)
-    raw = bed.run_bytes(["cat", f"{direct.place}/{name}/out"]).stdout
+    raw = bed.run_bytes(["cat", f"{direct.place}/{name}{direct.run}/out"]).stdout
     words = raw.decode("utf-8", "surrogateescape").split("\0")[:-1]
     assert words == VALUES * 2
     for index, word in enumerate(NAMES):
@@ -83,7 +85,7 @@ def test_arguments_and_environment_arrive_unchanged(bed: Bed, direct: Direct) ->
 
 
 def wait_for(direct: Direct, names: list[str]) -> None:
-    """Waits until OAR's jobs for these grid IDs have ended."""
+    """Waits until OAR's jobs of these names have ended."""
     deadline = time.monotonic() + 150
     while any(direct.record(name)["state"] not in ENDED for name in names):
         assert time.monotonic() < deadline
