@@ -59,7 +59,7 @@ def test_hostile_name_is_one_plain_word_of_the_line(word: str) -> None:
 @pytest.mark.parametrize("word", WORDS, ids=lambda word: ascii(word)[:30])
 def test_hostile_queue_is_refused(word: str) -> None:
     text = grami_text(Path("/sessions/x"), Path("/control"), "ID", queue=word)
-    with pytest.raises(JobError, match="the queue name .* cannot be one of OAR's"):
+    with pytest.raises(JobError, match=r"the queue name .* cannot be one of OAR's"):
         translate(text, Settings())
 
 
