@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 _SECONDS = 10
@@ -66,15 +67,17 @@ def _runtime_environments(job: Any) -> list[list[Any]]:
     return [[sign, one(), list(one.getOptions())] for sign, one in zip(relations, software)]
 
 
-def in_own_process(arc: Any, text: str) -> dict[str, Any]:
-    """The answer, or how the parser ended instead of giving one."""
+def in_own_process(
+    ask: Callable[[Any, str], dict[str, Any]], arc: Any, text: str
+) -> dict[str, Any]:
+    """What `ask` answers, or how the parser ended instead of giving an answer."""
     receiver, sender = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(receiver)
         signal.alarm(_SECONDS)
         with open(sender, "w", encoding="utf-8", errors="surrogateescape") as pipe:
-            json.dump(answer(arc, text), pipe)
+            json.dump(ask(arc, text), pipe)
         os._exit(0)
     os.close(sender)
     with open(receiver, encoding="utf-8") as pipe:
@@ -89,7 +92,7 @@ def in_own_process(arc: Any, text: str) -> dict[str, Any]:
 def main() -> None:
     arc = importlib.import_module("arc")
     descriptions = json.load(sys.stdin)
-    answers = {name: in_own_process(arc, text) for name, text in descriptions.items()}
+    answers = {name: in_own_process(answer, arc, text) for name, text in descriptions.items()}
     json.dump({"arc": arc.ARC_VERSION, "answers": answers}, sys.stdout)
 
 
