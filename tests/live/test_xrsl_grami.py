@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import pytest
 from bed import Bed
-from bed.grid import CONTROL, ENDPOINT, SESSIONS, USER, Grid, Job
+from bed.arcconf import CONTROLDIR, SESSIONDIR
+from bed.grid import ENDPOINT, USER, Grid, Job
 from job.xrsl import compare
 
 from arc_lrms_oar.arex.controldir import control_file
@@ -108,19 +109,19 @@ def sent(grid: Grid, grid_ids: dict[str, str]) -> dict[str, Sent]:
     last.wait_until(lambda: waiting <= finished(grid.bed), "FINISHED, as all others", 200)
     found = {}
     for name, grid_id in taken.items():
-        place = Place(f"{SESSIONS}/{grid_id}", CONTROL, grid_id)
+        place = Place(f"{SESSIONDIR}/{grid_id}", CONTROLDIR, grid_id)
         found[name] = Sent(jobs[name], place, received(grid.bed, grid_id))
     return found
 
 
 def finished(bed: Bed) -> set[str]:
     """The grid IDs of all jobs that A-REX has done with."""
-    names = (path.name for path in bed.path(f"{CONTROL}/finished").iterdir())
+    names = (path.name for path in bed.path(f"{CONTROLDIR}/finished").iterdir())
     return {name.split(".")[-2] for name in names if name.endswith(".status")}
 
 
 def received(bed: Bed, grid_id: str) -> grami.Values:
-    paths = (bed.path(control_file(CONTROL, grid_id, "grami", layout)) for layout in (6, 7))
+    paths = (bed.path(control_file(CONTROLDIR, grid_id, "grami", layout)) for layout in (6, 7))
     (path,) = (path for path in paths if path.exists())
     return grami.read_values(str(path))
 
