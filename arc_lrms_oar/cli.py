@@ -101,6 +101,10 @@ def _site_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     for parser in (install, uninstall):
         parser.add_argument("--arc-datadir", metavar="DIR", help="ARC's data directory")
         parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    doctor = _verb(verbs, "doctor", _doctor, "look for what keeps jobs from running, and its cure")
+    doctor.add_argument("--probe", action="store_true", help="run a short job on each queue, too")
+    doctor.add_argument("--user", metavar="U", action="append", default=[], help="look as this one")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _verb(
@@ -224,3 +228,9 @@ def _uninstall(arguments: argparse.Namespace) -> int:
 
     uninstall(arguments.arc_datadir, arguments.dry_run, print_step)
     return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.site.doctor import doctor
+
+    return doctor(arguments.config, arguments.user, arguments.probe, arguments.json)

@@ -1,0 +1,96 @@
+"""Doctor: looks at everything that makes sites fail, and says what cures it.
+
+Each thing looked at gives at least one line. Trouble with one never keeps another from being looked
+at, unless it makes no sense without. Changes nothing; only a probe, when it is asked for, submits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from arc_lrms_oar.arex.config import Blocks, settings_from
+from arc_lrms_oar.errors import ConfigError, SiteError
+from arc_lrms_oar.settings import Settings
+from arc_lrms_oar.site import check_arc, check_conf, check_oar, check_users, places, report
+from arc_lrms_oar.site.mapping import Account
+from arc_lrms_oar.site.report import Finding, fail, ok
+from arc_lrms_oar.verbs import client_of
+
+# Nobody wants to wait for ten commands that hang as long as A-REX would.
+_PATIENCE = 20
+_UNPROBED = "session directories on the nodes, GNU time and clocks are looked at by --probe only"
+
+
+def doctor(config: str | None, users: Sequence[str], probe: bool, as_json: bool) -> int:
+    """Looks, prints what it has found, and gives the exit code: 0 ok, 1 warnings, 2 failures."""
+    findings = []
+    for finding in examine(config, list(users), probe):
+        findings.append(finding)
+        if not as_json:
+            print(report.as_lines(finding), flush=True)
+    if as_json:
+        print(report.as_json(findings))
+    return report.worst(findings)
+
+
+def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Finding]:
+    """All findings, in the order in which a site is set up."""
+    yield from check_arc.look_at_python()
+    arc, trouble = None, ""
+    try:
+        arc = places.find_arc()
+    except SiteError as error:
+        trouble = str(error)
+    path = config or check_conf.default_config()
+    blocks: Blocks = {}
+    unreadable = ""
+    try:
+        blocks = check_conf.read(path, arc)
+    except ConfigError as error:
+        unreadable = str(error)
+    lrms = check_conf.lrms_of(blocks)
+    yield from check_arc.look_at_arc(arc, trouble, lrms if lrms in ("oar", "SLURMPY") else "OAR")
+    if unreadable:
+        yield fail("configuration", unreadable, "name the right file with --config")
+        return
+    yield from check_conf.look(path, blocks, arc, compare=config is None)
+    try:
+        settings = settings_from(blocks, path)
+    except ConfigError:
+        return
+    yield from check_arc.look_at_kick()
+    yield from check_arc.look_at_places(settings)
+    found, accounts = check_users.users(blocks, chosen)
+    yield from found
+    yield from _oar(_patient(settings), blocks, accounts, probe)
+
+
+def _patient(settings: Settings) -> Settings:
+    return replace(settings, command_timeout=min(settings.command_timeout, _PATIENCE))
+
+
+def _oar(
+    settings: Settings, blocks: Blocks, accounts: list[Account], probe: bool
+) -> Iterator[Finding]:
+    for user in accounts:
+        yield from check_users.look_at_commands(settings, user)
+        yield from check_users.look_at_sessions(blocks, user)
+    yield from check_oar.look_at_server()
+    found, rows = check_oar.look_at_database(client_of(settings))
+    yield from found
+    if found[0].level == report.FAIL:
+        return
+    found, unknown = check_oar.look_at_queues(settings)
+    yield from found
+    yield from check_oar.look_at_resources(settings, rows)
+    if not probe:
+        yield ok("nodes", _UNPROBED)
+        return
+    # Submitting comes last and is all that needs the code for it.
+    from arc_lrms_oar.site.probe import probe as send
+
+    places_for_jobs = [place for place in check_users.session_dirs(blocks) if place != "*"]
+    queues = [name for name in settings.queues if name not in unknown]
+    if places_for_jobs:
+        yield from send(settings, queues, accounts, places_for_jobs[0])
