@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from arc_lrms_oar.errors import OarUnavailable
@@ -22,6 +22,7 @@ OAR_CONF = "/etc/oar/oar.conf"
 
 _SERVER = re.compile(r"^\s*SERVER_(HOSTNAME|PORT)\s*=\s*[\"']?([^\"'\s]+)", re.M)
 _PORT = 6666
+_OPTIONS = ("node_level", "core_level", "memory_property")
 _CONNECT_TIMEOUT = 5.0
 _SLOW = 5.0
 
@@ -136,21 +137,23 @@ def look_at_resources(settings: Settings, rows: list[dict[str, Any]]) -> Iterato
         yield ok("resources", text)
     else:
         yield fail("resources", text, "bring nodes up, and see oarnodes -s: no job can start")
-    if usable:
-        queues = {"": settings.common, **settings.queues}
-        told: set[Finding] = set()
-        for name, queue in queues.items():
-            block = f"custom:oar/{name}" if name else "custom:oar"
-            found = [finding for finding in _levels(block, queue, usable) if finding not in told]
-            told.update(found)
-            yield from found
-        if not told:
-            yield ok("resource levels", "all that arc.conf names are known to OAR")
+    if not usable:
+        return
+    wrong = list(_levels("custom:oar", settings.common, _OPTIONS, usable))
+    for name, queue in settings.queues.items():
+        own = [o for o in _OPTIONS if getattr(queue, o) != getattr(settings.common, o)]
+        wrong += _levels(f"custom:oar/{name}", queue, own, usable)
+    yield from wrong
+    if not wrong:
+        yield ok("resource levels", "all that arc.conf names are known to OAR")
 
 
-def _levels(block: str, queue: QueueSettings, rows: list[dict[str, Any]]) -> Iterator[Finding]:
+def _levels(
+    block: str, queue: QueueSettings, options: Iterable[str], rows: list[dict[str, Any]]
+) -> Iterator[Finding]:
+    """What is wrong with the properties that these options of `block` name."""
     known = {name for row in rows for name in row}
-    for option in ("node_level", "core_level", "memory_property"):
+    for option in options:
         name = getattr(queue, option)
         if not name:
             continue

@@ -63,11 +63,10 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
     yield from check_arc.look_at_places(settings)
     found, accounts = check_users.users(blocks, chosen)
     yield from found
-    yield from _oar(_patient(settings), blocks, accounts, probe)
-
-
-def _patient(settings: Settings) -> Settings:
-    return replace(settings, command_timeout=min(settings.command_timeout, _PATIENCE))
+    queues = {name: one for name, one in settings.queues.items() if f"queue:{name}" in blocks}
+    timeout = min(settings.command_timeout, _PATIENCE)
+    settings = replace(settings, queues=queues, command_timeout=timeout)
+    yield from _oar(settings, blocks, accounts, probe)
 
 
 def _oar(

@@ -1,0 +1,214 @@
+"""install, uninstall and doctor on a real ARC and OAR: each thing that breaks has its line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import pytest
+from bed import Bed, arcconf
+
+pytestmark = pytest.mark.live
+
+CONF = "/root/doctor.conf"
+PACKAGE = "/usr/lib/python3/dist-packages/arc_lrms_oar"
+PLACES = ("/usr/share/arc/", "/usr/lib/")
+SESSIONS = arcconf.SESSIONDIR
+
+
+class Run(NamedTuple):
+    """How doctor ended, and the lines of it that are not ok, each as (level, what)."""
+
+    code: int
+    rows: list[dict[str, str]]
+
+    @property
+    def trouble(self) -> list[tuple[str, str]]:
+        return [(row["level"], row["what"]) for row in self.rows if row["level"] != "ok"]
+
+    def line(self, what: str) -> dict[str, str]:
+        return next(row for row in self.rows if row["what"] == what and row["level"] != "ok")
+
+
+Doctor = Callable[..., Run]
+
+
+@pytest.fixture(scope="module")
+def doctor(bed: Bed) -> Doctor:
+    """Runs doctor with the testbed's plain arc.conf, changed by replacing one text by another."""
+    plain = arcconf.render(arcconf.read_template(arcconf.DEFAULT_TEMPLATE))
+
+    def run(*words: str, change: tuple[str, str] = ("", ""), config: str = CONF) -> Run:
+        bed.run(["tee", CONF], input=plain.replace(*change) if change[0] else plain)
+        named = ["--config", config] if config else []
+        ask = ["python3", "-m", "arc_lrms_oar", "doctor", "--json", *named, *words]
+        done = bed.run(ask, cwd="/", check=False, timeout=300)
+        assert done.stderr == ""
+        told = json.loads(done.stdout)
+        assert told["code"] == done.returncode
+        assert all(
+            row["text"] and (row["cure"] or row["level"] == "ok") for row in told["findings"]
+        )
+        return Run(done.returncode, told["findings"])
+
+    return run
+
+
+@contextmanager
+def changed(bed: Bed, do: str, undo: str) -> Iterator[None]:
+    bed.run(["sh", "-ec", do])
+    try:
+        yield
+    finally:
+        bed.run(["sh", "-ec", undo])
+
+
+def left_behind(bed: Bed) -> str:
+    return bed.run(["find", SESSIONS, "-name", "arc_oar_doctor*"]).stdout
+
+
+def test_healthy_site_with_a_job_on_each_queue(bed: Bed, doctor: Doctor) -> None:
+    run = doctor("--probe")
+    assert run.trouble == [], run.rows
+    assert run.code == 0
+    probes = [row["what"] for row in run.rows if row["what"].startswith("probe")]
+    assert probes == [f"probe of queue {queue} as griduser" for queue in ("default", "long")]
+    assert left_behind(bed) == ""
+
+
+def test_what_the_tests_own_arc_conf_lacks(doctor: Doctor) -> None:
+    """The one that A-REX runs with has a queue that OAR does not have."""
+    run = doctor(config="")
+    assert (run.code, run.trouble) == (2, [("FAIL", "queue ghost")]), run.rows
+    line = run.line("queue ghost")
+    assert line["text"].startswith(
+        "OAR has no queue ghost; it has admin, besteffort, default, long"
+    )
+    assert line["cure"] == "remove [queue:ghost], or set oar_queue in [custom:oar/ghost]"
+
+
+def test_files_that_are_not_as_they_should_be(bed: Bed, doctor: Doctor) -> None:
+    tools = "$(dirname $(find /usr/lib /usr/libexec -name gm-kick))"
+    with changed(
+        bed,
+        "cp /usr/share/arc/scan-fork-job /usr/share/arc/scan-OAR-job; rm /usr/share/arc/OARmod.pm;"
+        f"chmod a-x /usr/share/arc/cancel-OAR-job; chmod g+w {PACKAGE}/cli.py;"
+        f"cd {tools}; mv gm-kick gone-gm-kick",
+        "cd $(dirname $(find /usr/lib /usr/libexec -name gone-gm-kick)); mv gone-gm-kick gm-kick;"
+        f"chmod g-w {PACKAGE}/cli.py; cd /; python3 -m arc_lrms_oar install",
+    ):
+        run = doctor()
+    assert run.code == 2
+    assert run.trouble == [
+        *[("FAIL", "scripts")] * 3,
+        ("warn", "gm-kick"),
+        ("FAIL", "permissions"),
+    ], run.rows
+    assert [row["text"] for row in run.rows if row["what"] == "scripts"] == [
+        "/usr/share/arc/cancel-OAR-job has mode 0644, not 0755",
+        "/usr/share/arc/scan-OAR-job is not this package's: replaced, by an upgrade of ARC perhaps",
+        "/usr/share/arc/OARmod.pm is missing",
+    ]
+    assert run.line("scripts")["cure"].endswith(" -m arc_lrms_oar install --lrms OAR")
+    # What somebody else had put in our place, and install has kept, is what comes back.
+    bed.run(["python3", "-m", "arc_lrms_oar", "uninstall"], cwd="/")
+    bed.run(["cmp", "/usr/share/arc/scan-fork-job", "/usr/share/arc/scan-OAR-job"])
+    bed.run(["rm", "/usr/share/arc/scan-OAR-job"])
+    bed.run(["python3", "-m", "arc_lrms_oar", "install"], cwd="/")
+    assert doctor().code == 0
+
+
+def test_configuration_that_is_odd(bed: Bed, doctor: Doctor) -> None:
+    lines = "\n[queue:ghost]\n\n[custom:oar]\nmemory_proprety = mem\nmemory_property = ram\n"
+    run = doctor(change=("\n[custom:oar]\n", lines + "\n[custom:oar/none]\nproject = x\n"))
+    assert run.code == 2
+    assert run.trouble == [
+        ("warn", "configuration"),
+        ("warn", "configuration"),
+        ("FAIL", "queue ghost"),
+        ("FAIL", "resource levels"),
+    ], run.rows
+    assert run.line("configuration")["text"] == (
+        f"{CONF}: [custom:oar] memory_proprety: no such option; did you mean memory_property?"
+    )
+    assert run.line("resource levels")["text"] == "OAR's resources have no property ram"
+    run = doctor(change=("\n[custom:oar]\n", "\n[custom:oar]\ndefault_walltime = soon\n"))
+    assert run.trouble == [("FAIL", "configuration")], run.rows
+    assert run.line("configuration")["text"] == (
+        f"{CONF}: [custom:oar] default_walltime=soon is wrong: it must be "
+        "seconds (3600) or hours:minutes:seconds (1:00:00)"
+    )
+    run = doctor(change=("lrms = OAR", "lrms = OAR\noar_queue = default"))
+    assert run.trouble == [("FAIL", "validator")], run.rows
+    assert "oar_queue" in run.line("validator")["text"]
+
+
+def test_what_a_user_cannot_do(bed: Bed, doctor: Doctor) -> None:
+    with changed(
+        bed,
+        f"chmod 700 {SESSIONS}; chmod o-rx /usr/bin/oarsub",
+        f"chmod 755 {SESSIONS}; chmod 6755 /usr/bin/oarsub",
+    ):
+        run = doctor("--user", "otheruser", "--user", "nosuch")
+    assert run.trouble == [
+        ("FAIL", "users"),
+        ("FAIL", "OAR commands as otheruser"),
+        ("FAIL", "session directory of otheruser"),
+    ], run.rows
+    assert (
+        run.line("OAR commands as otheruser")["text"] == "oarsub cannot be run: Permission denied"
+    )
+    assert run.line("users")["text"] == "there is no user or group nosuch"
+    assert left_behind(bed) == ""
+
+
+def test_refused_probe_and_node_without_gnu_time(bed: Bed, doctor: Doctor) -> None:
+    """OAR's admission rules keep ordinary users out of the queue `admin`."""
+    with changed(bed, "mv /usr/bin/time /usr/bin/time.gone", "mv /usr/bin/time.gone /usr/bin/time"):
+        run = doctor("--probe", change=("[queue:long]", "[queue:admin]"))
+    refused = "probe of queue admin as griduser"
+    assert run.trouble == [("FAIL", refused), ("warn", "GNU time")], run.rows
+    assert run.line(refused)["text"].startswith("OAR refused the job: ")
+    assert run.line("GNU time")["text"].endswith(" has no GNU time at /usr/bin/time")
+    assert left_behind(bed) == ""
+
+
+def test_oar_that_is_stopped(bed: Bed, doctor: Doctor) -> None:
+    bed.service("oar", "stop")
+    try:
+        server = doctor()
+        bed.service("postgres", "stop")
+        both = doctor("--probe")
+    finally:
+        bed.service("postgres", "start")
+        bed.service("oar", "start")
+    assert (server.code, server.trouble) == (2, [("FAIL", "OAR server")]), server.rows
+    assert server.line("OAR server")["text"] == (
+        "localhost port 6666 does not answer: Connection refused"
+    )
+    assert both.trouble == [("FAIL", "OAR server"), ("FAIL", "OAR database")], both.rows
+    assert both.line("OAR database")["text"].startswith("oarnodes: exit code ")
+
+
+def test_uninstall_leaves_arc_as_its_packages_brought_it(bed: Bed) -> None:
+    """dpkg itself compares what stands in ARC's directories with what it has installed there."""
+    verify = "dpkg --verify $(dpkg-query -W -f '${Package}\\n' 'nordugrid-arc*')"
+
+    def strange() -> list[str]:
+        said = bed.run(["sh", "-c", verify], check=False, timeout=300).stdout.splitlines()
+        # The root was built without documentation and translations.
+        return [path for path in (line.split()[-1] for line in said) if path.startswith(PLACES)]
+
+    before = strange()
+    install = ["python3", "-m", "arc_lrms_oar"]
+    try:
+        said = bed.run([*install, "uninstall"], cwd="/").stdout
+        assert "remove  /usr/share/arc/submit-OAR-job\n" in said
+        assert strange() == []
+        ours = "ls /usr/share/arc | grep -i oar"
+        assert bed.run(["sh", "-c", ours], check=False).stdout == ""
+    finally:
+        bed.install()
+    assert strange() == before
