@@ -27,6 +27,8 @@ from arc_lrms_oar.site.report import Finding, fail, ok, warn
 
 _TIMEOUT = 60
 _MOST_COMPLAINTS = 5
+# ARC 7 ends with how many errors it has told.
+_SUMMARY = "Validation returned"
 _READ_BY_US = re.compile(r"arex|lrms|queue:.*|custom:oar(/.*)?")
 _VALIDATOR_ERROR = re.compile(r"\[ERROR\]\s*(?:\[\d+\]\s*)?\[?(.*?)\]?\s*$", re.M)
 
@@ -114,7 +116,8 @@ def _validate(path: str, arc: Arc | None) -> Iterator[Finding]:
     except (OSError, subprocess.SubprocessError):
         yield warn("validator", f"{argv[0]} cannot be run", "install ARC's package of arcctl")
         return
-    said = _VALIDATOR_ERROR.findall(done.stdout.decode("utf-8", "replace"))
+    printed = done.stdout.decode("utf-8", "replace")
+    said = [line for line in _VALIDATOR_ERROR.findall(printed) if _SUMMARY not in line]
     for line in said[:_MOST_COMPLAINTS]:
         yield fail("validator", line, f"correct it in {path}; ARC 6 refuses to start with it")
     if len(said) > _MOST_COMPLAINTS:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from arc_lrms_oar.arex.userfiles import Owner, overwrite, read_start, remove_directory
+from arc_lrms_oar.arex.userfiles import Owner, overwrite, read_end, read_start, remove_directory
 from arc_lrms_oar.errors import OarLrmsError, OarUnavailable, SiteError
 from arc_lrms_oar.job.mark import private_dir
 from arc_lrms_oar.oar.client import OarClient
@@ -165,7 +165,10 @@ def _judge(settings: Settings, one: Probe, sleep: Callable[[float], None]) -> It
     nodes = ", ".join(one.record.nodes) or "no node"
     if end.code != 0:
         cure = "see that the session directory is mounted and the user is known on the node"
-        yield fail(what, f"OAR job {one.job_id} on {nodes}: {end.reason}", cure)
+        owner = Owner(one.user.uid, one.user.gid)
+        said = (read_end(one.session + ".comment", 300, owner) or b"").decode("utf-8", "replace")
+        text = f"OAR job {one.job_id} on {nodes}: {end.reason}"
+        yield fail(what, f"{text}; it said: {said}" if said.strip() else text, cure)
         return
     told = _told(one, sleep)
     if "host" not in told:

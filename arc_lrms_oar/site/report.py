@@ -27,23 +27,23 @@ class Finding(NamedTuple):
 
 def ok(what: str, text: str) -> Finding:
     """All is well."""
-    return Finding(OK, what, text)
+    return Finding(OK, what, one_line(text))
 
 
 def warn(what: str, text: str, cure: str) -> Finding:
     """Jobs run, but something is worse than it could be, or could not be told."""
-    return Finding(WARN, what, text, cure)
+    return Finding(WARN, what, one_line(text), cure)
 
 
 def fail(what: str, text: str, cure: str) -> Finding:
     """Jobs, or some of them, cannot run."""
-    return Finding(FAIL, what, text, cure)
+    return Finding(FAIL, what, one_line(text), cure)
 
 
 def as_lines(finding: Finding) -> str:
     """A finding for people: one line, and one more for its cure."""
-    line = f"{finding.level:<5} {finding.what}: {one_line(finding.text)}"
-    return f"{line}\n      -> {one_line(finding.cure)}" if finding.cure else line
+    line = f"{finding.level:<5} {finding.what}: {finding.text}"
+    return f"{line}\n      -> {finding.cure}" if finding.cure else line
 
 
 def as_json(findings: Iterable[Finding]) -> str:
