@@ -1,0 +1,175 @@
+"""What an admin sees of real jobs: jobs, explain, the metrics, and the log of scan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from bed import Bed
+from bed.grid import USER, Grid, Job, shell
+from prometheus_client.parser import text_string_to_metric_families
+
+pytestmark = pytest.mark.live
+
+METRICS = "/var/spool/arc/oar.prom"
+LOG = "/var/log/arc/job.helper.errors"
+JOBS: dict[str, tuple[str, dict[str, str]]] = {
+    "running": (shell("sleep 600", walltime="15 minutes", extra="(count=2)"), {}),
+    "waiting": (shell("true", extra='(runtimeenvironment="TEST/LATER")'), {}),
+    "ended": (shell("true"), {}),
+    "failed": (shell("exit 3"), {}),
+    "refused": (shell("true", queue="admin"), {}),
+}
+
+
+@pytest.fixture(scope="module")
+def jobs(grid: Grid) -> Iterator[dict[str, Job]]:
+    """One job of each kind, in the state that its name says."""
+    found = dict(zip(JOBS, grid.submit_all(JOBS.values())))
+    found["running"].wait_running()
+    found["waiting"].wait("INLRMS")
+    for name in ("ended", "failed", "refused"):
+        found[name].wait()
+    yield found
+    for name in ("running", "waiting"):
+        grid.user("arckill", "-k", found[name].url)
+    for name in ("running", "waiting"):
+        found[name].wait()
+
+
+def admin(grid: Grid, *words: str, **more: Any) -> str:
+    """What the package prints for root, or for another user."""
+    return grid.bed.run(["python3", "-m", "arc_lrms_oar", *words], **more).stdout
+
+
+def rows(grid: Grid, **more: Any) -> dict[str, dict[str, Any]]:
+    found = json.loads(admin(grid, "jobs", "--json", **more))
+    assert found["oar_trouble"] == ""
+    return {row["grid_id"]: row for row in found["jobs"]}
+
+
+def metric(grid: Grid, name: str, **labels: str) -> float:
+    """A number of the file that scan has written, as Prometheus reads it."""
+    for family in text_string_to_metric_families(grid.read(METRICS)):
+        for sample in family.samples:
+            if sample.name == f"arc_oar_{name}" and sample.labels == labels:
+                return float(sample.value)
+    raise AssertionError(f"no {name} {labels} in {grid.read(METRICS)!r}")
+
+
+def test_jobs(grid: Grid, jobs: dict[str, Job]) -> None:
+    found = {name: rows(grid)[job.grid_id] for name, job in jobs.items()}
+    states = {name: (row["state"], row["oar_state"]) for name, row in found.items()}
+    assert states == {
+        "running": ("INLRMS", "Running"),
+        "waiting": ("INLRMS", "Waiting"),
+        "ended": ("FINISHED", ""),
+        "failed": ("FINISHED", ""),
+        "refused": ("FINISHED", ""),
+    }
+    for name in ("running", "waiting", "ended", "failed"):
+        assert found[name]["local_id"] == jobs[name].oar_id()
+        assert found[name]["user"] == USER
+    (held,) = jobs["running"].oar_jobs()
+    assert found["running"]["start"] == held["startTime"]
+    assert (found["running"]["cores"], found["running"]["asked"]) == (2, 900)
+    assert found["waiting"]["used"] is None
+    assert [found[name]["failed"] for name in JOBS] == [False, False, False, True, True]
+    assert found["failed"]["note"] == "LRMS error: (3) Job finished with exit code 3"
+    assert found["refused"]["note"].startswith("OAR refused the job: ")
+
+
+def test_jobs_as_a_table(grid: Grid, jobs: dict[str, Job]) -> None:
+    lines = admin(grid, "jobs", "--state", "Running").splitlines()
+    (line,) = (line for line in lines if line.endswith(jobs["running"].grid_id))
+    assert line.split()[:6] == [
+        *(str(jobs["running"].oar_id()), "INLRMS", "Running", USER, "default", "2"),
+    ]
+    assert jobs["failed"].grid_id not in "".join(lines)
+
+
+def test_ordinary_users_see_their_own_jobs(grid: Grid, jobs: dict[str, Job]) -> None:
+    assert jobs["running"].grid_id in rows(grid, user=USER)
+    assert rows(grid, user="otheruser") == {}
+
+
+EXPLAINED = {
+    "running": ["\n  OAR       Running\n", "OAR     started on 127.0.0."],
+    "waiting": [" Waiting\n", "-t postpone=2037-01-01 00:00:00"],
+    "ended": ["verdict     0 Job finished with exit code 0 (success)", "the job succeeded"],
+    "failed": [
+        "verdict     3 Job finished with exit code 3 (exit_code)",
+        "A-REX says  LRMS error: (3) Job finished with exit code 3",
+        "OAR     SWITCH_INTO_TERMINATE_STATE: ",
+    ],
+    "refused": ["OAR job   none", "A-REX says  OAR refused the job: "],
+}
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_explain(grid: Grid, jobs: dict[str, Job], name: str) -> None:
+    job = jobs[name]
+    page = admin(grid, "explain", job.grid_id)
+    assert page.startswith("  grid job ")
+    for words in (*EXPLAINED[name], f" {job.grid_id}\n", "executable            /bin/sh"):
+        assert words in page, page
+    if name != "refused":
+        assert "A-REX   SUBMIT -> INLRMS" in page
+        assert "What OAR was asked\n  oarsub --name " in page
+        assert "OAR does not tell" not in page
+        assert admin(grid, "explain", str(job.oar_id())) == page
+
+
+def test_explain_what_is_not_there(grid: Grid) -> None:
+    done = grid.bed.run(["python3", "-m", "arc_lrms_oar", "explain", "4711471"], check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert "and OAR does not know it" in done.stderr
+
+
+def test_metrics(grid: Grid, jobs: dict[str, Job]) -> None:
+    before = metric(grid, "scan_cycles_total", result="ok")
+    job = jobs["ended"]
+    job.wait_until(lambda: metric(grid, "scan_cycles_total", result="ok") > before, "scanned")
+    assert metric(grid, "up") == 1
+    under_way = [row for row in rows(grid).values() if row["state"] in ("INLRMS", "CANCELING")]
+    counted = sum(metric(grid, "jobs", state=state) for state in ("INLRMS", "CANCELING"))
+    assert counted == len(under_way)
+    assert metric(grid, "submissions_total") >= 4
+    assert metric(grid, "verdicts_total", reason="success") >= 1
+    assert metric(grid, "verdicts_total", reason="exit_code") >= 1
+    assert metric(grid, "command_duration_seconds_sum", command="oarstat") > 0
+    assert grid.bed.run(["cat", METRICS], user="otheruser").stdout
+
+
+def test_oar_away_is_one_line_and_its_return_another(
+    grid: Grid, bed: Bed, jobs: dict[str, Job]
+) -> None:
+    job = jobs["running"]
+    before = len(grid.read(LOG))
+    cycles = metric(grid, "scan_cycles_total", result="oar_unavailable")
+
+    def away() -> bool:
+        return metric(grid, "scan_cycles_total", result="oar_unavailable") >= cycles + 3
+
+    def said(words: str) -> list[str]:
+        return [line for line in grid.read(LOG)[before:].splitlines() if words in line]
+
+    bed.service("oar", "stop")
+    bed.service("postgres", "stop")
+    try:
+        job.wait_until(away, "looked for three times", 90)
+        shown = admin(grid, "jobs")
+        assert metric(grid, "up") == 0
+    finally:
+        bed.service("postgres", "start")
+        bed.service("oar", "start")
+    assert job.grid_id in shown
+    assert "\nOAR could not be asked: " in shown
+    job.wait_until(lambda: said("OAR answers again after"), "told", 90)
+    assert len(said("OAR could not be asked, nothing was changed: ")) == 1
+    (line,) = said("OAR answers again after")
+    assert "[INFO]" in line
+    assert job.state() == "INLRMS"
