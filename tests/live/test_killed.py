@@ -1,0 +1,151 @@
+"""Submit and scan killed on their way, on the real OAR: one job for each, and every end reported.
+
+Each write and each command of ours and of oarsub is a step (tests/stepping.py). Some of them,
+evenly, or all with ARC_OAR_TEST_ALL_STEPS=1 in the environment.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from bed import Bed
+from bed.grid import USER
+from stepped import SteppedJob, SteppedSite, sample
+
+pytestmark = pytest.mark.live
+
+PLACE = "/var/spool/stepped"
+TAG = f"{time.time_ns():x}"[-6:]
+ONCE = "echo ran >>ran"
+
+
+@pytest.fixture(scope="module")
+def site(bed: Bed) -> SteppedSite:
+    return SteppedSite(bed, f"{PLACE}-{TAG}")
+
+
+def steps_of_submit(site: SteppedSite, prefix: str, *flags: str) -> int:
+    """How many steps an undisturbed submission has."""
+    job = site.job(f"{prefix}none", ONCE)
+    answer = site.step(0, job.submit_words(), *flags, user=USER)
+    assert (answer["code"], len(job.ids())) == (0, 1)
+    return int(answer["steps"])
+
+
+@pytest.mark.parametrize(
+    ("how", "flags", "most"),
+    [("reboot", ("--tree",), 12), ("killed", (), 6)],
+    ids=["with oarsub, as in a reboot", "and oarsub goes on"],
+)
+def test_submission_killed(site: SteppedSite, how: str, flags: tuple[str, ...], most: int) -> None:
+    prefix = f"{TAG}{how}"
+    steps = steps_of_submit(site, prefix, *flags)
+
+    def kill_and_try_again(step: int) -> tuple[SteppedJob, str]:
+        job = site.job(f"{prefix}{step:03}", ONCE)
+        answer = site.step(step, job.submit_words(), *flags, user=USER)
+        again = job.submit()
+        said = f"step {step} of {steps}, {answer['at']}: {again.stderr}"
+        assert again.returncode == 0, said
+        return job, said
+
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(kill_and_try_again, sample(steps, most)))
+    held = site.settled(prefix)
+    for job, said in done:
+        (job_id,) = job.ids()
+        rows = {row["Job_Id"]: row for row in held[job.grid_id]}
+        assert rows.pop(job_id)["exit_code"] == 0, said
+        # What a killed oarsub has left half made has been deleted, and never ran.
+        assert all(r["state"] == "Error" and not r["startTime"] for r in rows.values()), said
+        assert site.read(f"{job.session}/ran") == "ran\n", said
+
+
+def test_submission_on_a_disk_that_gets_full(site: SteppedSite) -> None:
+    """Either the job is in OAR and A-REX knows its id, or none is left there."""
+    prefix = f"{TAG}full"
+    steps = steps_of_submit(site, prefix)
+
+    def fill(step: int) -> tuple[SteppedJob, int]:
+        job = site.job(f"{prefix}{step:03}", "sleep 200")
+        return job, int(site.step(step, job.submit_words(), "--full", user=USER)["code"])
+
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(fill, sample(steps, 5)))
+    held = site.held(prefix)
+    for job, code in done:
+        if code == 0:
+            assert job.ids() == [row["Job_Id"] for row in held[job.grid_id]]
+            site.bed.run(["oardel", str(job.ids()[0])])
+        else:
+            assert job.ids() == []
+    assert {code for _, code in done} == {0, 1}
+    assert site.settled(prefix, 100), "what A-REX does not know of was not deleted"
+
+
+JOBS = {"good": ONCE, "bad": "echo oops >&2; exit 3", "killed": "sleep 300"}
+
+
+@pytest.fixture(scope="module")
+def ended(bed: Bed) -> dict[str, SteppedJob]:
+    """Jobs that have ended in OAR in three ways, with all that A-REX has of them."""
+    site = SteppedSite(bed, f"{PLACE}-{TAG}-scan")
+    jobs = {how: site.job(f"{TAG}scan{how}", script) for how, script in JOBS.items()}
+    for job in jobs.values():
+        assert job.submit().returncode == 0
+    bed.run(["oardel", str(jobs["killed"].ids()[0])])
+    for job in jobs.values():
+        site.in_lrms(job)
+    site.settled(f"{TAG}scan")
+    bed.run(["cp", "-a", site.place, f"{site.place}.as-it-was"])
+    return jobs
+
+
+def restored(ended: dict[str, SteppedJob]) -> SteppedSite:
+    """The control and session directories as they were before any scan."""
+    site = ended["good"].site
+    site.bed.run(["sh", "-c", f"rm -rf {site.place} && cp -a {site.place}.as-it-was {site.place}"])
+    return site
+
+
+def undisturbed(ended: dict[str, SteppedJob]) -> tuple[dict[str, tuple[str, bytes]], int]:
+    """What a scan that nobody kills leaves behind, and how many steps it has."""
+    site = restored(ended)
+    answer = site.step(0, site.scan_words(), "--tree")
+    assert answer["code"] == 0
+    codes = {how: site.read(job.file("lrms_done")).split()[0] for how, job in ended.items()}
+    assert codes == {"good": "0", "bad": "3", "killed": "265"}
+    return site.files(), int(answer["steps"])
+
+
+def test_scan_killed(ended: dict[str, SteppedJob]) -> None:
+    """Nothing half, nothing doubled, and no lock kept: also where its oarstat lives on."""
+    wanted, steps = undisturbed(ended)
+    for step in sample(steps, 12):
+        site = restored(ended)
+        answer = site.step(step, site.scan_words(), *(["--tree"] if step % 2 else []))
+        for path in site.path("control").glob("*.lrms_done"):
+            assert path.read_bytes().endswith(b"\n"), f"half a file, step {step}, {answer['at']}"
+        site.bed.run(site.scan_words())
+        assert site.files() == wanted, f"step {step} of {steps}, {answer['at']}"
+
+
+def test_scan_on_a_disk_that_gets_full(ended: dict[str, SteppedJob]) -> None:
+    """When there is room again all is as if there always had been."""
+    wanted, steps = undisturbed(ended)
+    for step in sample(steps, 5):
+        site = restored(ended)
+        answer = site.step(step, site.scan_words(), "--full")
+        site.bed.run(site.scan_words())
+        assert site.files() == wanted, f"full from step {step} of {steps}, {answer['at']}"
+
+
+def test_two_scans_at_once(ended: dict[str, SteppedJob]) -> None:
+    wanted, _ = undisturbed(ended)
+    site = restored(ended)
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda _: site.bed.run(site.scan_words()), range(3)))
+    assert any("another scan is at work" in scan.stderr for scan in done)
+    assert site.files() == wanted
