@@ -32,6 +32,8 @@ _OPTIONS, _CHILDREN = 0x01 | 0x10, 0x02 | 0x04 | 0x08
 _ENTRY, _EXIT = 1, 2
 _ORIG_RAX, _RAX = 15 * 8, 10 * 8
 _WALL = 0x40000000
+# -1: the kernel makes no such call, and the result is ours to say.
+_NO_CALL = 0xFFFFFFFFFFFFFFFF
 _AT_OPEN, _OPEN = 257, 2
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
@@ -129,17 +131,17 @@ class Stepper:
         _ptrace(_SYSCALL_INFO, pid, ctypes.sizeof(info), ctypes.byref(info))
         if info.op == _EXIT and pid in self._refused:
             self._refused.discard(pid)
-            _ptrace(_POKEUSER, pid, _RAX, ctypes.c_void_p(-errno.ENOSPC & 0xFFFFFFFFFFFFFFFF))
+            _ptrace(_POKEUSER, pid, _RAX, ctypes.c_void_p(-errno.ENOSPC & _NO_CALL))
         if info.op != _ENTRY or not _is_step(info):
             return False
         self.steps += 1
-        if self.full and self.at and self.steps >= self.at and info.number in _ON_DISK:
-            self.stopped_at = self.stopped_at or _STEPS[info.number]
-            if not _to_the_terminal(info):
+        if self.full:
+            if self.at and self.steps >= self.at and _takes_space(info):
+                self.stopped_at = self.stopped_at or _STEPS[info.number]
                 self._refused.add(pid)
-                _ptrace(_POKEUSER, pid, _ORIG_RAX, ctypes.c_void_p(0xFFFFFFFFFFFFFFFF))
+                _ptrace(_POKEUSER, pid, _ORIG_RAX, ctypes.c_void_p(_NO_CALL))
             return False
-        if self.full or self.steps != self.at:
+        if self.steps != self.at:
             return False
         self.stopped_at = _STEPS[info.number]
         return True
@@ -165,8 +167,11 @@ def _is_step(info: _Info) -> bool:
     return info.number in _STEPS
 
 
-def _to_the_terminal(info: _Info) -> bool:
-    return _STEPS[info.number] in ("write", "writev") and info.arguments[0] in (1, 2)
+def _takes_space(info: _Info) -> bool:
+    """Also a flush and a deletion: with NFS, quotas and copy on write these fail, too."""
+    if info.number in (_OPEN, _AT_OPEN):
+        return bool(info.arguments[1 + (info.number == _AT_OPEN)] & os.O_CREAT)
+    return info.number in _ON_DISK
 
 
 def _become(argv: list[str], user: str) -> None:
