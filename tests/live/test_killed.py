@@ -154,14 +154,14 @@ def test_two_scans_at_once(ended: dict[str, SteppedJob]) -> None:
 def waiting(bed: Bed, job: Job) -> bool:
     """Whether an oarsub of the job is under way."""
     lines = bed.run(["ps", "axww", "-o", "args"]).stdout.splitlines()
-    return any("oarsub" in line and f"-{job.grid_id}" in line for line in lines)
+    return any("oarsub" in line and f"{job.grid_id}/.arc_oar/" in line for line in lines)
 
 
 def test_arex_killed_while_it_submits(grid: Grid, bed: Bed) -> None:
     """The oarsub of the killed A-REX still waits for the database when the new one submits."""
     bed.service("postgres", "stop")
     try:
-        jobs = grid.submit_all([(shell("echo ran >>ran"), {})] * 2)
+        jobs = grid.submit_all([(shell("echo ran"), {})] * 2)
         for job in jobs:
             job.wait_until(partial(waiting, bed, job), "waiting in oarsub", 60)
         bed.service("arex", "kill")
@@ -173,7 +173,7 @@ def test_arex_killed_while_it_submits(grid: Grid, bed: Bed) -> None:
         job.wait()
         (held,) = job.oar_jobs()
         assert (held["Job_Id"], held["exit_code"]) == (job.oar_id(), 0), job.story()
-        assert job.output("ran") == "ran\n"
+        assert job.output("out.txt") == "ran\n"
 
 
 def test_node_that_dies_under_a_running_job(grid: Grid, bed: Bed) -> None:
