@@ -8,6 +8,7 @@ Source: ARC 6.17 and 7.0 `grid-manager/files/ControlFileHandling.cpp`, `gm_kick.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -250,12 +251,20 @@ def set_local_id(job: GridJob, job_id: int) -> None:
         raise error
 
 
-def append_errors(job: GridJob, text: bytes) -> None:
-    """Appends to the job's `errors` file, which A-REX shows to the user; raises OSError."""
+def append_errors(job: GridJob, text: bytes, instead_of: int = 0) -> None:
+    """Appends to the job's `errors` file, which A-REX shows to the user, all of `text` or nothing.
+
+    It takes the place of the last `instead_of` bytes. Raises OSError.
+    """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(job.file("errors"), flags, 0o600)
     try:
-        os.write(descriptor, text)
+        size = max(0, os.fstat(descriptor).st_size - instead_of)
+        if instead_of:
+            os.ftruncate(descriptor, size)
+        if os.write(descriptor, text) < len(text):
+            os.ftruncate(descriptor, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(descriptor)
 

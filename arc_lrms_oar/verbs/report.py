@@ -45,15 +45,22 @@ class Report:
         userfiles.remove_directory(private_dir(session_dir), owner)
 
     def _append_errors(self, owner: userfiles.Owner) -> None:
-        """Once, also when it is tried again: the last line tells that it is there."""
+        """Once, also when it is tried again: the last line tells that it is there.
+
+        A long write that SIGKILL interrupts has written its beginning; that is then replaced.
+        """
         last = f"----- end of OAR job {self.job.local_id}: {self.verdict.code} -----\n".encode()
-        if last in controldir.read_errors(self.job, COMMENT_LIMIT + 65536):
+        before = controldir.read_errors(self.job, COMMENT_LIMIT + 65536)
+        if last in before:
             return
         comment = userfiles.read_end(self.job.session_dir + ".comment", COMMENT_LIMIT, owner) or b""
         if comment and not comment.endswith(b"\n"):
             comment += b"\n"
-        said = f"{self.verdict.reason}\n----- output of OAR job {self.job.local_id} -----\n"
-        controldir.append_errors(self.job, said.encode("utf-8", "replace") + comment + last)
+        reason = self.verdict.reason.encode("utf-8", "replace")
+        said = b"%b\n----- output of OAR job %d -----\n" % (reason, self.job.local_id or 0)
+        torn = before.rfind(said)
+        instead_of = len(before) - torn if torn >= 0 else 0
+        controldir.append_errors(self.job, said + comment + last, instead_of)
 
 
 def finish(reports: Sequence[Report]) -> dict[str, OSError]:

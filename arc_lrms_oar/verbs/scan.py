@@ -246,7 +246,7 @@ class _Scan:
             job_id
             for job_id, sighting in jobs.items()
             if sighting.canceling
-            and self.now - sighting.changed > _CANCEL_PATIENCE
+            and not 0 <= self.now - sighting.changed <= _CANCEL_PATIENCE
             and self.memory.due(sighting.status_name, self.now, _CANCEL_PATIENCE)
         ]
         if not ids:
