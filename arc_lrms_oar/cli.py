@@ -202,12 +202,15 @@ def _translate(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
+    import gc
     import json
 
     from arc_lrms_oar.verbs import client_of, settings_of
     from arc_lrms_oar.verbs.info import lrms_info, read_options
     from arc_lrms_oar.verbs.info_show import as_text
 
+    # The process ends with its answer, and looking for garbage would take a sixth of its time.
+    gc.disable()
     settings = settings_of(arguments.config)
     options = read_options(arguments.options, settings)
     found = lrms_info(settings, client_of(settings), options)

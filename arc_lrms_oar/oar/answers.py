@@ -133,6 +133,7 @@ def _record_2(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         return None
     hosts = row.get("assigned_network_address")
     resources = ids_in(row.get("assigned_resources"))
+    wanted, wall_time = requested(row.get("message"))
     return JobRecord(
         job_id=job_id,
         state=row["state"],
@@ -147,8 +148,8 @@ def _record_2(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         submission_time=_moment(row.get("submissionTime")),
         start_time=_moment(row.get("startTime")),
         stop_time=_moment(row.get("stopTime")),
-        wall_time=_moment(row.get("walltime")) or requested(row.get("message"))[1],
-        wanted=requested(row.get("message"))[0],
+        wall_time=_moment(row.get("walltime")) or wall_time,
+        wanted=wanted,
         cores=len(resources) or None,
         nodes=tuple(dict.fromkeys(map(str, hosts))) if isinstance(hosts, list) else (),
         resources=resources,
@@ -174,7 +175,7 @@ def _holds(row: dict[str, Any]) -> bool:
 
 def ids_in(values: Any) -> tuple[int, ...]:
     """The ids in a list, also where a database has OAR print them as text."""
-    return tuple(number for value in _list(values) if (number := _moment(value)))
+    return tuple([number for value in _list(values) if (number := _moment(value))])
 
 
 def requested(message: Any) -> tuple[int | None, int | None]:
@@ -206,6 +207,7 @@ def _event_2(event: dict[str, Any]) -> Event:
 def _record_3(job_id: int, row: dict[str, Any]) -> JobRecord | None:
     if _integer(row.get("id")) != job_id or not isinstance(row.get("state"), str):
         return None
+    wanted, wall_time = requested(row.get("message"))
     return JobRecord(
         job_id=job_id,
         state=row["state"],
@@ -220,8 +222,8 @@ def _record_3(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         submission_time=_moment(row.get("submission_time")),
         start_time=_moment(row.get("start_time")),
         stop_time=_moment(row.get("stop_time")),
-        wall_time=requested(row.get("message"))[1],
-        wanted=requested(row.get("message"))[0],
+        wall_time=wall_time,
+        wanted=wanted,
         resubmitted_from=_moment(row.get("resubmit_job_id")),
         cpuset=_text(row.get("cpuset_name")),
         scheduled_start=_expected(row, "start_time"),

@@ -150,10 +150,11 @@ class OarClient:
             for ids in [found.get(record.job_id, record.resources)]
         ]
 
-    def resources(self, where: str = "") -> list[dict[str, Any]]:
+    def resources(self, where: str = "") -> Iterator[dict[str, Any]]:
         """The properties of OAR's resources, of all or of those that fulfil the SQL condition.
 
-        Raises OarUnavailable. Of a wrong condition OAR 2 finds nothing.
+        Raises OarUnavailable, also at the place where the answer is found to be broken. Of a
+        wrong condition OAR 2 finds nothing.
         """
         chosen = ["--sql", where] if where else []
         return supply.resources(self._ask(["oarnodes", "-J", *chosen]))

@@ -5,10 +5,21 @@ Must not judge which resource is of use: that depends on the site's settings.
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from arc_lrms_oar.errors import OarAnswerError
 from arc_lrms_oar.oar.answers import document, ids_in
+
+# How the rows begin, what stands before each, and what follows one; warnings may come before.
+_FIRST = re.compile(r"^(?:\{\s*(?=[\"}])|\[\s*(?=[{\]]))", re.M)
+_KEY = r'(?:"(?:[^"\\]|\\.)*"\s*:\s*)?'
+_FIRST_KEY = re.compile(_KEY)
+_NEXT_KEY = re.compile(r"\s*,\s*" + _KEY)
+_END = re.compile(r"\s*[}\]]\s*\Z")
 
 
 @dataclass(frozen=True)
@@ -20,18 +31,37 @@ class Queue:
     policy: str
 
 
-def resources(stdout: str) -> list[dict[str, Any]]:
-    """The properties of each of OAR's resources from `oarnodes -J`; raises OarAnswerError."""
+def resources(stdout: str) -> Iterator[dict[str, Any]]:
+    """The properties of each of OAR's resources from `oarnodes -J`; raises OarAnswerError.
+
+    One at a time, since a large site has tens of thousands of rows with some twenty values each.
+    """
     if not stdout.strip():
-        return []
-    rows = document(stdout)
-    found = list(rows.values()) if isinstance(rows, dict) else rows
-    return [row for row in found if isinstance(row, dict)]
+        return
+    start = _FIRST.search(stdout)
+    if not start:
+        raise OarAnswerError(f"oarnodes printed no JSON: {stdout[:80]!r}")
+    decode = json.JSONDecoder().raw_decode
+    before: re.Match[str] | None = _FIRST_KEY.match(stdout, start.end())
+    place = start.end()
+    while before and not _END.match(stdout, place):
+        try:
+            row, place = decode(stdout, before.end())
+        except (ValueError, RecursionError) as error:
+            raise OarAnswerError(f"oarnodes printed broken JSON: {error}") from None
+        if isinstance(row, dict):
+            yield row
+        before = _NEXT_KEY.match(stdout, place)
+    if not _END.match(stdout, place):
+        raise OarAnswerError(f"oarnodes printed broken JSON: {stdout[place : place + 80]!r}")
 
 
 def resource_id(row: dict[str, Any]) -> int:
     """The id of a resource, `resource_id` in OAR 2 (as text in 2.6) and `id` in OAR 3; 0: none."""
-    found = ids_in([row.get("resource_id", row.get("id"))])
+    number = row.get("resource_id", row.get("id"))
+    if type(number) is int:
+        return number
+    found = ids_in([number])
     return found[0] if found else 0
 
 

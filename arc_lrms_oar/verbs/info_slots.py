@@ -40,7 +40,7 @@ Slot = tuple[str, str]
 
 @dataclass
 class Node:
-    """One node; `memory` in kB, `word` is its state in one word for people."""
+    """One node; `memory` in kB, `word` is its state in one word."""
 
     name: str
     word: str
@@ -61,7 +61,8 @@ class Slots:
         self.nodes: dict[str, Node] = {}
         self.until: dict[Slot, float] = {}
         self._down: set[Slot] = set()
-        self._settings = settings
+        self._levels = (settings.common.node_level, settings.common.core_level, settings.cpu_level)
+        self._common = settings.common
         for row in resources:
             if row.get("type", "default") == "default":
                 self._add(row, now)
@@ -69,10 +70,10 @@ class Slots:
         self.rows_of_a_slot = len(self.of) / len(self.until) if self.until else 1.0
 
     def _add(self, row: dict[str, Any], now: float) -> None:
-        common = self._settings.common
+        node_level, core_level, cpu_level = self._levels
         number = resource_id(row)
-        name = str(row.get(common.node_level) or row.get("network_address") or "")
-        core = row.get(common.core_level)
+        name = str(row.get(node_level) or row.get("network_address") or "")
+        core = row.get(core_level)
         slot = (name, str(number if core is None else core))
         word, until = _condition(row, now)
         node = self.nodes.get(name)
@@ -88,22 +89,22 @@ class Slots:
         tags = node.tags
         for key in [key for key, value in tags.items() if row.get(key) != value]:
             del tags[key]
-        node.sockets.add(str(row.get(self._settings.cpu_level)))
+        node.sockets.add(str(row.get(cpu_level)))
         if before is None:
             node.slots.append(slot)
-            self._remember(node, row.get(common.memory_property))
+            if self._common.memory_property:
+                self._remember(node, row.get(self._common.memory_property))
 
     def _tags(self, row: dict[str, Any]) -> dict[str, Any]:
-        common = self._settings.common
-        hidden = _OWN | {common.node_level, common.core_level, self._settings.cpu_level}
+        hidden = _OWN.union(self._levels)
         return {key: v for key, v in row.items() if key not in hidden and v not in (None, "")}
 
     def _remember(self, node: Node, memory: Any) -> None:
         try:
-            size = float(memory) * _KB[self._settings.common.memory_unit]
+            size = float(memory) * _KB[self._common.memory_unit]
         except (TypeError, ValueError):
             return
-        scope = self._settings.common.memory_scope
+        scope = self._common.memory_scope
         node.memory = node.memory + size if scope == "core" else max(node.memory, size)
 
     def taken_by(self, resources: Iterable[int]) -> set[Slot]:

@@ -290,7 +290,7 @@ def test_no_events_of_oar_3(stdout: str) -> None:
     ids=lambda asked: asked.where,
 )
 def test_the_resources_of_every_recording(asked: Call) -> None:
-    found = supply.resources(asked.stdout)
+    found = list(supply.resources(asked.stdout))
     assert len(found) >= 8
     assert all(isinstance(row.get("network_address"), str) for row in found)
     assert all(isinstance(row.get("state"), str) for row in found)
@@ -300,10 +300,19 @@ def test_the_resources_of_every_recording(asked: Call) -> None:
     ("stdout", "count"), [("", 0), ("{}", 0), ("[]", 0), ('{"1": {"a": 1}, "2": null}', 1)]
 )
 def test_resources(stdout: str, count: int) -> None:
-    assert len(supply.resources(stdout)) == count
+    assert len(list(supply.resources(stdout))) == count
 
 
-@pytest.mark.parametrize("stdout", ["oarnodes: no", '{"1": {'])
+def test_resources_of_a_list_and_after_a_warning() -> None:
+    rows = [{"id": 1, "a": "}, {"}, {"id": 2}]
+    assert list(supply.resources("[WARN] x\n" + json.dumps(rows) + "\n")) == rows
+    assert list(supply.resources(json.dumps({'"': rows[0]}, indent=3))) == rows[:1]
+
+
+@pytest.mark.parametrize(
+    "stdout",
+    ["oarnodes: no", '{"1": {', '{"1": {}', "[{},", "[{}] x", "{} x", '{"1": {} "2": {}}', "[{1}]"],
+)
 def test_no_resources(stdout: str) -> None:
     with pytest.raises(OarAnswerError):
-        supply.resources(stdout)
+        list(supply.resources(stdout))

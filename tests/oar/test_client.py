@@ -302,6 +302,6 @@ def test_all_active_jobs(version: str) -> None:
 @pytest.mark.parametrize("version", ["2.5.9", "2.6.1"])
 def test_resources(version: str) -> None:
     runner = from_recording(call(version, "site", "oarnodes-J"))
-    found = OarClient(runner, "2").resources()
+    found = list(OarClient(runner, "2").resources())
     assert runner.asked == [["oarnodes", "-J"]]
     assert {row["network_address"] for row in found} >= {f"127.0.0.{n}" for n in range(1, 5)}

@@ -22,7 +22,7 @@ QUESTIONS: Mapping[str, Callable[[OarClient], Any]] = {
     "records": lambda client: client.records({1: "Error"}),
     "named": lambda client: client.named("x"),
     "active": lambda client: client.active(),
-    "resources": lambda client: client.resources(),
+    "resources": lambda client: list(client.resources()),
     "delete": lambda client: client.delete([1]),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from standin import Standin
 from arc_lrms_oar.errors import ConfigError, OarUnavailable
 from arc_lrms_oar.settings import Settings
 from arc_lrms_oar.verbs.info import lrms_info, options_schema, read_options
+from arc_lrms_oar.verbs.info_show import as_text
 
 # What InfoChecker.pm refuses to do without ("" in ARC 6.17 infoproviders/LRMSInfo.pm).
 REQUIRED = {
@@ -187,6 +189,206 @@ def test_nodes_that_are_not_alive(site: Site) -> None:
     assert available == {"a": 1, "b": 0, "c": 0}
 
 
+NOW_ASLEEP = 2147483646
+
+
+@pytest.mark.parametrize(
+    ("properties", "there", "available", "free"),
+    [
+        ({}, 2, 1, 1),
+        ({"state": "Alive", "drain": "YES"}, 2, 0, 0),
+        ({"state": "Absent"}, 0, 0, 0),
+        ({"state": "Absent", "available_upto": 0}, 0, 0, 0),
+        ({"state": "Absent", "available_upto": 1000}, 0, 0, 0),
+        ({"state": "Absent", "available_upto": NOW_ASLEEP}, 2, 1, 1),
+        ({"state": "Suspected", "available_upto": NOW_ASLEEP}, 0, 0, 0),
+        ({"state": "Dead"}, 0, 0, 0),
+        ({"state": "Alive", "available_upto": 0}, 2, 1, 1),
+        ({"state": "Alive", "available_upto": 1000}, 2, 0, 0),
+        ({"state": "Melting"}, 0, 0, 0),
+    ],
+)
+def test_node_in_every_condition(
+    site: Site, properties: dict[str, Any], there: int, available: int, free: int
+) -> None:
+    site.oar.set_nodes([{"host": "a", "network_address": "a", "cores": 2, **properties}])
+    info = published(site, default=["u"])
+    assert info["cluster"]["totalcpus"] == there
+    node = info["nodes"]["a"]
+    assert (node["isavailable"], node["isfree"]) == (available, free)
+    queue = info["queues"]["default"]
+    assert (queue["totalcpus"], queue["freeslots"]) == (there, 2 * free)
+
+
+def test_job_on_a_node_that_went_away_is_still_counted(site: Site) -> None:
+    site.oar.set_nodes([{"network_address": n, "cores": 2, "state": s} for n, s in NODES])
+    site.oar.add_jobs(1, resources=[3, 4])
+    info = published(site, default=["u"])
+    assert (info["cluster"]["totalcpus"], info["cluster"]["usedcpus"]) == (4, 2)
+    assert info["queues"]["default"]["freeslots"] == 2
+
+
+NODES = [("a", "Alive"), ("b", "Suspected")]
+
+
+def test_slots_sockets_memory_and_tags_by_the_sites_names(site: Site) -> None:
+    """Two threads of a core are one slot; what differs within a node is no tag of it."""
+    rows: list[dict[str, Any]] = [
+        {"network_address": "n1.example", "host": "n1", "cores": 1, "cpu": cpu, "core": core}
+        for cpu, core in [(1, 1), (1, 1), (2, 2), (2, 2)]
+    ]
+    more: dict[str, Any] = {"memnode": 64, "gpu_model": "A100", "cpuset": "0"}
+    site.oar.set_nodes([{**row, **more, "thread": n} for n, row in enumerate(rows)])
+    site.configure("node_level=host\nmemory_property=memnode\nmemory_unit=GB")
+    site.oar.add_jobs(1, resources=[1], message="R=1,W=0:30:0,J=B")
+    site.oar.add_jobs(1, state="Waiting", message="R=4,W=0:30:0,J=B")
+    info = published(site, 1, 2, default=["u"])
+    node = info["nodes"]["n1"]
+    assert (node["slots"], node["lcpus"], node["pcpus"]) == (2, 2, 2)
+    assert node["pmem"] == 64 * 1024 * 1024
+    assert node["tags"] == ["drain=NO", "gpu_model=A100", "mem=4096", "memnode=64"]
+    assert info["cluster"]["cpudistribution"] == "2cpu:1"
+    assert (info["cluster"]["usedcpus"], info["cluster"]["queuedcpus"]) == (1, 2)
+    job = info["jobs"]["1"]
+    assert (job["nodes"], job["cpus"], job["mem"]) == (["n1"], 1, 32 * 1024 * 1024)
+
+
+def test_memory_of_each_core(site: Site) -> None:
+    site.configure("memory_property=mem\nmemory_scope=core")
+    assert published(site)["nodes"]["127.0.0.1"]["pmem"] == 2 * 4096 * 1024
+
+
+def test_jobs_that_share_slots_and_queues_that_share_jobs(site: Site) -> None:
+    site.configure("", **{"custom:oar/other": "oar_queue=default"})
+    site.oar.add_jobs(2, resources=[1, 2], types=["timesharing=*,*"])
+    info = published(site, default=[], other=[])
+    assert (info["cluster"]["usedcpus"], info["cluster"]["runningjobs"]) == (2, 2)
+    for queue in info["queues"].values():
+        assert (queue["running"], queue["freeslots"], queue["total"]) == (2, 6, 2)
+
+
+def test_queue_with_properties_of_its_own(site: Site) -> None:
+    site.configure("", **{"custom:oar/other": "oar_queue=default\nproperties=host='node2'"})
+    info = published(site, other=["u"])
+    queue = info["queues"]["other"]
+    assert (queue["totalcpus"], queue["nodes"]) == (2, ["127.0.0.2"])
+    assert site.argvs("oarnodes")[1:] == [["oarnodes", "-J", "--sql", "host='node2'"]]
+
+
+def test_queues_that_take_no_jobs(site: Site) -> None:
+    site.oar.set_queue("default", state="notActive")
+    site.oar.add_jobs(1, state="Waiting", message="")
+    info = published(site, 1, default=["u"], ghost=["u"], besteffort=[])
+    default, ghost = info["queues"]["default"], info["queues"]["ghost"]
+    assert (default["status"], default["totalcpus"], default["freeslots"]) == (-1, 8, 0)
+    assert default["users"]["u"]["freecpus"] == {"0": 0}
+    assert (ghost["status"], ghost["totalcpus"], ghost["nodes"]) == (-1, 0, [])
+    assert info["queues"]["besteffort"]["preemption"] == "true"
+    assert info["jobs"]["1"]["comment"] == ["OAR's queue default is not active"]
+
+
+def test_caller_who_may_not_list_queues(site: Site) -> None:
+    (site.oar.bin / "oarnotify").chmod(0)
+    (site.oar.bin / "oarnotify").unlink()
+    assert published(site, default=[])["queues"]["default"]["status"] == 1
+
+
+def test_queues_that_could_not_be_asked_for(site: Site) -> None:
+    site.oar.set("fail_times", "oarnotify:1:3:broken")
+    with pytest.raises(OarUnavailable, match="oarnotify: exit code 3: broken"):
+        published(site, default=[])
+
+
+def test_free_slots_by_time(site: Site) -> None:
+    """A node that goes off in two hours, and a reservation that starts in one."""
+    now = int(time.time())
+    ends = {"127.0.0.1": now + 7230, "127.0.0.2": 2147483647}
+    site.oar.set_nodes(
+        [{"network_address": n, "cores": 4, "available_upto": upto} for n, upto in ends.items()]
+    )
+    queue = published(site, default=["u"])["queues"]["default"]
+    assert queue["users"]["u"]["freecpus"] == {"4": 0, "8": 120}
+
+
+def test_waiting_jobs_by_rank_with_reason_and_predicted_start(site: Site) -> None:
+    start = 1893456000
+    waits: dict[str, Any] = {
+        "state": "Waiting",
+        "message": "R=2,W=0:30:0,J=B,N=x (Karma=0.1,quota_ok)",
+    }
+    site.oar.add_jobs(1, **waits, submission_time=100)
+    site.oar.add_jobs(1, **waits, submission_time=50, scheduled=start)
+    site.oar.add_jobs(1, **waits, queue_name="admin")
+    site.oar.add_jobs(1, state="Hold", message="")
+    jobs = published(site, 1, 2, 3, 4, default=[])["jobs"]
+    assert [jobs[key].get("rank") for key in "1234"] == [2, 1, 1, None]
+    assert jobs["1"]["comment"] == [waits["message"]]
+    assert jobs["2"]["comment"] == [
+        waits["message"],
+        "OAR expects it to start at 2030-01-01T00:00:00Z",
+    ]
+    assert jobs["4"]["comment"] == ["held in OAR (oarhold)"]
+    told = ("status", "cpus", "reqwalltime", "reqcputime")
+    assert [jobs["1"][key] for key in told] == ["Q", 2, 1800, 3600]
+    assert "walltime" not in jobs["1"]
+
+
+def test_times_of_a_running_job(site: Site) -> None:
+    start = int(time.time()) - 1000
+    message = "R=2,W=1:0:0,J=B,N=odd\x07\nname"
+    site.oar.add_jobs(1, resources=[1, 2], start_time=start, message=message)
+    job = published(site, 1)["jobs"]["1"]
+    assert 1000 <= job["walltime"] < 1060
+    assert job["cputime"] == 2 * job["walltime"]
+    assert (job["reqwalltime"], job["reqcputime"]) == (3600, 7200)
+    assert job["comment"] == ["R=2,W=1:0:0,J=B,N=odd  name"]
+    assert "rank" not in job
+
+
+def test_options_as_perl_gives_them(site: Site) -> None:
+    site.oar.add_jobs(1)
+    options: dict[Any, Any] = {
+        b"queues": {b"default": {b"users": [b"\xc3\xbc"]}},
+        b"jobs": [b"1"],
+        b"lrms": b"x",
+    }
+    info = lrms_info(site.settings(), site.client(), options)
+    check_schema(info)
+    assert list(info["queues"]["default"]["users"]) == ["ü"]
+    assert info["jobs"]["1"]["status"] == "R"
+
+
+def test_tables_for_an_admin(site: Site) -> None:
+    site.oar.set_nodes(
+        [
+            {"network_address": "a", "cores": 4},
+            {"network_address": "b", "cores": 4, "state": "Dead"},
+            {"network_address": "c", "cores": 1},
+        ]
+    )
+    site.configure("memory_property=mem")
+    site.oar.add_jobs(1, resources=[9])
+    assert as_text(published(site, default=[], ghost=[])).splitlines() == [
+        "OAR             2.5.9",
+        "slots           5",
+        "in use          1",
+        "waited for      0",
+        "jobs running    1",
+        "jobs waiting    0",
+        "scheduling      fairshare",
+        "nodes by slots  1cpu:1 4cpu:1",
+        "",
+        "queue    state     used  waiting  suspended  slots  free  nodes",
+        "default  active    1     0        0          5      4     3",
+        "ghost    inactive  0     0        0          0      0     0",
+        "",
+        "nodes  state        slots  memory",
+        "1      busy         1      4096 MB",
+        "1      free         4      4096 MB",
+        "1      unavailable  4      4096 MB",
+    ]
+
+
 def test_oar_without_nodes(site: Site) -> None:
     site.oar.set_nodes([])
     info = published(site, default=["u"])
@@ -196,9 +398,16 @@ def test_oar_without_nodes(site: Site) -> None:
 def test_oar_3(ce: Ce) -> None:
     with Standin.create(ce.place / "oar3", "3.0.2") as oar:
         site = Site(ce, oar)
-        oar.add_jobs(1)
-        oar.add_jobs(1, state="Waiting")
-        info = published(site, 1, 2, default=["u"])
+        oar.add_jobs(1, resources=[3, 4], message="R=2,W=360,J=P,Q=default")
+        oar.add_jobs(1, state="Waiting", start_time=1893456000, message="R=1,W=360,J=P,Q=default")
+        oar.set_queue("admin", state="notActive")
+        info = published(site, 1, 2, default=["u"], admin=[])
+        assert site.commands() == ["oarnodes", "oarstat", "oarstat", "oarstat", "oarqueue"]
+        assert site.argvs("oarstat")[2] == ["oarstat", "-p", "-J", "-j", "1"]
+        assert (info["jobs"]["1"]["nodes"], info["jobs"]["1"]["cpus"]) == (["127.0.0.2"], 2)
+        assert (info["cluster"]["usedcpus"], info["nodes"]["127.0.0.2"]["isfree"]) == (2, 0)
+        assert info["queues"]["admin"]["status"] == -1
+        assert info["jobs"]["2"]["comment"][1].endswith("to start at 2030-01-01T00:00:00Z")
         assert info["cluster"]["lrms_version"].startswith("3.0.")
         assert (info["cluster"]["totalcpus"], info["cluster"]["queuedjobs"]) == (8, 1)
         assert (info["jobs"]["1"]["status"], info["jobs"]["2"]["status"]) == ("R", "Q")
