@@ -1,10 +1,10 @@
 """What scan remembers from one run to the next, in one small file of the control directory.
 
 Only numbers: since when a job is unknown to OAR, when it was last asked to delete one, when it was
-last asked for all, what was said of a job already, which troubles have been told, and what the
-metrics count. Losing the file, or finding nonsense in it, only makes scan wait a little longer,
-tell a trouble again, and count anew. The file is also the lock that keeps two scans apart; the lock
-goes with its owner.
+last asked for all and of which generation it was then, what was said of a job already, which
+troubles have been told, and what the metrics count. Losing the file, or finding nonsense in it,
+only makes scan wait a little longer, tell a trouble again, and count anew. The file is also the
+lock that keeps two scans apart; the lock goes with its owner.
 """
 
 from __future__ import annotations
@@ -107,6 +107,15 @@ class Memory:
             return False
         row["audited"] = now
         return True
+
+    def generation(self) -> int | None:
+        """The generation of OAR's commands that was last found out."""
+        found = self._rows.get(_AUDIT, {}).get("generation")
+        return None if found is None else int(found)
+
+    def note_generation(self, generation: int) -> None:
+        """Remembers the generation of OAR's commands."""
+        self._rows.setdefault(_AUDIT, {})["generation"] = generation
 
     def forget(self, grid_id: str) -> None:
         """OAR knows the job: what was counted against it is void."""

@@ -12,7 +12,6 @@ import errno
 import fcntl
 import json
 import os
-import secrets
 import stat
 import time
 from collections.abc import Callable
@@ -121,7 +120,7 @@ def open_mark(session_dir: str, patience: float, sleep: Callable[[float], None])
 
 def _mark(folder: str, descriptor: int) -> Mark:
     script, pid = _content(os.pread(descriptor, _LIMIT, 0))
-    new = f"job-{secrets.token_hex(6)}.sh"
+    new = f"job-{os.urandom(6).hex()}.sh"
     return Mark(folder, script or new, pid, bool(script), descriptor)
 
 

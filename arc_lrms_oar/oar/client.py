@@ -63,6 +63,14 @@ class OarClient:
             self._dialect = dialect_of(wanted)
         return self._dialect
 
+    def assume(self, generation: int) -> None:
+        """Saves the question for the version: OAR was of this generation a while ago.
+
+        Where it is so no more its commands fail, or give rows that are left out.
+        """
+        if self._wanted == "auto":
+            self._dialect = dialect_of(str(generation))
+
     def version(self) -> str:
         """OAR's version, such as 2.5.9, asked for once; raises OarUnavailable."""
         if not self._version:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.errors import GramiError, OarRefused
-from arc_lrms_oar.job import grami
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.record import JobRecord
@@ -42,6 +41,8 @@ def follow(job: GridJob, follower: int, log: Log) -> None:
     memory, with the old id, when a job is cancelled (ARC 7.0 `grid-manager/jobs/JobsList.cpp`,
     FailedJob).
     """
+    from arc_lrms_oar.job import grami
+
     path = job.file("grami")
     try:
         if grami.local_id(grami.read_values(path)) != follower:

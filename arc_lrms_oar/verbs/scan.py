@@ -130,7 +130,12 @@ class _Scan:
         jobs that OAR does not know, or that the cheap query has missed; and those of the jobs that
         were unknown before.
         """
-        cheap = None if self.memory.audit_due(self.now, _AUDIT_PERIOD) else self.client.ended(jobs)
+        audit = self.memory.audit_due(self.now, _AUDIT_PERIOD)
+        generation = self.memory.generation()
+        if generation is not None and not audit:
+            self.client.assume(generation)
+        self.memory.note_generation(self.client.dialect.generation)
+        cheap = None if audit else self.client.ended(jobs)
         if cheap is None:
             asked = list(jobs)
         else:

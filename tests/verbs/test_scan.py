@@ -17,6 +17,7 @@ from standin import Standin
 from users import needs_root
 
 from arc_lrms_oar.arex.memory import Memory
+from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.verbs.scan import scan
 
@@ -278,6 +279,33 @@ def test_processes_of_one_scan(site: Site, hours: Hours) -> None:
         assert site.scan() == []
         counts.append(len(site.commands()) - sum(counts))
     assert max(counts) <= 4
+
+
+def test_version_is_asked_with_the_states_of_all_only(site: Site, hours: Hours) -> None:
+    site.running()
+    for _ in range(3):
+        site.scan()
+    assert site.argvs("oarstat").count(["oarstat", "-V"]) == 1
+    hours.ahead = 301
+    site.scan()
+    assert site.argvs("oarstat").count(["oarstat", "-V"]) == 2
+
+
+def test_oar_that_was_upgraded(place: Path, ce: Ce, hours: Hours) -> None:
+    """Until its version is asked again its answers tell nothing, and nothing is concluded."""
+    with Standin.create(place / "old", "2.6.1") as old:
+        site = Site(ce, old)
+        files = ended(site)
+        old.update(1, state="Running")
+        site.scan()
+    with Standin.create(place / "new", "3.0.2") as new:
+        site = Site(ce, new)
+        new.add_jobs(1, state="Terminated", exit_code=0)
+        with pytest.raises(OarUnavailable):
+            site.scan()
+        hours.ahead = 301
+        assert site.scan() == [GRID_ID]
+        assert files.done() == "0 Job finished with exit code 0\n"
 
 
 def test_accounting_is_oars_first(site: Site, paris: None) -> None:

@@ -1,0 +1,59 @@
+"""ARC 6's own backend for SLURM over the same control directory, and ours, one after the other.
+
+Its squeue and scontrol are stand-ins that only print, as our oarstat is. It runs where ARC 6's
+Python backends are (`arc.lrms`), which is in a bed of the testbed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from measure import Result, Run, median, program, run_measured
+from scan_site import Site
+
+# Its kick is one process for each job, and it kicks what it has not seen ended as well.
+_SCAN = "import sys; from arc.lrms.slurm import Scan; Scan(sys.argv[1], [sys.argv[2]])"
+_SQUEUE = """#!/bin/sh
+echo squeue >>{calls}
+cat {place}/squeue
+"""
+_SCONTROL = """#!/bin/sh
+echo scontrol >>{calls}
+echo "JobId=$4 JobName=bench UserId=griduser(1000) JobState=COMPLETED ExitCode=0:0\
+ StartTime=2026-11-21T08:00:00 EndTime=2026-11-21T08:00:10 NumNodes=1 NumCPUs=1 Command=/job.sh"
+"""
+
+
+def measure(jobs: int, ended: int, again: int = 3) -> list[Result]:
+    """The medians of ours and of ARC 6's, in turn, each over a new site."""
+    ours, theirs = [], []
+    for _ in range(again):
+        with tempfile.TemporaryDirectory(prefix="arc-oar-bench-") as folder:
+            site = Site(Path(folder), jobs, ended)
+            site.warm_up()
+            run, own_processes = site.scan()
+            ours.append(run)
+        with tempfile.TemporaryDirectory(prefix="arc-oar-bench-") as folder:
+            run, processes = _slurm(Site(Path(folder), jobs, ended))
+            theirs.append(run)
+    return [
+        median("own", jobs, ended, ours, own_processes),
+        median("peer", jobs, ended, theirs, processes),
+    ]
+
+
+def _slurm(site: Site) -> tuple[Run, int]:
+    states = ["COMPLETED"] * site.ended + ["RUNNING"] * (site.jobs - site.ended)
+    rows = [f"{job_id}:{state}\n" for job_id, state in zip(site.ids, states)]
+    (site.place / "squeue").write_text("".join(rows))
+    # Where a job has no diag its scan dies of a NameError.
+    for session in site.session_dirs():
+        Path(f"{session}.diag").touch()
+    for name, text in (("squeue", _SQUEUE), ("scontrol", _SCONTROL)):
+        words = text.format(calls=site.calls, place=site.place)
+        program(site.place / "slurm" / name, words)
+    arguments = ["-c", _SCAN, str(site.conf), str(site.control)]
+    run = run_measured(arguments, site.environment(), site.place / "log")
+    site.check(run)
+    return run, len(site.calls.read_text().splitlines())

@@ -1,0 +1,124 @@
+"""One scan over real jobs of a real OAR 2, beside each query that could have been its bulk query.
+
+Runs as root on a machine with OAR's server, which is in a bed of the testbed. The jobs are a held
+array; those that have ended were set so in the database (Terminated, exit code 0, a time span),
+since running thousands takes OAR hours. Everything is deleted at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from measure import Result, Run, median, run_command
+from scan_site import Site
+
+_USER = "griduser"
+# Without PWD oarsub has no directory to launch the job in, and its INSERT fails (2.5.9).
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/", "LC_ALL": "C.UTF-8", "PWD": "/"}
+_ONE_ARGUMENT = 120_000
+
+
+def measure(jobs: int, ended: int, again: int = 5) -> list[Result]:
+    """The medians of scans, and of the cheapest bulk query alone, in turn.
+
+    The first scan reports what has ended; with `ended` it is the only one.
+    """
+    scans, queries = [], []
+    with _real_jobs(jobs, ended) as ids, tempfile.TemporaryDirectory() as folder:
+        site = Site(Path(folder), jobs, ended, ids)
+        argv = _cheapest(ids)
+        for number in range(again + 1 if not ended else 1):
+            query = _query(argv, Path(folder))
+            run = site.run()
+            site.check(run)
+            if number or ended:
+                scans.append(run)
+                queries.append(query)
+    return [
+        median("real", jobs, ended, scans, 3 if ended else 2),
+        median("query", jobs, ended, queries, 1),
+    ]
+
+
+def measure_queries(jobs: int, ended: int, again: int = 3) -> list[Result]:
+    """The medians of each candidate for the bulk query."""
+    with _real_jobs(jobs, ended) as ids, tempfile.TemporaryDirectory() as folder:
+        return [
+            median(kind, jobs, ended, [_query(argv, Path(folder)) for _ in range(again)], 1)
+            for kind, argv in _candidates(ids).items()
+        ]
+
+
+def _candidates(ids: Sequence[int]) -> dict[str, list[str]]:
+    each = [word for job_id in ids for word in ("-j", str(job_id))]
+    listed = f"job_id IN ({','.join(map(str, ids))})"
+    listed = listed if len(listed) < _ONE_ARGUMENT else _range(ids)
+    return {
+        "ended": _cheapest(ids),
+        "text": ["oarstat", "--format", "2", "--sql", listed],
+        "states": ["oarstat", "-s", "-J", *each],
+        "all text": ["oarstat", "--format", "2"],
+        "json": ["oarstat", "--format", "2", "-J", "--sql", _range(ids)],
+        "json full": ["oarstat", "--format", "2", "-J", "-f", "--sql", _range(ids)],
+        "version": ["oarstat", "-V"],
+    }
+
+
+def _cheapest(ids: Sequence[int]) -> list[str]:
+    where = f"state IN ('Terminated','Error') AND ({_range(ids)})"
+    return ["oarstat", "--format", "2", "--sql", where]
+
+
+def _range(ids: Sequence[int]) -> str:
+    return f"job_id BETWEEN {min(ids)} AND {max(ids)}"
+
+
+def _query(argv: list[str], place: Path) -> Run:
+    run = run_command(["/usr/bin/" + argv[0], *argv[1:]], _ENVIRONMENT, place / "answer")
+    if run.status != 0:
+        raise SystemExit(f"{argv[0]} {argv[1]} ended with status {run.status}")
+    return run
+
+
+@contextmanager
+def _real_jobs(jobs: int, ended: int) -> Iterator[list[int]]:
+    """The ids of a held array, of which the first `ended` have ended."""
+    submit = ["oarsub", "--hold", "--array", str(jobs), "true"]
+    said = _as(_USER, submit)
+    ids = sorted(int(found) for found in re.findall(r"^OAR_JOB_ID=([0-9]+)$", said, re.M))
+    if len(ids) != jobs:
+        raise SystemExit(f"oarsub made {len(ids)} of {jobs} jobs: {said[-500:]}")
+    try:
+        if ended:
+            _sql(
+                "UPDATE jobs SET state = 'Terminated', exit_code = 0, start_time = 1795247000, "
+                f"stop_time = 1795247010 WHERE job_id BETWEEN {ids[0]} AND {ids[ended - 1]}"
+            )
+        yield ids
+    finally:
+        _sql(f"UPDATE jobs SET state = 'Error' WHERE {_range(ids)} AND state = 'Hold'")
+
+
+def _sql(statement: str) -> None:
+    _as("postgres", ["psql", "-q", "-d", "oar", "-c", statement])
+
+
+def _as(user: str, argv: Sequence[str]) -> str:
+    """What a command prints that another user runs; in /, which everybody may enter."""
+    done = subprocess.run(
+        ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", *argv],
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env={**_ENVIRONMENT, "USER": user, "LOGNAME": user, "HOME": os.path.expanduser(f"~{user}")},
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"{argv[0]} ended with exit code {done.returncode}: {done.stderr[-500:]}")
+    return done.stdout

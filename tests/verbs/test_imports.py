@@ -1,0 +1,41 @@
+"""What the verbs that A-REX calls import: the standard library only, and cheaply."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ce import GRID_ID
+from oarsite import Site
+
+ROOT = Path(__file__).resolve().parents[2]
+# The last two cost as much as all the rest together, and serve none of the verbs.
+DEAR = ("pyparsing", "dateutil", "arc", "secrets", "difflib")
+TELL = (
+    "import sys\n"
+    "from arc_lrms_oar.cli import main\n"
+    "code = main(sys.argv[1:])\n"
+    "print('\\n' + ' '.join(sys.modules))\n"
+    "sys.exit(code)\n"
+)
+
+
+@pytest.mark.parametrize("verb", ["submit", "cancel", "scan", "query", "info"])
+def test_path_of_a_verb(site: Site, verb: str) -> None:
+    """The whole way of a verb that does its work, in a process of its own."""
+    if verb == "submit":
+        target = str(site.ce.job(GRID_ID).file("grami"))
+    else:
+        files = site.running()
+        target = str(files.file("grami")) if verb == "cancel" else "1"
+    words = {"scan": [str(site.ce.control)], "info": []}.get(verb, [target])
+    argv = [sys.executable, "-c", TELL, verb, "--config", str(site.ce.conf), *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert f"arc_lrms_oar.verbs.{verb}" in loaded
+    assert loaded.isdisjoint(DEAR), loaded.intersection(DEAR)
