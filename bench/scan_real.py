@@ -27,7 +27,7 @@ _ONE_ARGUMENT = 120_000
 def measure(jobs: int, ended: int, again: int = 5) -> list[Result]:
     """The medians of scans, and of the cheapest bulk query alone, in turn.
 
-    The first scan reports what has ended; with `ended` it is the only one.
+    A scan reports what has ended only once, so with `ended` there is but one, the very first.
     """
     scans, queries = [], []
     with _real_jobs(jobs, ended) as ids, tempfile.TemporaryDirectory() as folder:
@@ -41,7 +41,7 @@ def measure(jobs: int, ended: int, again: int = 5) -> list[Result]:
                 scans.append(run)
                 queries.append(query)
     return [
-        median("real", jobs, ended, scans, 3 if ended else 2),
+        median("real", jobs, ended, scans, 4 if ended else 1),
         median("query", jobs, ended, queries, 1),
     ]
 
