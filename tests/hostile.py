@@ -1,11 +1,13 @@
 """Words that a user may choose to do harm with, wherever they end up: shell, SQL, options, text.
 
-`CANARY` is a file that they try to make; it must never be there.
+`CANARY` is a file that they try to make; it must never be there. `ALIKE` has the form of job types,
+which a site may name as it likes: `oarsub -t` gets it word by word.
 """
 
 from __future__ import annotations
 
 CANARY = "/tmp/arc-oar-canary"
+ALIKE = "key=value joboption_jobid=1 joboption_oar_types=besteffort"
 
 WORDS = (
     f"'; touch {CANARY}; '",
@@ -31,6 +33,6 @@ WORDS = (
     "bytes \udcff\udc80\udcfe are no UTF-8",
     "../../../../etc/passwd\n/etc/shadow",
     "%jobid% %s %n {count} {0} ${HOME} ~root * ?",
-    "key=value joboption_jobid=1 joboption_oar_types=besteffort",
+    ALIKE,
 )
 LONG = "'" + "x" * 100_000 + f"$(touch {CANARY})"

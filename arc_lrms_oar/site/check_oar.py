@@ -56,7 +56,7 @@ def look_at_database(client: OarClient) -> tuple[list[Finding], list[dict[str, A
     """Whether OAR's database answers, and how fast; and the resources that it told."""
     started = time.monotonic()
     try:
-        rows = client.resources()
+        rows = list(client.resources())
         took = time.monotonic() - started
         version = client.version()
     except OarUnavailable as error:

@@ -66,7 +66,7 @@ def test_waiting_job_with_the_expected_start_and_oars_reason(site: Site) -> None
 
 
 def test_what_oar_does_not_tell_is_in_the_description(site: Site) -> None:
-    (job_id,) = site.oar.add_jobs(1, state="Waiting", walltime=None)
+    (job_id,) = site.oar.add_jobs(1, state="Waiting", walltime=None, message="")
     site.ce.in_lrms(GRID_ID, job_id, count=4, cputime=400)
     row = only(look(site))
     assert (row.cores, row.asked) == (4, 100)
