@@ -42,6 +42,18 @@ def _level(value: str) -> str:
     return value
 
 
+def _login(value: str) -> str:
+    if not re.fullmatch(r"([A-Za-z0-9_][A-Za-z0-9_.:-]{0,252})?", value):
+        raise ValueError("a name or address of letters, digits, '.', ':', '_' and '-'")
+    return value
+
+
+def _wait(value: str) -> int:
+    if _seconds(value) == 0:
+        raise ValueError("a time of 1 second or more")
+    return _seconds(value)
+
+
 def _property(value: str) -> str:
     return _level(value) if value else ""
 
@@ -71,6 +83,12 @@ def _directory(value: str) -> str:
     if value and not value.startswith("/"):
         raise ValueError("the absolute path of a directory")
     return value.rstrip("/") or value
+
+
+def _file(value: str) -> str:
+    if value and not value.startswith("/"):
+        raise ValueError("the absolute path of a file")
+    return value
 
 
 class Option(NamedTuple):
@@ -322,7 +340,54 @@ OPTIONS: tuple[Option, ...] = (
         False,
         "File ending in .prom that scan writes for Prometheus after each cycle; empty: none",
     ),
+    Option(
+        "remote_host",
+        "name",
+        "",
+        _login,
+        False,
+        "Machine with OAR's commands, reached by ssh; empty: this machine has them",
+    ),
+    Option(
+        "remote_user",
+        "name",
+        "",
+        _login,
+        False,
+        "User on remote_host whose the jobs are; needed with remote_host",
+    ),
+    Option(
+        "private_key",
+        "path",
+        "",
+        _file,
+        False,
+        "File of the ssh key without a passphrase that remote_host takes from A-REX's user and "
+        "from the mapped user; needed with remote_host",
+    ),
+    Option(
+        "remote_sessiondir",
+        "path",
+        "",
+        _directory,
+        False,
+        "Path on remote_host and on the nodes of the directory that is sessiondir here; empty: the "
+        "same path",
+    ),
+    Option(
+        "ssh_timeout",
+        "time",
+        "10",
+        _wait,
+        False,
+        "How long making a connection to remote_host may take",
+    ),
 )
+
+# Of these ARC 6 has made a block of its own; A-REX 6 and 7 wait until its sessiondir, its runtime
+# and its cache directory are sshfs mounts once the block stands in arc.conf (GridManager.cpp).
+SSH_BLOCK = "lrms/ssh"
+SSH_OPTIONS = ("remote_host", "remote_user", "private_key", "remote_sessiondir", "ssh_timeout")
 
 
 @dataclass(frozen=True)
@@ -353,7 +418,10 @@ class QueueSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """All that arc.conf says to this package; times in seconds, paths absolute."""
+    """All that arc.conf says to this package; times in seconds, paths absolute.
+
+    Without a `remote_host` OAR's commands are on this machine.
+    """
 
     config_file: str = ""
     control_dir: str = "/var/spool/arc/jobstatus"
@@ -373,6 +441,11 @@ class Settings:
     lost_time: int = 600
     resubmitted: str = "follow"
     metrics_file: str = ""
+    remote_host: str = ""
+    remote_user: str = ""
+    private_key: str = ""
+    remote_sessiondir: str = ""
+    ssh_timeout: int = 10
     common: QueueSettings = field(default_factory=QueueSettings)
     queues: dict[str, QueueSettings] = field(default_factory=dict)
 

@@ -1,7 +1,8 @@
 """Reads arc.conf, or the runtime configuration that A-REX makes of it, into `Settings`.
 
-Blocks read: `[arex]`, `[lrms]`, `[queue:X]`, `[custom:oar]`, `[custom:oar/QUEUE]`. Everything else
-is A-REX's own. There is no cache: the file is small, and a stale copy is worse than a slow one.
+Blocks read: `[arex]`, `[lrms]`, `[lrms/ssh]`, `[queue:X]`, `[custom:oar]`, `[custom:oar/QUEUE]`.
+Everything else is A-REX's own. There is no cache: the file is small, and a stale copy is worse
+than a slow one.
 
 Source of the format: ARC 6.17 `src/utils/python/arc/utils/config.py` and the runtime file
 `/run/arched-arex.cfg`, which holds `key=value` lines with defaults filled in.
@@ -13,7 +14,14 @@ import os
 from typing import Any
 
 from arc_lrms_oar.errors import ConfigError
-from arc_lrms_oar.settings import OPTIONS, Option, QueueSettings, Settings
+from arc_lrms_oar.settings import (
+    OPTIONS,
+    SSH_BLOCK,
+    SSH_OPTIONS,
+    Option,
+    QueueSettings,
+    Settings,
+)
 
 RUNTIME_CONFIG = "/run/arched-arex.cfg"
 SYSTEM_CONFIG = "/etc/arc.conf"
@@ -102,12 +110,16 @@ def _did_you_mean(name: str, known: list[str]) -> str:
 def settings_from(blocks: Blocks, path: str) -> Settings:
     """Makes `Settings` of parsed blocks; `path` is named in errors."""
     reader = _Reader(blocks, path)
-    custom = {o.name: reader.option("custom:oar", o) for o in OPTIONS}
+    custom = {o.name: reader.option(_block_of(reader, o), o) for o in OPTIONS}
     shared = {o.name: custom.pop(o.name) for o in OPTIONS if o.per_queue}
     shared["default_memory"] = reader.number("lrms", "defaultmemory", None)
     shared["benchmark"] = reader.benchmark("lrms", "HEPSPEC:1.0")
     if custom["submit_budget"] > 600:
         raise reader.wrong("custom:oar", "submit_budget", custom["submit_budget"], "at most 600")
+    if custom["remote_host"]:
+        for name in ("remote_user", "private_key"):
+            if not custom[name]:
+                raise reader.wrong("custom:oar", name, "", "given where remote_host is")
     return Settings(
         config_file=path,
         control_dir=reader.text("arex", "controldir", Settings.control_dir),
@@ -122,6 +134,13 @@ def settings_from(blocks: Blocks, path: str) -> Settings:
         queues=_queues(reader, shared),
         **custom,
     )
+
+
+def _block_of(reader: _Reader, option: Option) -> str:
+    """Where the option stands: ARC 6's own block counts where ours does not say it."""
+    if option.name in SSH_OPTIONS and not reader.has("custom:oar", option.name):
+        return SSH_BLOCK
+    return "custom:oar"
 
 
 def _queues(reader: _Reader, shared: dict[str, Any]) -> dict[str, QueueSettings]:

@@ -37,13 +37,15 @@ def private_dir(session_dir: str) -> str:
 class Mark:
     """An open and locked mark. `pid` is the oarsub of an earlier attempt, 0 where there is none.
 
-    `earlier` tells whether an attempt before this one has left the mark behind.
+    `earlier` tells whether an attempt before this one has left the mark behind; `tries` counts the
+    oarsubs of all attempts.
     """
 
     folder: str
     script_name: str
     pid: int
     earlier: bool
+    tries: int
     _descriptor: int = field(repr=False)
 
     @property
@@ -56,13 +58,19 @@ class Mark:
         """The open file of the lock: who inherits it holds the lock as long as he lives."""
         return self._descriptor
 
+    @property
+    def ticket(self) -> str:
+        """Path of a file that the latest oarsub makes first if it runs on another machine."""
+        return f"{self.script}.{self.tries}"
+
     def note(self, pid: int) -> None:
         """Puts on disk that an oarsub, process `pid`, is under way (0: is about to be started).
 
         Raises JobError, with a text for the grid user, where that cannot be done.
         """
         self.pid = pid
-        content = json.dumps({"script": self.script_name, "pid": pid}).encode()
+        self.tries += pid == 0
+        content = json.dumps({"script": self.script_name, "pid": pid, "tries": self.tries}).encode()
         try:
             os.pwrite(self._descriptor, content.ljust(_SIZE), 0)
             os.fsync(self._descriptor)
@@ -77,6 +85,8 @@ class Mark:
     def discard(self) -> None:
         """Takes everything away, the job script too: there is no job, and must not be one."""
         self._unlink(self.script_name)
+        for number in range(1, self.tries + 1):
+            self._unlink(f"{self.script_name}.{number}")
         self.clear()
         with suppress(OSError):
             os.rmdir(self.folder)
@@ -119,9 +129,9 @@ def open_mark(session_dir: str, patience: float, sleep: Callable[[float], None])
 
 
 def _mark(folder: str, descriptor: int) -> Mark:
-    script, pid = _content(os.pread(descriptor, _LIMIT, 0))
+    script, pid, tries = _content(os.pread(descriptor, _LIMIT, 0))
     new = f"job-{os.urandom(6).hex()}.sh"
-    return Mark(folder, script or new, pid, bool(script), descriptor)
+    return Mark(folder, script or new, pid, bool(script), tries, descriptor)
 
 
 def _cannot_write(error: OSError) -> JobError:
@@ -149,10 +159,10 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def _content(raw: bytes) -> tuple[str, int]:
+def _content(raw: bytes) -> tuple[str, int, int]:
     try:
         found = json.loads(raw)
-        script, pid = str(found["script"]), int(found["pid"])
-    except (ValueError, KeyError, TypeError):
-        return "", 0
-    return (script, pid) if "/" not in script and script.endswith(".sh") else ("", 0)
+        script, pid, tries = str(found["script"]), int(found["pid"]), int(found.get("tries", 0))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "", 0, 0
+    return (script, pid, tries) if "/" not in script and script.endswith(".sh") else ("", 0, 0)

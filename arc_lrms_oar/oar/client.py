@@ -39,11 +39,20 @@ _NOT_PERMITTED = 126
 class Runner(Protocol):
     """Where commands run: this machine, or another one."""
 
-    def start(self, argv: Sequence[str], keep: Sequence[int] = ()) -> Command:
-        """Starts a command that inherits the open files `keep`; raises CommandFailed."""
+    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
+        """Starts a command that inherits the open files `keep`; raises CommandFailed.
+
+        With a `ticket` it runs only if that is unused (see `oar.ssh`).
+        """
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         """Runs a command to its end; raises CommandFailed or CommandTimeout."""
+
+    def lives(self, pid: int, ticket: str) -> bool:
+        """Whether a command started earlier, as process `pid` with `ticket`, may still do its work.
+
+        Raises CommandFailed where that cannot be told.
+        """
 
 
 class OarClient:

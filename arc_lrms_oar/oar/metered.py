@@ -33,9 +33,13 @@ class Metered:
         self._runner = runner
         self.usage: dict[str, Usage] = {}
 
-    def start(self, argv: Sequence[str], keep: Sequence[int] = ()) -> Command:
+    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
         """Starts a command, which is not counted: nobody tells when it ends."""
-        return self._runner.start(argv, keep)
+        return self._runner.start(argv, keep, ticket)
+
+    def lives(self, pid: int, ticket: str) -> bool:
+        """As the runner."""
+        return self._runner.lives(pid, ticket)
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         """Runs a command to its end and counts it; raises what the runner raises."""

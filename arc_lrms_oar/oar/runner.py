@@ -18,7 +18,12 @@ from typing import NamedTuple
 
 from arc_lrms_oar.errors import OarUnavailable
 
-_SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+# What every command of OAR gets, here and elsewhere.
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
+    "LC_ALL": "C.UTF-8",
+    "COLUMNS": "500",
+}
 _CHUNK = 1 << 16
 # Linux's /proc/sys/fs/pipe-max-size as it is shipped.
 _LARGEST_PIPE = 1 << 20
@@ -140,29 +145,25 @@ class LocalRunner:
         self._bin_path = bin_path
         self.timeout = timeout
 
-    def start(self, argv: Sequence[str], keep: Sequence[int] = ()) -> Command:
+    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
         """Starts `argv`, whose first word is the command's name; raises CommandFailed.
 
-        Of the open files it inherits `keep` (descriptors) alone.
+        Of the open files it inherits `keep` (descriptors) alone. A command of this machine needs no
+        `ticket` (see `oar.ssh`): it has begun on return.
         """
         program = os.path.join(self._bin_path, argv[0])
         if self._bin_path and not os.path.exists(program):
             beside = os.path.join(os.path.dirname(self._bin_path), "sbin", argv[0])
             program = beside if os.path.exists(beside) else program
+        return Command(argv, spawn(argv, [program, *argv[1:]], subprocess.DEVNULL, keep))
+
+    def lives(self, pid: int, ticket: str) -> bool:
+        """Whether the command that was process `pid`, an oarsub, has not ended yet."""
         try:
-            child = subprocess.Popen(
-                [os.fsencode(word) for word in (program, *argv[1:])],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=_environment(),
-                start_new_session=True,
-                pass_fds=keep,
-            )
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            raise CommandFailed(f"cannot be run: {why}", argv, None, "", "") from None
-        return Command(argv, child)
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                return b"oarsub" in file.read(65536)
+        except OSError:
+            return False
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         """Runs `argv` to its end; any exit code is an answer.
@@ -170,19 +171,43 @@ class LocalRunner:
         Raises CommandFailed where it cannot be started, CommandTimeout where it does not end in
         `timeout` seconds.
         """
-        limit = self.timeout if timeout is None else timeout
-        command = self.start(argv)
-        completed = command.wait(limit)
+        return self.finish(self.start(argv), self.timeout if timeout is None else timeout)
+
+    def finish(self, command: Command, timeout: float) -> Completed:
+        """The end of a command under way; raises CommandTimeout."""
+        completed = command.wait(timeout)
         if completed is None:
             output = command.printed()
             command.abandon()
-            raise CommandTimeout(f"no answer in {limit:.0f} s", argv, None, *output)
+            raise CommandTimeout(f"no answer in {timeout:.0f} s", command.argv, None, *output)
         return completed
+
+
+def spawn(
+    argv: Sequence[str], words: Sequence[str], stdin: int, keep: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Starts `words` in a process group of its own; raises CommandFailed in the name of `argv`.
+
+    `stdin` is a descriptor, or what Popen takes for one; of the others only `keep` is inherited.
+    """
+    try:
+        return subprocess.Popen(
+            [os.fsencode(word) for word in words],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(),
+            start_new_session=True,
+            pass_fds=keep,
+        )
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise CommandFailed(f"cannot be run: {why}", argv, None, "", "") from None
 
 
 def _environment() -> dict[str, str]:
     """Nothing of the CE's own environment but the time zone."""
-    environment = {"PATH": _SEARCH_PATH, "HOME": "/", "LC_ALL": "C.UTF-8", "COLUMNS": "500"}
+    environment = {**ENVIRONMENT, "HOME": "/"}
     if "TZ" in os.environ:
         environment["TZ"] = os.environ["TZ"]
     return environment

@@ -15,4 +15,15 @@ def settings_of(config: str | None) -> Settings:
 
 def client_of(settings: Settings) -> OarClient:
     """OAR as `settings` say that it is to be reached."""
-    return OarClient(LocalRunner(settings.bin_path, settings.command_timeout), settings.dialect)
+    return OarClient(_runner_of(settings), settings.dialect)
+
+
+def _runner_of(settings: Settings) -> LocalRunner:
+    if not settings.remote_host:
+        return LocalRunner(settings.bin_path, settings.command_timeout)
+    from arc_lrms_oar.oar.ssh import Frontend, SshRunner
+
+    frontend = Frontend(
+        settings.remote_host, settings.remote_user, settings.private_key, settings.ssh_timeout
+    )
+    return SshRunner(frontend, settings.bin_path, settings.command_timeout)

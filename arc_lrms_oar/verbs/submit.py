@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from arc_lrms_oar import identity
 from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.errors import GramiError, JobError, OarRefused, OarUnavailable
-from arc_lrms_oar.job import grami, mark, rte_options, runtime_env, script
+from arc_lrms_oar.job import grami, mark, places, rte_options, runtime_env, script
 from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.job.request import OarRequest, checkpoint_signal, make_request
 from arc_lrms_oar.job.unheeded import unheeded, unused_keys
@@ -117,6 +117,8 @@ def prepare(
         job = grami.describe(values, path)
     except GramiError as error:
         raise JobError(f"a runtime environment has changed the job: {error}") from None
+    script_path = places.there(script_path, job.session_dir, settings.remote_sessiondir)
+    job = places.moved(job, settings.remote_sessiondir)
     queue = settings.queue(job.queue or "")
     project, oar_queue = identity.choose(queue.identity, who)
     queue = replace(queue, project=project or queue.project, oar_queue=oar_queue or queue.oar_queue)
@@ -175,6 +177,7 @@ class _Submission:
         held: mark.Mark,
         patience: Patience,
     ) -> None:
+        self.settings = settings
         self.client = client
         self.prepared = prepared
         self.mark = held
@@ -202,7 +205,7 @@ class _Submission:
     def _find_earlier(self) -> int | None:
         """The job that an earlier try has brought in, None where it is certain that none has."""
         alive = self._earlier_lives()
-        me = _user_name()
+        me = self.settings.remote_user or _user_name()
         torn = []
         for record in self.client.named(self.prepared.request.name):
             if self.mark.script_name not in record.command or record.owner != me:
@@ -223,13 +226,17 @@ class _Submission:
                 return True
             self.hanging = None
             return False
-        return self.mark.earlier and _is_oarsub(self.mark.pid)
+        return self.client.runner.lives(self.mark.pid, self._ticket())
+
+    def _ticket(self) -> str:
+        session_dir = os.path.dirname(self.mark.folder)
+        return places.there(self.mark.ticket, session_dir, self.settings.remote_sessiondir)
 
     def _oarsub(self) -> int:
         script.write(self.mark.script, self.prepared.text)
         self.mark.note(0)
         argv = ["oarsub", *self.prepared.request.argv()]
-        command = self.client.runner.start(argv, keep=[self.mark.lock])
+        command = self.client.runner.start(argv, [self.mark.lock], self._ticket())
         # The disk may be full by now; the lock still tells that oarsub is under way.
         with suppress(JobError):
             self.mark.note(command.pid)
@@ -274,11 +281,3 @@ def _user_name() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         return str(os.geteuid())
-
-
-def _is_oarsub(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return b"oarsub" in file.read(65536)
-    except OSError:
-        return False
