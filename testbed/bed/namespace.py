@@ -37,9 +37,13 @@ class Account:
 
 @dataclass
 class Namespace:
-    """`directory` holds the pid file, the mount point, the overlay's upper side and init's log."""
+    """`directory` holds the pid file, the mount point, the overlay's upper side and init's log.
+
+    `net` is the path inside of another network for what is run, empty for the usual one.
+    """
 
     directory: Path
+    net: str = ""
     _starter: subprocess.Popen[bytes] | None = None
 
     @property
@@ -149,7 +153,8 @@ class Namespace:
         }
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         files = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-        enter = ["nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", "--net", "--pid"]
+        net = f"--net=/proc/{pid}/root{self.net}" if self.net else "--net"
+        enter = ["nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", net, "--pid"]
         # The command must not outlive whoever ran it: nsenter itself passes no signals on.
         become = ["setpriv", "--pdeathsig", "KILL"]
         if user and who.uid:

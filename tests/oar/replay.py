@@ -20,7 +20,10 @@ class Replay:
         self.asked: list[list[str]] = []
         self._answer = answer
 
-    def start(self, argv: Sequence[str], keep: Sequence[int] = ()) -> Command:
+    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
+        raise NotImplementedError
+
+    def lives(self, pid: int, ticket: str) -> bool:
         raise NotImplementedError
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:

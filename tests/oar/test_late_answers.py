@@ -85,7 +85,10 @@ class Replay:
     def __init__(self, code: int, stdout: str, stderr: str) -> None:
         self.answer = (code, stdout, stderr)
 
-    def start(self, argv: Sequence[str], keep: Sequence[int] = ()) -> Command:
+    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
+        raise NotImplementedError
+
+    def lives(self, pid: int, ticket: str) -> bool:
         raise NotImplementedError
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:

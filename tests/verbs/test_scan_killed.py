@@ -29,8 +29,11 @@ class Recorded:
         self.runner = runner
         self.answers: dict[tuple[str, ...], Completed] = {}
 
-    def start(self, argv: Sequence[str], keep: Sequence[int] = ()) -> Command:
+    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
         raise RuntimeError(f"scan starts no {argv[0]}")
+
+    def lives(self, pid: int, ticket: str) -> bool:
+        raise RuntimeError("scan looks for no earlier command")
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         if tuple(argv) not in self.answers:

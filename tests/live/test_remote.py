@@ -1,0 +1,121 @@
+"""OAR is another machine, behind an ssh connection that is cut: each grid job is one OAR job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bed import Bed
+from bed.apart import COMMANDS, HOST, KEY, SESSIONS, Apart
+from bed.grid import SESSIONS as SESSIONS_HERE
+from bed.grid import USER, Grid, Job, shell
+
+pytestmark = pytest.mark.live
+
+HERE = Path(__file__).parent
+LOG = "/var/log/arc/job.helper.errors"
+REMOTE = f"""
+bin_path = {COMMANDS}
+remote_host = {HOST}
+remote_user = {USER}
+private_key = {KEY.format(user=USER)}
+remote_sessiondir = {SESSIONS}
+ssh_timeout = 2
+"""
+
+
+class RemoteGrid(Grid):
+    """The admin asks OAR where it is."""
+
+    def __init__(self, apart: Apart) -> None:
+        super().__init__(apart.bed)
+        self.apart = apart
+
+    def root(self, *argv: str, **more: Any) -> str:
+        if argv[0] == "oarstat":
+            return self.apart.run(argv).stdout.decode()
+        return super().root(*argv, **more)
+
+
+@pytest.fixture(scope="module")
+def apart(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apart]:
+    """The bed with OAR on another machine, and A-REX that knows of it."""
+    conf = tmp_path_factory.mktemp("conf") / "arc.conf"
+    text = (HERE / "arc.conf.in").read_text()
+    conf.write_text(text.replace("[custom:oar]\n", f"[custom:oar]{REMOTE}"))
+    apart = Apart(bed, USER, SESSIONS_HERE)
+    apart.up()
+    try:
+        bed.reconf(conf)
+        yield apart
+    finally:
+        apart.down()
+        bed.reconf(HERE / "arc.conf.in")
+
+
+@pytest.fixture(scope="module")
+def remote(apart: Apart) -> Grid:
+    return RemoteGrid(apart)
+
+
+def finished(job: Job, code: int = 0) -> dict[str, Any]:
+    """The job has ended with `code`, and OAR has held one job for it, which is given."""
+    job.wait()
+    failure = f"LRMS error: ({code}) Job finished with exit code {code}" if code else ""
+    assert job.failure() == failure, job.story()
+    (held,) = job.oar_jobs()
+    assert (held["exit_code"], held["Job_Id"]) == (code << 8, job.oar_id())
+    assert job.private_files() == ""
+    return held
+
+
+def test_jobs_on_another_machine(remote: Grid, apart: Apart) -> None:
+    here = apart.bed.run(["oarstat"], user=USER, check=False)
+    assert here.returncode != 0, "OAR answers on A-REX's side"
+    descriptions = [shell("echo done; pwd"), shell("exit 3"), shell("sleep 300")]
+    good, bad, long = remote.submit_all([(text, {}) for text in descriptions])
+    long.wait_running()
+    remote.user("arckill", "-k", long.url)
+    held = finished(good)
+    assert held["launchingDirectory"] == f"{SESSIONS}/{good.grid_id}"
+    assert good.output("out.txt") == f"done\n{SESSIONS}/{good.grid_id}\n"
+    finished(bad, 3)
+    long.wait()
+    assert long.failure().startswith("Job is canceled by external request"), long.story()
+    assert [row["state"] for row in long.oar_jobs()] == ["Error"]
+
+
+def test_cable_cut_while_oarsub_is_at_work(remote: Grid, apart: Apart) -> None:
+    """Its oarsub goes on alone there: it is waited for, and its job is taken."""
+    apart.hold("oarsub", "oarstat")
+    job = remote.submit(shell("echo done"))
+    job.wait_until(lambda: apart.held("oarsub"), "at work in oarsub", 60)
+    before = apart.connections()
+    apart.cut()
+    job.wait_until(lambda: not before & apart.connections(), "aware of the cut", 60)
+    apart.mend()
+    asking = ["pgrep", "-f", f"oarstat.*job_name.*{job.grid_id}"]
+    job.wait_until(lambda: apart.run(asking, check=False).stdout, "asked for by name", 90)
+    apart.release("oarstat")
+    assert (job.state(), job.oar_jobs()) == ("SUBMIT", [])
+    apart.release("oarsub")
+    finished(job)
+    assert job.output("out.txt") == "done\n"
+
+
+def test_connection_ended_while_oarstat_is_at_work(remote: Grid, apart: Apart) -> None:
+    """Nothing is concluded, and the next scan reports the job."""
+    job = remote.submit(shell("sleep 5; echo done"))
+    job.wait_running()
+    before = len(remote.read(LOG))
+    apart.hold("oarstat")
+    job.wait_until(lambda: apart.held("oarstat"), "asked for", 60)
+    apart.hang_up()
+    trouble = f"nothing was changed: oarstat: the connection to {HOST} failed: "
+    job.wait_until(lambda: trouble in remote.read(LOG)[before:], "noticed by scan", 60)
+    assert job.state() == "INLRMS"
+    apart.release("oarstat")
+    finished(job)
+    assert job.output("out.txt") == "done\n"
