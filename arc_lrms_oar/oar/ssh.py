@@ -70,7 +70,7 @@ class RemoteCommand(Command):
         err, code_again = self._between(done.stderr)
         host, user = self._frontend[:2]
         if not code or code != code_again:
-            raise self._failed(f"the connection to {host} failed: {_reason(done)}", done)
+            raise self._failed(f"the connection to {host} failed: {self._reason(done)}", done)
         if code == "nowhere":
             raise OarRefused(
                 f"the session directory is not on {host}, or {user} cannot enter it: it must be on "
@@ -90,11 +90,11 @@ class RemoteCommand(Command):
     def _failed(self, why: str, done: Completed) -> CommandFailed:
         return CommandFailed(why, self.argv, None, done.stdout, done.stderr)
 
-
-def _reason(done: Completed) -> str:
-    """What ssh said last, or how it ended."""
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return lines[-1] if lines else f"ssh ended with {done.code}"
+    def _reason(self, done: Completed) -> str:
+        """What was said last, or how ssh ended."""
+        lines = [line.strip() for line in done.stderr.splitlines()]
+        said = [line for line in lines if line and self._token not in line]
+        return said[-1] if said else f"ssh ended with {done.code}"
 
 
 class SshRunner(LocalRunner):

@@ -23,6 +23,7 @@ remote_user = {USER}
 private_key = {KEY.format(user=USER)}
 remote_sessiondir = {SESSIONS}
 ssh_timeout = 2
+dialect = 2
 """
 
 
