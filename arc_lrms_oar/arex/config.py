@@ -117,9 +117,9 @@ def settings_from(blocks: Blocks, path: str) -> Settings:
     if custom["submit_budget"] > 600:
         raise reader.wrong("custom:oar", "submit_budget", custom["submit_budget"], "at most 600")
     if custom["remote_host"]:
-        for name in ("remote_user", "private_key"):
-            if not custom[name]:
-                raise reader.wrong("custom:oar", name, "", "given where remote_host is")
+        for o in OPTIONS:
+            if o.name in ("remote_user", "private_key") and not custom[o.name]:
+                raise reader.wrong(_block_of(reader, o), o.name, "", "given where remote_host is")
     return Settings(
         config_file=path,
         control_dir=reader.text("arex", "controldir", Settings.control_dir),

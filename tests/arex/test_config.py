@@ -306,3 +306,60 @@ def test_which_file_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_where_arex_keeps_its_runtime_configuration() -> None:
     assert config.RUNTIME_CONFIG == "/run/arched-arex.cfg"
+
+
+SSH = """
+[lrms/ssh]
+remote_host = oar.example
+remote_user = grid
+private_key = "/etc/grid-security/oar key"
+remote_sessiondir = /scratch/grid/
+remote_cachedir = /scratch/cache
+ssh_timeout = 5
+"""
+
+
+def remote(settings: Settings) -> tuple[object, ...]:
+    return (
+        settings.remote_host,
+        settings.remote_user,
+        settings.private_key,
+        settings.remote_sessiondir,
+        settings.ssh_timeout,
+    )
+
+
+def test_block_of_arc_6_for_another_machine(tmp_path: Path) -> None:
+    expected = ("oar.example", "grid", "/etc/grid-security/oar key", "/scratch/grid", 5)
+    assert remote(loaded(tmp_path, SSH)) == expected
+    ours = SSH.replace("[lrms/ssh]", "[custom:oar]").replace("remote_cachedir", "#")
+    assert remote(loaded(tmp_path, ours)) == expected
+
+
+def test_our_block_comes_before_arcs(tmp_path: Path) -> None:
+    text = SSH + "[custom:oar]\nremote_host=other.example\nssh_timeout=20\n"
+    assert remote(loaded(tmp_path, text)) == (
+        *("other.example", "grid", "/etc/grid-security/oar key", "/scratch/grid", 20),
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        (
+            "remote_user =",
+            "[lrms/ssh] remote_user= is wrong: it must be given where remote_host is",
+        ),
+        (
+            "private_key =",
+            "[lrms/ssh] private_key= is wrong: it must be given where remote_host is",
+        ),
+        ("private_key = key", "[lrms/ssh] private_key=key is wrong: it must be the absolute path"),
+        ("remote_host = -oProxyCommand=x", "[lrms/ssh] remote_host=-oProxyCommand=x is wrong: it "),
+        ("remote_user = -l", "[lrms/ssh] remote_user=-l is wrong: it must be a name or address"),
+        ("remote_sessiondir = x", "[lrms/ssh] remote_sessiondir=x is wrong: it must be the absol"),
+        ("ssh_timeout = 0", "[lrms/ssh] ssh_timeout=0 is wrong: it must be a time of 1 second or"),
+    ],
+)
+def test_wrong_values_for_another_machine(tmp_path: Path, line: str, complaint: str) -> None:
+    assert complaint in refused(tmp_path, f"{SSH}{line}\n")
