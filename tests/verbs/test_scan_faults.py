@@ -51,7 +51,10 @@ class Altered:
         self.runner = site.client().runner
         self.change = change
 
-    def start(self, argv: Sequence[str], keep: Sequence[int] = ()) -> Command:
+    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
+        raise RuntimeError(f"scan starts no {argv[0]}")
+
+    def lives(self, pid: int, ticket: str) -> bool:
         raise RuntimeError(f"scan starts no {argv[0]}")
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
@@ -181,7 +184,10 @@ class Ended:
     def __init__(self) -> None:
         self.asked = 0
 
-    def start(self, argv: Sequence[str], keep: Sequence[int] = ()) -> Command:
+    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
+        raise RuntimeError(f"scan starts no {argv[0]}")
+
+    def lives(self, pid: int, ticket: str) -> bool:
         raise RuntimeError(f"scan starts no {argv[0]}")
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
