@@ -91,9 +91,9 @@ class RemoteCommand(Command):
         return CommandFailed(why, self.argv, None, done.stdout, done.stderr)
 
     def _reason(self, done: Completed) -> str:
-        """What was said last, or how ssh ended."""
-        lines = [line.strip() for line in done.stderr.splitlines()]
-        said = [line for line in lines if line and self._token not in line]
+        """What was said last, or how ssh ended; ssh may speak on where our own mark stands."""
+        lines = [line.strip() for line in done.stderr.replace(self._token, "\n").splitlines()]
+        said = [line for line in lines if line and not line.isdecimal()]
         return said[-1] if said else f"ssh ended with {done.code}"
 
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.runner import LocalRunner
 from arc_lrms_oar.settings import QueueSettings, Settings
 from arc_lrms_oar.site.report import Finding, fail, ok, warn
 
@@ -27,11 +26,14 @@ _CONNECT_TIMEOUT = 5.0
 _SLOW = 5.0
 
 
-def look_at_server() -> Iterator[Finding]:
+def look_at_server(settings: Settings) -> Iterator[Finding]:
     """Whether OAR's server listens. It takes a connection without a word for nothing.
 
     Source: OAR 2.5 `sources/core/modules/almighty.pl`, and its log on the testbed.
     """
+    if settings.remote_host:
+        yield ok("OAR server", f"not looked at, since OAR is on {settings.remote_host}")
+        return
     try:
         with open(OAR_CONF, encoding="utf-8", errors="replace") as file:
             told = dict(_SERVER.findall(file.read()))
@@ -69,63 +71,38 @@ def look_at_database(client: OarClient) -> tuple[list[Finding], list[dict[str, A
     return [ok("OAR database", text)], rows
 
 
-def look_at_queues(settings: Settings) -> tuple[list[Finding], set[str]]:
+def look_at_queues(settings: Settings, client: OarClient) -> tuple[list[Finding], set[str]]:
     """Whether OAR knows the queue of each `[queue:X]`; and those ARC queues for which it does not.
 
-    Only root may list them on OAR 2, by `oarnotify -l`; on OAR 3 anybody by `oarqueue`.
+    Only root may list them on OAR 2; on OAR 3 anybody may.
     """
     if not settings.queues:
         cure = "add a block [queue:NAME] for each of OAR's queues that grid jobs may use"
         return [fail("queues", "ARC has no [queue:X] at all", cure)], set()
-    states = _queue_states(settings)
-    if states is None:
+    try:
+        queues = client.queues()
+    except OarUnavailable as error:
+        cure = "see that `oarnotify -l` works (OAR 3: oarqueue -l)"
+        return [fail("queues", str(error), cure)], set()
+    if not queues:
         text = "not looked at: neither oarnotify -l nor oarqueue lists them (--probe tells)"
         return [ok("queues", text)], set()
     found, unknown = [], set()
     for name, queue in settings.queues.items():
         oar_queue = queue.oar_queue or name
-        state = states.get(oar_queue)
         what = f"queue {name}"
-        if state is None:
+        if oar_queue not in queues:
             unknown.add(name)
-            known = ", ".join(sorted(states))
+            known = ", ".join(sorted(queues))
             text = f"OAR has no queue {oar_queue}; it has {known}"
             cure = f"remove [queue:{name}], or set oar_queue in [custom:oar/{name}]"
             found.append(fail(what, text, cure))
-        elif state != "Active":
-            text = f"{oar_queue} is {state} in OAR, so that its jobs wait"
+        elif not queues[oar_queue].active:
+            text = f"{oar_queue} is not active in OAR, so that its jobs wait"
             found.append(warn(what, text, f"oarnotify -e {oar_queue} (OAR 3: oarqueue -e)"))
         else:
             found.append(ok(what, f"{oar_queue} is active in OAR"))
     return found, unknown
-
-
-def _queue_states(settings: Settings) -> Mapping[str, str] | None:
-    """OAR's queues and their states; None where nothing lists them."""
-    for argv in (["oarnotify", "-l"], ["oarqueue"]):
-        # Admin's commands stand elsewhere than users' ones: /usr/sbin on Debian.
-        for place in dict.fromkeys((settings.bin_path, "")):
-            try:
-                done = LocalRunner(place, settings.command_timeout).run(argv)
-            except OarUnavailable:
-                continue
-            if done.code == 0 and done.stdout.strip():
-                return _read_queues(done.stdout)
-    return None
-
-
-def _read_queues(stdout: str) -> Mapping[str, str]:
-    """A name in a line of its own, then `key = value` lines, with or without a tab before them."""
-    states: dict[str, str] = {}
-    name = ""
-    for line in stdout.splitlines():
-        key, equals, value = line.strip().partition(" = ")
-        if not equals and key:
-            name = key
-            states[name] = ""
-        elif key == "state" and name:
-            states[name] = value
-    return states
 
 
 def look_at_resources(settings: Settings, rows: list[dict[str, Any]]) -> Iterator[Finding]:

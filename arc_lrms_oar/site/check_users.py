@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from arc_lrms_oar.arex.config import Blocks
 from arc_lrms_oar.arex.userfiles import Owner, overwrite, remove_directory
 from arc_lrms_oar.errors import OarUnavailable, SiteError
-from arc_lrms_oar.oar.runner import CommandFailed, LocalRunner
+from arc_lrms_oar.oar.runner import CommandFailed
 from arc_lrms_oar.settings import Settings
 from arc_lrms_oar.site.as_user import as_user
 from arc_lrms_oar.site.mapping import Account, account, mapping_of, myself
 from arc_lrms_oar.site.report import Finding, fail, ok, warn
+from arc_lrms_oar.verbs import runner_of
 
 _COMMANDS = ("oarsub", "oarstat", "oardel", "oarnodes")
 _DEFAULT_SESSIONS = "/var/spool/arc/sessiondir"
@@ -78,7 +79,7 @@ def look_at_commands(settings: Settings, user: Account) -> Iterator[Finding]:
 
 
 def _failing(settings: Settings) -> dict[str, str]:
-    runner = LocalRunner(settings.bin_path, settings.command_timeout)
+    runner = runner_of(settings)
     wrong = {}
     for command in _COMMANDS:
         try:

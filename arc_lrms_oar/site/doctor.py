@@ -75,12 +75,13 @@ def _oar(
     for user in accounts:
         yield from check_users.look_at_commands(settings, user)
         yield from check_users.look_at_sessions(blocks, user)
-    yield from check_oar.look_at_server()
-    found, rows = check_oar.look_at_database(client_of(settings))
+    yield from check_oar.look_at_server(settings)
+    client = client_of(settings)
+    found, rows = check_oar.look_at_database(client)
     yield from found
     if found[0].level == report.FAIL:
         return
-    found, unknown = check_oar.look_at_queues(settings)
+    found, unknown = check_oar.look_at_queues(settings, client)
     yield from found
     yield from check_oar.look_at_resources(settings, rows)
     if not probe:

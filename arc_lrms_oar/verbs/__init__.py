@@ -15,10 +15,11 @@ def settings_of(config: str | None) -> Settings:
 
 def client_of(settings: Settings) -> OarClient:
     """OAR as `settings` say that it is to be reached."""
-    return OarClient(_runner_of(settings), settings.dialect)
+    return OarClient(runner_of(settings), settings.dialect)
 
 
-def _runner_of(settings: Settings) -> LocalRunner:
+def runner_of(settings: Settings) -> LocalRunner:
+    """What runs OAR's commands where `settings` say that they are."""
     if not settings.remote_host:
         return LocalRunner(settings.bin_path, settings.command_timeout)
     from arc_lrms_oar.oar.ssh import Frontend, SshRunner

@@ -7,7 +7,6 @@ was.
 
 from __future__ import annotations
 
-import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -123,9 +122,13 @@ class Apart:
         self._ip("link", "set", "oar0", "up")
 
     def hang_up(self) -> None:
-        """Ends the sshd of each connection at once; what runs in it goes on."""
+        """Ends each connection at once; what runs in it goes on.
+
+        The process that holds it is a child of the one that the listening sshd has started.
+        """
         listener = self.bed.path(_PID).read_text().strip()
-        self.run(["pkill", f"-{int(signal.SIGKILL)}", "-P", listener, "sshd"], check=False)
+        script = 'for pid in $(pgrep -P "$0"); do pkill -KILL -P "$pid" sshd; done; true'
+        self.run(["sh", "-c", script, listener])
 
     def connections(self) -> set[str]:
         """The ssh clients on A-REX's side, by process number."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bed import Bed
 from bed.apart import COMMANDS, HOST, KEY, SESSIONS, Apart
-from bed.grid import SESSIONS as SESSIONS_HERE
+from bed.arcconf import SESSIONDIR
 from bed.grid import USER, Grid, Job, shell
 
 pytestmark = pytest.mark.live
@@ -46,7 +46,7 @@ def apart(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apart]
     conf = tmp_path_factory.mktemp("conf") / "arc.conf"
     text = (HERE / "arc.conf.in").read_text()
     conf.write_text(text.replace("[custom:oar]\n", f"[custom:oar]{REMOTE}"))
-    apart = Apart(bed, USER, SESSIONS_HERE)
+    apart = Apart(bed, USER, SESSIONDIR)
     apart.up()
     try:
         bed.reconf(conf)

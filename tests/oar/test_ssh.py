@@ -214,7 +214,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def submit(runner: SshRunner, ticket: Path) -> Completed | None:
-    return runner.start(["oarsub", "-l", "core=1"], str(ticket)).wait(PATIENCE)
+    return runner.start(["oarsub", "-l", "core=1"], ticket=str(ticket)).wait(PATIENCE)
 
 
 def test_a_ticket_is_used_once(runner: SshRunner, bin_path: Path, folder: Path) -> None:

@@ -11,8 +11,10 @@ from ce import Ce
 from oarsite import Site
 from standin import Standin
 
+from arc_lrms_oar.settings import Settings
 from arc_lrms_oar.site import check_oar
 from arc_lrms_oar.site.report import Finding, fail, ok
+from arc_lrms_oar.verbs import client_of
 
 
 @pytest.fixture(params=["2.5.9", "2.6.1", "3.0.2"])
@@ -27,7 +29,7 @@ def site(place: Path, oar: Standin) -> Site:
 
 
 def queues(site: Site) -> tuple[list[Finding], set[str]]:
-    return check_oar.look_at_queues(site.settings())
+    return check_oar.look_at_queues(site.settings(), client_of(site.settings()))
 
 
 def resources(site: Site) -> list[Finding]:
@@ -77,12 +79,11 @@ def test_queues(any_site: Site) -> None:
         "FAIL",
         "OAR has no queue ghost; it has admin, besteffort, default, shut",
     )
-    assert levels["queue shut"] == ("warn", "shut is notActive in OAR, so that its jobs wait")
+    assert levels["queue shut"] == ("warn", "shut is not active in OAR, so that its jobs wait")
 
 
-def test_queues_that_nothing_lists(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queues_that_nothing_lists(site: Site) -> None:
     (site.oar.bin / "oarnotify").unlink()
-    monkeypatch.setattr("arc_lrms_oar.oar.runner._SEARCH_PATH", "/nowhere")
     (finding,), unknown = queues(site)
     assert (finding.level, unknown) == ("ok", set())
     assert finding.text.startswith("not looked at: ")
@@ -113,17 +114,22 @@ def test_resources_without_memory_or_life(site: Site) -> None:
     ]
 
 
+def test_server_of_another_machine() -> None:
+    (finding,) = check_oar.look_at_server(Settings(remote_host="oar.example"))
+    assert finding == ok("OAR server", "not looked at, since OAR is on oar.example")
+
+
 def test_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     conf = tmp_path / "oar.conf"
     monkeypatch.setattr(check_oar, "OAR_CONF", str(conf))
-    (finding,) = check_oar.look_at_server()
+    (finding,) = check_oar.look_at_server(Settings())
     assert finding == ok("OAR server", f"not looked at, since {conf}: No such file or directory")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         conf.write_text(f'#SERVER_PORT="1"\nSERVER_HOSTNAME="127.0.0.1"\nSERVER_PORT="{port}"\n')
-        (finding,) = check_oar.look_at_server()
+        (finding,) = check_oar.look_at_server(Settings())
         assert finding == ok("OAR server", f"127.0.0.1 port {port} answers")
-    (finding,) = check_oar.look_at_server()
+    (finding,) = check_oar.look_at_server(Settings())
     assert (finding.level, finding.text) == (
         "FAIL",
         f"127.0.0.1 port {port} does not answer: Connection refused",

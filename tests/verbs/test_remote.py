@@ -12,6 +12,8 @@ from submitting import ASKED, private, script_of
 
 from arc_lrms_oar.errors import OarRefused, OarUnavailable
 from arc_lrms_oar.oar import ssh as module
+from arc_lrms_oar.site.check_users import look_at_commands
+from arc_lrms_oar.site.mapping import myself
 from arc_lrms_oar.verbs.cancel import cancel
 from arc_lrms_oar.verbs.submit import _user_name
 
@@ -195,3 +197,19 @@ def test_one_connection_for_all_commands_of_a_scan(site: Site, ssh: FakeSsh) -> 
     sockets = {w for call in ssh.calls() for w in call if w.startswith("ControlPath=")}
     assert len(ssh.calls()) > 2
     assert len(sockets) == 1
+
+
+def test_doctor_asks_over_there(site: Site, ssh: FakeSsh) -> None:
+    settings, me = site.settings(), myself()
+    (finding,) = look_at_commands(settings, me)
+    assert finding.level == "ok"
+    assert [call[-1].split()[-1] for call in ssh.calls() if "exit" not in call] == [
+        *["oarsub", "oarstat", "oardel", "oarnodes"]
+    ]
+    ssh.next("refused")
+    (finding,) = look_at_commands(settings, me)
+    assert (finding.level, finding.text) == (
+        "FAIL",
+        "oarsub the connection to oar.example failed: "
+        "ssh: connect to host oar.example port 22: Connection refused",
+    )

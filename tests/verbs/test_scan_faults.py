@@ -55,7 +55,7 @@ class Altered:
         raise RuntimeError(f"scan starts no {argv[0]}")
 
     def lives(self, pid: int, ticket: str) -> bool:
-        raise RuntimeError(f"scan starts no {argv[0]}")
+        raise RuntimeError("scan looks for no earlier command")
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         done = self.runner.run(argv, timeout)
@@ -188,7 +188,7 @@ class Ended:
         raise RuntimeError(f"scan starts no {argv[0]}")
 
     def lives(self, pid: int, ticket: str) -> bool:
-        raise RuntimeError(f"scan starts no {argv[0]}")
+        raise RuntimeError("scan looks for no earlier command")
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         self.asked += 1
