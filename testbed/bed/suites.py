@@ -46,14 +46,15 @@ COMMON_PACKAGES = (
 class Suite:
     """One Debian release.
 
-    `arc` and `oar` are what it is known to carry, for people to read. `separate_ws` is false where
-    A-REX's web service is still a part of A-REX's own process; `client_wants_proxy` where ARC's
-    client does nothing without a proxy, even where it needs none.
+    `arc`, `oar` and `python` are what it is known to carry, for people to read. `separate_ws` is
+    false where A-REX's web service is still a part of A-REX's own process; `client_wants_proxy`
+    where ARC's client does nothing without a proxy, even where it needs none.
     """
 
     name: str
     arc: str
     oar: str
+    python: str
     postgres: str
     extra_packages: tuple[str, ...] = ()
     separate_ws: bool = True
@@ -71,6 +72,7 @@ SUITES = {
             name="bullseye",
             arc="6.10",
             oar="2.5.9",
+            python="3.9",
             postgres="13",
             extra_packages=("nordugrid-arc-arex-python-lrms", "nordugrid-arc-plugins-arcrest"),
             separate_ws=False,
@@ -79,10 +81,18 @@ SUITES = {
             name="bookworm",
             arc="6.17",
             oar="2.5.9",
+            python="3.11",
             postgres="15",
             extra_packages=("nordugrid-arc-arex-python-lrms", "nordugrid-arc-plugins-arcrest"),
         ),
-        Suite(name="trixie", arc="7.0", oar="2.6.1", postgres="17", client_wants_proxy=False),
+        Suite(
+            name="trixie",
+            arc="7.0",
+            oar="2.6.1",
+            python="3.13",
+            postgres="17",
+            client_wants_proxy=False,
+        ),
     )
 }
 
