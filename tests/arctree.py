@@ -1,6 +1,6 @@
 """An ARC in a directory, as far as install and doctor look at it, and its `python3`.
 
-`python3` there is this Python with the tree's own site-packages before everything else, so that
+`python3` there is this Python with the tree's own site-packages and no others, so that
 what asks ARC's own module `arc.paths` gets this tree's answer.
 """
 
@@ -70,7 +70,7 @@ class ArcTree:
         shutil.copytree(compiled_package(), self.package)
         (self.package / "share/slurm.py").write_text("# our slurm.py\n")
         python = place / "bin/python3"
-        python.write_text(f'#!/bin/sh\nPYTHONPATH={self.libraries} exec {sys.executable} "$@"\n')
+        python.write_text(f'#!/bin/sh\nPYTHONPATH={self.libraries} exec {sys.executable} -S "$@"\n')
         python.chmod(0o755)
 
     def run(self, *words: object, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -124,9 +124,10 @@ class Runner:
 
     def _advance(self, job: Row) -> None:
         state = job["state"]
-        if state == "Running":
+        may_step = job["x_steps"] is None or job["x_steps"] > 0
+        if state == "Running" and (may_step or job["x_frag"] or job["job_id"] in self._fate):
             self._watch(job)
-        elif job["x_steps"] is None or job["x_steps"] > 0:
+        elif may_step:
             if state == "Waiting":
                 schedule(self._store, self._dialect, job)
             elif state == "toLaunch":
