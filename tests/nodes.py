@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -85,7 +87,11 @@ class Node:
         )
 
     def ended(self, child: subprocess.Popen[bytes], timeout: float = 30) -> Ran:
-        said, _ = child.communicate(timeout=timeout)
+        try:
+            said, _ = child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            raise
         raw = self.files.diag.read_bytes()
         return Ran(
             child.returncode,
