@@ -43,9 +43,9 @@ if mode == "held":
     lost()
 if mode == "stuck":
     signal.pause()
-if mode in ("left", "mute"):
-    null = subprocess.DEVNULL
-    child = subprocess.Popen(shell, stdin=subprocess.PIPE, stdout=null, stderr=null,
+if mode in ("left", "mute", "unread"):
+    output = subprocess.PIPE if mode == "unread" else subprocess.DEVNULL
+    child = subprocess.Popen(shell, stdin=subprocess.PIPE, stdout=output, stderr=output,
                              start_new_session=True)
     child.stdin.write(script)
     child.stdin.close()
@@ -76,6 +76,7 @@ class FakeSsh:
 
     What becomes of the next connections is said by `next`: "" all is well, "refused" none is made,
     "held" the network keeps what was sent until `deliver`, "left" the command goes on alone,
+    "unread" it does so with pipes that nobody reads any more,
     "mute" its output is lost, "cut out N" and "cut err N" no more than N bytes of its output come
     (all but the last -N), "stuck" nothing happens, "chatty" the login shell says something.
     """

@@ -184,10 +184,14 @@ class SshRunner(LocalRunner):
 
 
 def _remote_script(run: str, token: str) -> str:
-    """What the shell there does; in brackets, so that half of it is nothing, not half a command."""
+    """What the shell there does; in brackets, so that half of it is nothing, not half a command.
+
+    A command that has begun comes to its end also where nobody reads it any more: oarsub prints
+    between its transactions, and SIGPIPE would leave half a job.
+    """
     settings = "".join(f"{name}={shlex.quote(value)}\n" for name, value in ENVIRONMENT.items())
     return (
-        f"{{\n{settings}export PWD {' '.join(ENVIRONMENT)}\n"
+        f"{{\n{settings}export PWD {' '.join(ENVIRONMENT)}\ntrap '' PIPE\n"
         f"echo {token}; echo {token} >&2\n"
         f"{run}"
         f"echo {token}$arc_oar_code; echo {token}$arc_oar_code >&2\nexit\n}}\n"

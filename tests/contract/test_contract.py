@@ -51,14 +51,13 @@ def test_two_nodes(contract: Contract) -> None:
     ("options", "reason"),
     [
         ({"count": 1000}, "There are not enough resources for your request"),
-        ({"queue": "nosuch"}, "The queue nosuch does not exist"),
+        ({"queue": "nosuch"}, "(The )?queue .?nosuch.? does not exist"),
     ],
 )
 def test_refused(contract: Contract, options: dict[str, object], reason: str) -> None:
     files = contract.job("true", **options)
-    with pytest.raises(OarRefused) as caught:
+    with pytest.raises(OarRefused, match=f"^OAR refused the job: {reason}$"):
         contract.submit(files)
-    assert str(caught.value) == f"OAR refused the job: {reason}"
     assert files.local_id() == ""
     assert not (files.session / ".arc_oar").exists()
 

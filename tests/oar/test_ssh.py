@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import select
+import shlex
 import stat
 import subprocess
 import sys
@@ -280,3 +282,22 @@ def test_where_it_cannot_be_told(
         runner.lives(0, str(folder / "job-a.sh.1"))
     with pytest.raises(CommandFailed, match=r"cannot tell whether an earlier one lives on oar\."):
         runner.lives(0, str(tmp_path / "nowhere" / "job-a.sh.1"))
+
+
+def test_command_left_alone_comes_to_its_end(
+    ssh: FakeSsh, runner: SshRunner, bin_path: Path, folder: Path
+) -> None:
+    """oarsub prints while it makes its job: that nobody reads it must not end it half-way."""
+    os.mkfifo(folder / "go")
+    os.mkfifo(folder / "end")
+    body = "read go <go; echo half; echo half >&2; echo whole >end"
+    shell(bin_path, f"cd {shlex.quote(str(folder))}; {body}", "oarsub")
+    ssh.next("unread")
+    with pytest.raises(CommandFailed, match="the connection to"):
+        submit(runner, folder / "job-a.sh.1")
+    go, end = (os.open(folder / name, os.O_RDWR) for name in ("go", "end"))
+    os.write(go, b"go\n")
+    came = select.select([end], [], [], PATIENCE)[0]
+    os.close(go)
+    os.close(end)
+    assert came
