@@ -51,6 +51,9 @@ if mode in ("left", "mute", "unread"):
     child.stdin.close()
     if mode == "mute":
         child.wait()
+    if mode == "unread":
+        child.stdout.readline()
+        child.stderr.readline()
     lost()
 done = subprocess.run(shell, input=script, capture_output=True)
 out, err = done.stdout, done.stderr
@@ -76,7 +79,7 @@ class FakeSsh:
 
     What becomes of the next connections is said by `next`: "" all is well, "refused" none is made,
     "held" the network keeps what was sent until `deliver`, "left" the command goes on alone,
-    "unread" it does so with pipes that nobody reads any more,
+    "unread" it has begun and does so with pipes that nobody reads any more,
     "mute" its output is lost, "cut out N" and "cut err N" no more than N bytes of its output come
     (all but the last -N), "stuck" nothing happens, "chatty" the login shell says something.
     """

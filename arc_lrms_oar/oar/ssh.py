@@ -112,13 +112,19 @@ class SshRunner(LocalRunner):
 
         With a `ticket`, the path there of a file that nobody has made yet, the command runs only
         if it can make this file. The network may hold a command back for longer than anybody has
-        waited for it; who makes the file in its place is safe from it (see `lives`).
+        waited for it; who makes the file in its place is safe from it (see `lives`). What it prints
+        goes there, too: an oarsub that writes to nobody deletes its own job (OAR 2.5 and 2.6
+        `sources/core/qfunctions/oarsub`, `$SIG{PIPE}`).
         """
-        words = [os.path.join(self._bin_path, argv[0]), *argv[1:]]
-        run = f"{shlex.join(words)} </dev/null\narc_oar_code=$?\n"
+        command = f"{shlex.join([os.path.join(self._bin_path, argv[0]), *argv[1:]])} </dev/null"
         if not ticket:
+            run = f"{command}\narc_oar_code=$?\n"
             return self._start(argv, run, os.path.basename(argv[0]))
         place, folder = shlex.quote(ticket), shlex.quote(os.path.dirname(ticket))
+        run = (
+            f"arc_oar_err=$({command} 2>&1 >{place})\narc_oar_code=$?\n"
+            f'cat {place}; [ -z "$arc_oar_err" ] || printf "%s\\n" "$arc_oar_err" >&2\n'
+        )
         run = (
             f"if (set -C; : >{place}) 2>/dev/null; then\n{run}"
             f"elif [ -d {folder} ]; then arc_oar_code=void; else arc_oar_code=nowhere; fi\n"
@@ -184,14 +190,10 @@ class SshRunner(LocalRunner):
 
 
 def _remote_script(run: str, token: str) -> str:
-    """What the shell there does; in brackets, so that half of it is nothing, not half a command.
-
-    A command that has begun comes to its end also where nobody reads it any more: oarsub prints
-    between its transactions, and SIGPIPE would leave half a job.
-    """
+    """What the shell there does; in brackets, so that half of it is nothing, not half a command."""
     settings = "".join(f"{name}={shlex.quote(value)}\n" for name, value in ENVIRONMENT.items())
     return (
-        f"{{\n{settings}export PWD {' '.join(ENVIRONMENT)}\ntrap '' PIPE\n"
+        f"{{\n{settings}export PWD {' '.join(ENVIRONMENT)}\n"
         f"echo {token}; echo {token} >&2\n"
         f"{run}"
         f"echo {token}$arc_oar_code; echo {token}$arc_oar_code >&2\nexit\n}}\n"
