@@ -64,6 +64,12 @@ def _word(value: str) -> str:
     return value
 
 
+def _users(value: str) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,99}", name) for name in value.split()):
+        raise ValueError("names of local users with blanks between them")
+    return tuple(value.split())
+
+
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def convert(value: str) -> str:
         if value.lower() not in allowed:
@@ -292,6 +298,15 @@ OPTIONS: tuple[Option, ...] = (
         by_rte=True,
     ),
     Option(
+        "acl_users",
+        "words",
+        "",
+        _users,
+        True,
+        "Local users who alone may use the queue, separated by spaces; only published; empty: it "
+        "is not known who may",
+    ),
+    Option(
         "command_timeout",
         "time",
         "120",
@@ -392,7 +407,10 @@ SSH_OPTIONS = ("remote_host", "remote_user", "private_key", "remote_sessiondir",
 
 @dataclass(frozen=True)
 class QueueSettings:
-    """The settings that hold for one queue; times in seconds, memory in MB."""
+    """The settings that hold for one queue; times in seconds, memory in MB.
+
+    `limits` are those of ARC's own options for them that are set, by ARC's names.
+    """
 
     oar_queue: str = ""
     node_level: str = "network_address"
@@ -412,8 +430,10 @@ class QueueSettings:
     checkpoint: int = 0
     checkpoint_signal: int = 0
     notify: str = ""
+    acl_users: tuple[str, ...] = ()
     default_memory: int | None = None
     benchmark: str = "HEPSPEC:1.0"
+    limits: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Reads arc.conf, or the runtime configuration that A-REX makes of it, into `Settings`.
 
-Blocks read: `[arex]`, `[lrms]`, `[lrms/ssh]`, `[queue:X]`, `[custom:oar]`, `[custom:oar/QUEUE]`.
-Everything else is A-REX's own. There is no cache: the file is small, and a stale copy is worse
-than a slow one.
+Blocks read: `[arex]`, `[lrms]`, `[lrms/ssh]`, `[infosys/cluster]`, `[queue:X]`, `[custom:oar]`,
+`[custom:oar/QUEUE]`. Everything else is A-REX's own. There is no cache: the file is small, and a
+stale copy is worse than a slow one.
 
 Source of the format: ARC 6.17 `src/utils/python/arc/utils/config.py` and the runtime file
 `/run/arched-arex.cfg`, which holds `key=value` lines with defaults filled in.
@@ -27,6 +27,10 @@ RUNTIME_CONFIG = "/run/arched-arex.cfg"
 SYSTEM_CONFIG = "/etc/arc.conf"
 
 _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+# ARC's own options for what it publishes of a queue, in seconds (ARC 6.17 and 7.0
+# `src/doc/arc.conf.reference`, `[infosys/cluster]` and `[queue:name]`).
+_LIMITS = ("maxcputime", "mincputime", "maxwalltime", "minwalltime")
+_CLUSTER = "infosys/cluster"
 _LEVELS = ("FATAL", "ERROR", "WARNING", "INFO", "VERBOSE", "DEBUG")
 
 Blocks = dict[str, dict[str, list[str]]]
@@ -114,6 +118,7 @@ def settings_from(blocks: Blocks, path: str) -> Settings:
     shared = {o.name: custom.pop(o.name) for o in OPTIONS if o.per_queue}
     shared["default_memory"] = reader.number("lrms", "defaultmemory", None)
     shared["benchmark"] = reader.benchmark("lrms", "HEPSPEC:1.0")
+    shared["limits"] = reader.limits(_CLUSTER)
     if custom["submit_budget"] > 600:
         raise reader.wrong("custom:oar", "submit_budget", custom["submit_budget"], "at most 600")
     if custom["remote_host"]:
@@ -155,6 +160,7 @@ def _queues(reader: _Reader, shared: dict[str, Any]) -> dict[str, QueueSettings]
         block = f"queue:{name}"
         values["default_memory"] = reader.number(block, "defaultmemory", shared["default_memory"])
         values["benchmark"] = reader.benchmark(block, shared["benchmark"])
+        values["limits"] = reader.limits(block)
         queues[name] = QueueSettings(**values)
     return queues
 
@@ -192,6 +198,15 @@ class _Reader:
         if not value.isdecimal():
             raise self.wrong(block, name, value, "a whole number")
         return int(value)
+
+    def limits(self, block: str) -> tuple[tuple[str, int], ...]:
+        """A queue's limits in seconds by ARC's names; one of its own wins over the cluster's."""
+        found = {}
+        for name in _LIMITS:
+            limit = self.number(block, name, self.number(_CLUSTER, name, None))
+            if limit is not None:
+                found[name] = limit
+        return tuple(found.items())
 
     def yes_no(self, block: str, name: str, default: bool) -> bool:
         value = self.text(block, name, "")

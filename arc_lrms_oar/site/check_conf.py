@@ -29,7 +29,7 @@ _TIMEOUT = 60
 _MOST_COMPLAINTS = 5
 # ARC 7 ends with how many errors it has told.
 _SUMMARY = "Validation returned"
-_READ_BY_US = re.compile(r"arex|lrms|queue:.*|custom:oar(/.*)?")
+_READ_BY_US = re.compile(r"arex|lrms(/ssh)?|infosys/cluster|queue:.*|custom:oar(/.*)?")
 _VALIDATOR_ERROR = re.compile(r"\[ERROR\]\s*(?:\[\d+\]\s*)?\[?(.*?)\]?\s*$", re.M)
 
 

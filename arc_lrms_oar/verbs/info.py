@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from arc_lrms_oar.errors import ConfigError
+from arc_lrms_oar.errors import ConfigError, ControlDirError
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.record import JobRecord
 from arc_lrms_oar.oar.states import State, state_of
@@ -42,12 +42,12 @@ def options_schema() -> dict[str, Any]:
 
 
 def read_options(path: str | None, settings: Settings) -> dict[str, Any]:
-    """The provider's options from a JSON file (`-`: stdin), or those that follow from arc.conf.
+    """The provider's options from a JSON file (`-`: stdin), or what A-REX would ask for now.
 
     Raises ConfigError.
     """
     if path is None:
-        return {"queues": {name: {"users": []} for name in settings.queues}, "jobs": []}
+        return _usual_options(settings)
     try:
         if path == "-":
             found = json.load(sys.stdin)
@@ -59,6 +59,24 @@ def read_options(path: str | None, settings: Settings) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ConfigError(f"{path}: the provider's options must be a JSON object")
     return found
+
+
+def _usual_options(settings: Settings) -> dict[str, Any]:
+    """All queues of arc.conf, the grid jobs that are in OAR, and the users whose they are.
+
+    Of a control directory that the caller may not read no job and no user is known.
+    """
+    from arc_lrms_oar.arex.everyjob import IN_OAR, EveryJob, user_of
+
+    try:
+        jobs = [job for job in EveryJob(settings.control_dir).look() if job.state in IN_OAR]
+    except ControlDirError:
+        jobs = []
+    users = sorted({user for job in jobs if (user := user_of(job))})
+    return {
+        "queues": {name: {"users": users} for name in settings.queues},
+        "jobs": [str(job.local_id) for job in jobs if job.local_id],
+    }
 
 
 def plain(value: Any) -> Any:

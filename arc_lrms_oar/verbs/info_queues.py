@@ -92,7 +92,9 @@ def queue_info(
     if settings.default_walltime:
         found["defaultwallt"] = settings.default_walltime
         found["defaultcput"] = settings.default_walltime
-    return found
+    if settings.acl_users:
+        found["acl_users"] = list(settings.acl_users)
+    return {**found, **dict(settings.limits)}
 
 
 def _best_effort(settings: QueueSettings, name: str) -> bool:

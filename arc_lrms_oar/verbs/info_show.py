@@ -26,6 +26,10 @@ def as_text(info: dict[str, Any]) -> str:
     cluster = info["cluster"]
     width = max(len(title) for title, _ in _CLUSTER)
     lines = [f"{title:<{width}}  {cluster[key]}" for title, key in _CLUSTER if key in cluster]
+    if info["jobs"]:
+        states = Counter(row["status"] for row in info["jobs"].values())
+        counted = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+        lines.append(f"{'grid jobs':<{width}}  {counted}")
     queues = [_queue(name, row) for name, row in sorted(info["queues"].items())]
     parts = ["\n".join(lines), _table([_HEADING, *queues])]
     if info["nodes"]:

@@ -48,6 +48,11 @@ defaultmemory=2048
 
 [queue:long]
 homogeneity=True
+maxwalltime=600
+
+[infosys/cluster]
+maxwalltime=900
+mincputime=60
 
 [custom:oar]
 bin_path="/opt/oar/bin/"
@@ -89,6 +94,7 @@ def test_runtime_configuration_of_arex(tmp_path: Path) -> None:
         types=("besteffort", "container=a"),
         memory_property="mem",
         default_memory=512,
+        limits=(("mincputime", 60), ("maxwalltime", 900)),
     )
     assert settings == Settings(
         config_file=str(tmp_path / "arc.conf"),
@@ -104,7 +110,12 @@ def test_runtime_configuration_of_arex(tmp_path: Path) -> None:
         common=common,
         queues={
             "default": replace(common, default_memory=2048, benchmark="HEPSPEC:12.5"),
-            "long": replace(common, oar_queue="grid-long", default_walltime=172800),
+            "long": replace(
+                common,
+                oar_queue="grid-long",
+                default_walltime=172800,
+                limits=(("mincputime", 60), ("maxwalltime", 600)),
+            ),
             "night": replace(common, types=("night",)),
         },
     )
@@ -226,6 +237,15 @@ def test_block_that_stands_twice_is_one(tmp_path: Path) -> None:
         (
             "[custom:oar]\ncores_per_node=-2\n",
             ": [custom:oar] cores_per_node=-2 is wrong: it must be a whole number, 0 or more",
+        ),
+        (
+            "[custom:oar/a]\nacl_users=alice,bob\n",
+            ": [custom:oar/a] acl_users=alice,bob is wrong: it must be names of local users with"
+            " blanks between them",
+        ),
+        (
+            "[infosys/cluster]\nmaxwalltime=1 day\n",
+            ": [infosys/cluster] maxwalltime=1 day is wrong: it must be a whole number",
         ),
         (
             "[custom:oar/a]\ndefault_walltime=1:60:00\n",

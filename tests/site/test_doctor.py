@@ -154,10 +154,11 @@ def test_arex_that_runs_with_something_else(
     assert compared(GOOD + "[infosys]\nloglevel=5\n") == ok(
         "A-REX", "runs with arc.conf as it is now"
     )
-    changed = compared(GOOD + "project=x\n[queue:new]\n")
+    changed = compared(GOOD + "project=x\n[queue:new]\n[lrms/ssh]\n[infosys/cluster]\n")
     assert (changed.level, changed.text) == (
         "warn",
-        "[custom:oar], [queue:new] of arc.conf changed since A-REX started",
+        "[custom:oar], [infosys/cluster], [lrms/ssh], [queue:new] of arc.conf changed since A-REX"
+        " started",
     )
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import pwd
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ce import Ce
+from ce import NOBODY, Ce
 from oarsite import Site
+from scanning import OTHER
 from standin import Standin
+from users import needs_root
 
 from arc_lrms_oar.errors import ConfigError, OarUnavailable
 from arc_lrms_oar.settings import Settings
@@ -299,6 +303,25 @@ def test_queues_that_could_not_be_asked_for(site: Site) -> None:
         published(site, default=[])
 
 
+def test_limits_that_arc_conf_tells(site: Site) -> None:
+    site.configure(
+        "default_walltime=1:00:00",
+        queue="maxwalltime=7200\nmaxcputime=3600",
+        **{"infosys/cluster": "maxwalltime=600000\nminwalltime=60", "queue:admin": ""},
+    )
+    queues = published(site, default=[], admin=[])["queues"]
+    names = ("maxwalltime", "minwalltime", "maxcputime", "mincputime", "defaultwallt")
+    assert [queues["default"].get(name) for name in names] == [7200, 60, 3600, None, 3600]
+    assert [queues["admin"].get(name) for name in names] == [600000, 60, None, None, 3600]
+
+
+def test_users_who_alone_may_use_a_queue(site: Site) -> None:
+    site.configure("acl_users=", **{"custom:oar/admin": "acl_users = root  griduser"})
+    queues = published(site, default=[], admin=[])["queues"]
+    assert queues["admin"]["acl_users"] == ["root", "griduser"]
+    assert "acl_users" not in queues["default"]
+
+
 def test_free_slots_by_time(site: Site) -> None:
     """A node that goes off in two hours, and a reservation that starts in one."""
     now = int(time.time())
@@ -428,6 +451,28 @@ def test_options_of_the_provider(
     monkeypatch.setattr("sys.stdin", io.StringIO('{"queues": {}}'))
     assert read_options("-", Settings()) == {"queues": {}}
     assert read_options(None, site.settings()) == {"queues": {"default": {"users": []}}, "jobs": []}
+
+
+@needs_root
+def test_without_options_the_jobs_are_those_of_the_control_directory(
+    place: Path, oar: Standin
+) -> None:
+    site = Site(Ce(place, owner=NOBODY), oar)
+    site.running()
+    site.running(OTHER, "CANCELING", state="Waiting")
+    site.ce.job("C" * 30)
+    options = read_options(None, site.settings())
+    assert options["queues"] == {"default": {"users": [pwd.getpwuid(NOBODY).pw_name]}}
+    assert sorted(options["jobs"]) == ["1", "2"]
+    info = lrms_info(site.settings(), site.client(), options)
+    check_schema(info)
+    assert [info["jobs"][job_id]["status"] for job_id in ("1", "2")] == ["R", "Q"]
+    assert "grid jobs       1 Q, 1 R" in as_text(info).splitlines()
+
+
+def test_without_options_and_a_control_directory(site: Site) -> None:
+    settings = replace(site.settings(), control_dir=str(site.ce.place / "none"))
+    assert read_options(None, settings) == {"queues": {"default": {"users": []}}, "jobs": []}
 
 
 @pytest.mark.parametrize(
