@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from typing import Any
@@ -43,3 +44,24 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """What scan has logged, without the time."""
     lines = capsys.readouterr().err.splitlines()
     return [re.sub(r"^\[[0-9: -]+\] \[Scan\] ", "", line) for line in lines]
+
+
+def finished(
+    site: Site,
+    grid_id: str,
+    failure: str = "",
+    when: float | None = None,
+    local_id: int | str = 77,
+    **options: Any,
+) -> JobFiles:
+    """A job that A-REX has moved to its finished ones, `failure` in its `failed` file."""
+    files = site.ce.in_lrms(grid_id, local_id, **options)
+    if failure:
+        files.file("failed").write_text(failure)
+    folder = site.ce.control / "finished"
+    folder.mkdir(exist_ok=True)
+    moved = files.status.rename(folder / files.status.name)
+    moved.write_text("FINISHED\n")
+    if when is not None:
+        os.utime(moved, (when, when))
+    return files

@@ -25,7 +25,10 @@ BY_KIND = {
         "OAR has no such job any more: was its database cleaned or restored? The session directory "
         "may hold all output; if not, the user submits again."
     ),
-    "resubmitted": "OAR runs it again under a new id, which scan follows.",
+    "resubmitted": (
+        "OAR has submitted it again under a new id, which scan follows or, with [custom:oar] "
+        "resubmitted = delete, deletes."
+    ),
     "walltime": (
         "The user asks for more wall time; where jobs ask for none, [custom:oar] default_walltime "
         "is theirs."
@@ -43,8 +46,8 @@ BY_KIND = {
 
 _BY_STATE = {
     State.WAITING: "Wait: OAR starts it when there is room for it.",
-    State.HOLD: "`oarresume ID` lets it go on.",
-    State.SUSPENDED: "`oarresume ID` lets it go on (as root or oar).",
+    State.HOLD: "`oarresume {id}` lets it go on.",
+    State.SUSPENDED: "`oarresume {id}` lets it go on (as root or oar).",
     State.TO_ACK_RESERVATION: "Wait: OAR is about to confirm it.",
     State.TO_ERROR: "Wait: OAR is about to end it.",
 }
@@ -82,9 +85,9 @@ def _in_oar(story: Story, end: Verdict | None) -> str:
         return f"Scan reports it within seconds (A-REX's job.helper.errors). {BY_KIND[end.kind]}"
     state = state_of(story.oar_state)
     if story.job is not None and story.job.state == CANCELING:
-        return "Scan asks OAR once a minute to delete it; `oardel ID` as root does the same."
+        return f"Scan asks OAR once a minute to delete it; `oardel {story.local_id}` does the same."
     if state in _BY_STATE:
-        return _BY_STATE[state]
+        return _BY_STATE[state].format(id=story.local_id)
     return NOTHING if state is not None else "This package does not know that state: report it."
 
 

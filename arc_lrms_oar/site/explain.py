@@ -100,7 +100,7 @@ def _request(settings: Settings, story: Story) -> list[str]:
     if story.record is not None and story.record.request:
         return [story.record.request]
     job = story.description
-    if job is None or story.local_id is None:
+    if job is None:
         return []
     try:
         request = make_request(job, settings.queue(job.queue or ""), _SCRIPT, time.time())

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ce import GRID_ID, NOBODY, Ce, JobFiles
+from ce import GRID_ID, NOBODY, Ce
 from oarsite import Site, each, listing
-from scanning import OTHER, Hours
+from scanning import OTHER, Hours, finished
 from standin import Standin
 from users import needs_root, run_as
 
@@ -24,21 +24,6 @@ NOW = int(time.time())
 
 def look(site: Site, now: float = NOW) -> Overview:
     return Lookout(site.settings(), site.client()).look(now)
-
-
-def finished(
-    site: Site, grid_id: str, failure: str = "", when: int = NOW, **options: Any
-) -> JobFiles:
-    """A job that A-REX has moved to its finished ones, `failure` in its `failed` file."""
-    files = site.ce.in_lrms(grid_id, 77, **options)
-    if failure:
-        files.file("failed").write_text(failure)
-    folder = site.ce.control / "finished"
-    folder.mkdir(exist_ok=True)
-    moved = files.status.rename(folder / files.status.name)
-    moved.write_text("FINISHED\n")
-    os.utime(moved, (when, when))
-    return files
 
 
 def only(overview: Overview) -> Row:
