@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -237,6 +238,103 @@ def test_info(site: Site) -> None:
     info = json.loads(done.stdout)
     assert list(info["queues"]["default"]["users"]) == ["/CN=ü"]
     assert "1" in info["jobs"]
+
+
+DESCRIBED = {
+    *("name", "executable", "arguments", "environment", "stdin", "stdout", "stderr", "queue"),
+    *("cpu_time", "wall_time", "memory", "disk", "count", "count_per_node", "exclusive"),
+    *("runtime_environments", "start_time", "priority", "project", "rerun"),
+    *("input_files", "output_files"),
+}
+
+
+def translated(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    *words: object,
+) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of translate with `text` on its standard input."""
+    content = io.BytesIO(text.encode("utf-8", "surrogateescape"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(content))
+    code = cli.main(["translate", *map(str, words), "-"])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def test_translate_to_json(
+    site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        '+(&(executable=/bin/a)(arguments=b "c d")(environment=(K "v w"))(cputime=60)(count=2))'
+        '(&(executable=x)(runtimeenvironment="A/B" "o")(memory=5)(inputfiles=(f ""))(rerun=3))'
+    )
+    options = ("--json", "--queue", "long", "--config", site.ce.conf)
+    code, out, err = translated(capsys, monkeypatch, text, *options)
+    assert (code, err) == (0, "")
+    first, second = json.loads(out)
+    for one in (first, second):
+        assert set(one) == {"description", "oarsub", "ignored", "script"}
+        assert set(one["description"]) == DESCRIBED
+        assert one["oarsub"][0] == "oarsub"
+        assert one["oarsub"][one["oarsub"].index("-q") + 1] == "long"
+        assert one["script"].startswith("#!/bin/bash\n")
+    told = {key: value for key, value in first["description"].items() if value not in (None, [])}
+    assert told == {
+        "executable": "/bin/a",
+        "arguments": ["b", "c d"],
+        "environment": [["K", "v w"]],
+        "queue": "long",
+        "cpu_time": 3600,
+        "count": 2,
+    }
+    told = second["description"]
+    assert told["runtime_environments"] == [{"name": "A/B", "options": ["o"]}]
+    assert (told["memory"], told["input_files"], told["rerun"]) == (5, ["f"], 3)
+
+
+def test_translate_to_text(
+    site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "&(executable=/bin/true)(jobname=j)(disk=5)"
+    code, out, err = translated(capsys, monkeypatch, text, "--config", site.ce.conf)
+    assert (code, err) == (0, "")
+    parts = out.split("\n\n")
+    assert [part.splitlines()[0] for part in parts] == [
+        "Description:",
+        "OAR is asked:",
+        "Without effect on OAR:",
+    ]
+    assert parts[1].splitlines()[1].startswith("  oarsub --name j-GRIDID -q default -l /core=1 ")
+    code, out, _ = translated(capsys, monkeypatch, text, "--script")
+    assert "\n\nJob script:\n#!/bin/bash\n" in out
+
+
+def test_translate_a_grami_file(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    path = site.ce.job(count=3, walltime=60).file("grami")
+    assert cli.main(["translate", "--json", str(path)]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert "/core=3,walltime=0:1:0" in found["oarsub"]
+    assert cli.main(["translate", "--from", "xrsl", str(path)]) == 1
+
+
+def test_translate_what_is_wrong(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert translated(capsys, monkeypatch, "&(executable=a)\n(count=x)\n", "--json") == (
+        1,
+        "",
+        "standard input: line 2, column 8: count: found 'x', expected a whole number\n"
+        "  (count=x)\n"
+        "         ^\n",
+    )
+    code, out, err = translated(capsys, monkeypatch, "&(executable=a)(queue='a b')")
+    assert (code, out) == (1, "")
+    assert err == "standard input: the queue name 'a b' cannot be one of OAR's\n"
+    assert cli.main(["translate", "/nowhere"]) == 1
+    assert capsys.readouterr().err == (
+        "/nowhere: cannot read the job description: No such file or directory\n"
+    )
 
 
 def test_log_level_of_the_site(site: Site) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from arc_lrms_oar.arex.config import find_config, load
-from arc_lrms_oar.errors import OarLrmsError
+from arc_lrms_oar.errors import JobError, OarLrmsError
 from arc_lrms_oar.identity import Identity
 from arc_lrms_oar.job import grami, mark
 from arc_lrms_oar.job.description import JobDescription
@@ -102,7 +102,14 @@ def translate(
         asked = [_from_grami(text, source, queue)]
     else:
         asked = _from_xrsl(text, settings, queue)
-    return [_translation(one, settings, source) for one in asked]
+    found = []
+    for number, one in enumerate(asked, 1):
+        try:
+            found.append(_translation(one, settings, source))
+        except JobError as error:
+            which = f"job {number} of {len(asked)}: " if len(asked) > 1 else ""
+            raise JobError(f"{source}: {which}{error}", error.details) from None
+    return found
 
 
 def _from_grami(text: str, source: str, queue: str | None) -> _Asked:
@@ -156,7 +163,10 @@ def _translation(asked: _Asked, settings: Settings, source: str) -> Translation:
     session_dir = values.get("joboption_directory", "")
     script = os.path.join(mark.private_dir(session_dir), _SCRIPT)
     prepared = prepare(values, source, settings, script, time.time(), Identity())
-    if settings.queue(prepared.job.queue or "").identity:
+    queue = prepared.job.queue or ""
+    if queue and settings.queues and queue not in settings.queues:
+        missing.append(f"queue {queue}: arc.conf has no such queue, so A-REX refuses the job")
+    if settings.queue(queue).identity:
         missing.append("identity: its rules are left out, since nobody has sent this job")
     return Translation(
         asked.description,

@@ -72,18 +72,25 @@ def _field(name: str, value: Any) -> str:
     if value in (None, []):
         return ""
     if name == "environment":
-        shown = " ".join(_safe(f"{key}={text}") for key, text in value)
+        shown = " ".join(_one_of_several(f"{key}={text}") for key, text in value)
     elif name == "runtime_environments":
-        shown = ", ".join(" ".join(map(_safe, [rte["name"], *rte["options"]])) for rte in value)
+        shown = ", ".join(
+            " ".join(map(_one_of_several, [rte["name"], *rte["options"]])) for rte in value
+        )
     elif name == "start_time":
         shown = f"{value} ({time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(value))} UTC)"
     elif isinstance(value, list):
-        shown = " ".join(map(_safe, value))
+        shown = " ".join(map(_one_of_several, value))
     elif isinstance(value, bool):
         shown = "yes" if value else "no"
     else:
         shown = _safe(str(value))
     return f"  {name:<21} {shown} {_UNITS.get(name, '')}".rstrip() + "\n"
+
+
+def _one_of_several(text: str) -> str:
+    """As `_safe`, and in quotes where blanks would make two words of it."""
+    return repr(text) if " " in text else _safe(text)
 
 
 def _safe(text: str) -> str:

@@ -86,3 +86,25 @@ def test_nothing_to_say() -> None:
     text = '&(executable=/bin/true)(queue=q)(count="2")(priority="50")'
     conf = "[custom:oar]\nresources=/core={count}\n"
     assert one(text, conf).ignored == []
+
+
+def test_queue_that_the_ce_does_not_have() -> None:
+    line = "queue q: arc.conf has no such queue, so A-REX refuses the job"
+    assert line in one("&(executable=/bin/true)(queue=q)", "[queue:other]\n").ignored
+    assert one("&(executable=/bin/true)(queue=q)", "[queue:q]\n").ignored == []
+
+
+def test_job_that_cannot_be_asked_for_is_named() -> None:
+    text = "+(&(executable=a))(&(executable=b)(queue='a b'))"
+    with pytest.raises(JobError) as caught:
+        translate(text, Settings(), source="many.xrsl")
+    assert str(caught.value) == (
+        "many.xrsl: job 2 of 2: the queue name 'a b' cannot be one of OAR's"
+    )
+
+
+def test_words_can_be_told_apart_in_the_text() -> None:
+    text = "&(executable=a)(arguments='b c' d '')(environment=(A 'x y')(B z))"
+    lines = as_text([one(text)], False).splitlines()
+    assert "  arguments             'b c' d ''" in lines
+    assert "  environment           'A=x y' B=z" in lines

@@ -47,7 +47,9 @@ def tree_of(text: str) -> Node:
         while at < len(clean) and clean[at] in BLANKS:
             at += 1
         expected = error.msg[:1].lower() + error.msg[1:]
-        raise XrslError(text, at, f"found {word_at(clean, at)}, {expected}") from None
+        # The end is shown where the last word ends, not in the empty line that editors leave.
+        place = at if at < len(clean) else len(clean.rstrip(BLANKS))
+        raise XrslError(text, place, f"found {word_at(clean, at)}, {expected}") from None
     except _Misplaced as error:
         raise XrslError(text, error.at, str(error)) from None
     return node

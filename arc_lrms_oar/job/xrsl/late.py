@@ -32,16 +32,14 @@ def refuse_action(source: Source, draft: Draft) -> None:
 def _executables(source: Source, draft: Draft, condition: Condition) -> None:
     for name in source.strings(condition):
         if name not in draft.input_files:
-            problem = f"found {found_text(name)}, expected the name of one of the inputfiles"
-            raise source.wrong(condition, problem)
+            raise source.unfit(condition, name, "the name of one of the inputfiles")
 
 
 def _ftp_threads(source: Source, draft: Draft, condition: Condition) -> None:
     text = source.single(condition)
     number = whole(text)
     if number is None or not 1 <= number <= 10:
-        problem = f"found {found_text(text)}, expected a number from 1 to 10"
-        raise source.wrong(condition, problem)
+        raise source.unfit(condition, text, "a number from 1 to 10")
 
 
 def _count_per_node(source: Source, draft: Draft, condition: Condition) -> None:
@@ -50,7 +48,7 @@ def _count_per_node(source: Source, draft: Draft, condition: Condition) -> None:
         raise source.wrong(condition, "found without count, expected both")
     number = whole(text)
     if number is None:
-        raise source.wrong(condition, f"found {found_text(text)}, expected a whole number")
+        raise source.unfit(condition, text, "a whole number")
     draft.count_per_node = number
     if not number:
         draft.note("countpernode: 0 is no number of slots, and A-REX 6 and 7 fail on it")

@@ -23,6 +23,13 @@ class Source:
         place = condition.at if at is None else at
         return XrslError(self.text, place, f"{condition.attribute}: {problem}")
 
+    def unfit(self, condition: Condition, found: str, expected: str) -> XrslError:
+        """The error of a value of a condition: of the one that is `found`, or of the first."""
+        values = condition.values
+        same = [value.at for value in values if isinstance(value, Text) and value.value == found]
+        problem = f"found {found_text(found)}, expected {expected}"
+        return self.wrong(condition, problem, same[0] if same else values[0].at)
+
     def repeated(self, condition: Condition) -> XrslError:
         """The error of an attribute that may stand in a job only once."""
         return self.wrong(condition, "found a second time, expected only once")
@@ -65,7 +72,7 @@ class Source:
             return 0
         if found * slots > LONGEST:
             problem = f"found {found_text(text)}, expected a time under 68 years"
-            raise self.wrong(condition, problem, at)
+            raise self.wrong(condition, problem, condition.values[0].at if at is None else at)
         return found
 
     def _string(self, condition: Condition, value: Value) -> str:

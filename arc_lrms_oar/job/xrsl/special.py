@@ -115,7 +115,7 @@ def _count(source: Source, drafts: Drafts, condition: Condition) -> None:
     text = source.single(condition)
     count = whole(text)
     if count is None:
-        raise source.wrong(condition, f"found {found_text(text)}, expected a whole number")
+        raise source.unfit(condition, text, "a whole number")
     if count < 1:
         note(drafts, condition.attribute, f"{count} slots are taken for 1")
     for draft in drafts:
@@ -125,7 +125,7 @@ def _count(source: Source, drafts: Drafts, condition: Condition) -> None:
 def _exclusive(source: Source, drafts: Drafts, condition: Condition) -> None:
     text = source.single(condition)
     if text.lower() not in ("yes", "true", "no", "false"):
-        raise source.wrong(condition, f"found {found_text(text)}, expected yes or no")
+        raise source.unfit(condition, text, "yes or no")
     for draft in drafts:
         draft.exclusive = text.lower() in ("yes", "true")
 
@@ -147,16 +147,17 @@ def _action(source: Source, drafts: Drafts, condition: Condition) -> None:
 
 
 def _notify(source: Source, drafts: Drafts, condition: Condition) -> None:
-    for text in source.strings(condition):
+    for value, text in zip(condition.values, source.strings(condition)):
         words = [word for word in text.replace("\t", " ").split(" ") if word]
         flags = words.pop(0) if words and "@" not in words[0] else ""
         strange = [word for word in words if "@" not in word]
         if not words or strange:
             shown = found_text(strange[0] if strange else text)
-            raise source.wrong(condition, f"found {shown}, expected an e-mail address")
+            problem = f"found {shown}, expected an e-mail address"
+            raise source.wrong(condition, problem, value.at)
         if flags.strip(_MAIL_FLAGS):
             problem = f"found {found_text(flags)}, expected flags out of {_MAIL_FLAGS}"
-            raise source.wrong(condition, problem)
+            raise source.wrong(condition, problem, value.at)
     note(drafts, condition.attribute, no_effect.NOTIFY)
 
 
