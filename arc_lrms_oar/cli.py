@@ -78,9 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("--json", action="store_true", help="print JSON, as the provider takes it")
     jobs = _verb(verbs, "jobs", _jobs, "show every grid job with A-REX's side and OAR's")
     jobs.add_argument("--state", metavar="S", help="a state of A-REX's or OAR's, trouble or failed")
-    form = jobs.add_mutually_exclusive_group()
-    form.add_argument("--watch", action="store_true", help="refresh in place until q is pressed")
-    form.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    jobs.add_argument("--watch", action="store_true", help="refresh in place until q is pressed")
+    jobs.add_argument("--json", action="store_true", help="print JSON instead of a table")
     explain = _verb(verbs, "explain", _explain, "tell the story of one job from every source")
     explain.add_argument("id", metavar="ID", help="grid ID, its beginning, a job's URL, or OAR id")
     translate = _verb(verbs, "translate", _translate, "show what would become of a job description")
@@ -129,7 +128,8 @@ def _submit(arguments: argparse.Namespace) -> int:
 
     settings = settings_of(arguments.config)
     job_id = submit(settings, client_of(settings), arguments.grami)
-    Log("submit-OAR-job", settings.log_level).say("INFO", f"OAR job {job_id} submitted")
+    line = f"{_of_grid_job(arguments.grami)}OAR job {job_id} submitted"
+    Log("submit-OAR-job", settings.log_level).say("INFO", line)
     return 0
 
 
@@ -139,8 +139,21 @@ def _cancel(arguments: argparse.Namespace) -> int:
 
     settings = settings_of(arguments.config)
     done = cancel(settings, client_of(settings), arguments.target)
-    Log("cancel-OAR-job", settings.log_level).say("INFO", done)
+    line = _of_grid_job(arguments.target) + done
+    Log("cancel-OAR-job", settings.log_level).say("INFO", line)
     return 0
+
+
+def _of_grid_job(target: str) -> str:
+    """How a line of the log on the job of a GRAMi file begins; "" for one by its OAR id alone."""
+    from arc_lrms_oar.errors import GramiError
+    from arc_lrms_oar.job import grami
+
+    try:
+        grid_id = grami.read_values(target).get("joboption_gridid")
+    except GramiError:
+        return ""
+    return f"{grid_id}: " if grid_id else ""
 
 
 def _scan(arguments: argparse.Namespace) -> int:

@@ -66,7 +66,7 @@ def test_way_of_a_job(site: Site, kicks: Kicks) -> None:
     files = site.ce.job(executable="/bin/sh", arguments=["-c", "exit 3"])
     done = arex(site, "submit", files.file("grami"))
     assert (done.returncode, done.stdout) == (0, "")
-    assert bare(done.stderr) == "[submit-OAR-job] [INFO] OAR job 1 submitted\n"
+    assert bare(done.stderr) == f"[submit-OAR-job] [INFO] {GRID_ID}: OAR job 1 submitted\n"
     assert files.local_id() == "1"
     site.ce.accepted(files, 1)
     site.oar.wait(1)
@@ -79,7 +79,7 @@ def test_way_of_a_job(site: Site, kicks: Kicks) -> None:
     assert len(kicks.calls()) == 1
     done = arex(site, "cancel", files.file("grami"))
     assert (done.returncode, done.stdout) == (0, "")
-    assert bare(done.stderr) == "[cancel-OAR-job] [INFO] OAR job 1 is being deleted\n"
+    assert bare(done.stderr) == (f"[cancel-OAR-job] [INFO] {GRID_ID}: OAR job 1 is being deleted\n")
 
 
 REASON = "the queue nosuch is closed"

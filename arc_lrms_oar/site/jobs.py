@@ -1,4 +1,4 @@
-"""Jobs: every grid job with A-REX's side and OAR's, as a table, as JSON, or refreshed in place."""
+"""Jobs: every grid job with A-REX's side and OAR's, as a table or as JSON, once or again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from arc_lrms_oar.arex.everyjob import STATES
 from arc_lrms_oar.errors import OarLrmsError
@@ -38,12 +39,12 @@ def jobs(
     if watch:
         from arc_lrms_oar.site.watch import watch_jobs
 
-        return watch_jobs(lookout, wanted)
+        return watch_jobs(lookout, wanted, as_json)
     now = time.time()
     overview = lookout.look(now)
     rows = matching(overview.rows, wanted)
     if as_json:
-        print(_as_json(overview, rows))
+        print(json.dumps(as_values(overview, rows), indent=2))
     else:
         colours = has_colours(sys.stdout, os.environ)
         lines = lines_of(rows, now, width_of(sys.stdout), colours) if rows else []
@@ -70,10 +71,10 @@ def matching(rows: Sequence[Row], wanted: str | None) -> list[Row]:
     return [row for row in rows if wanted in (None, row.state, row.oar_state)]
 
 
-def _as_json(overview: Overview, rows: Sequence[Row]) -> str:
-    found = {
+def as_values(overview: Overview, rows: Sequence[Row]) -> dict[str, Any]:
+    """`rows` of `overview` and what is to be said besides, as JSON has it."""
+    return {
         "oar_trouble": overview.oar_trouble,
         "unreadable": overview.unreadable,
         "jobs": [vars(row) for row in rows],
     }
-    return json.dumps(found, indent=2)

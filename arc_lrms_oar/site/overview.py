@@ -5,6 +5,7 @@ It only asks. Where OAR does not answer, A-REX's side is told all the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ _STUCK = {
     State.SUSPENDED: "suspended in OAR; oarresume lets it go on",
     State.TO_ERROR: "OAR is about to end it with an error",
 }
+# OAR's message begins with what was asked for, our long name of the job included: no reason.
+_ASKED = re.compile(r"R=[0-9]+,\S*\s*")
 _NEVER = ("no_matching_slot", "No enough matching resources")
 
 
@@ -217,7 +220,7 @@ def _note(job: GridJob, oar_state: str, record: JobRecord | None, now: float) ->
     if record is None or state is None or state.published != "Q":
         return "", False
     never = any(words in record.message for words in _NEVER)
-    return record.message, never and record.scheduled_start is None
+    return _ASKED.sub("", record.message), never and record.scheduled_start is None
 
 
 def _minutes(seconds: float) -> str:

@@ -181,7 +181,8 @@ def _of_arex(job: GridJob) -> list[Moment]:
             when = _time(logged[1], "%Y-%m-%d %H:%M:%S", utc=False)
         match = change or logged
         if match and when is not None:
-            what = re.sub(r" {2,}Reason: ", ": ", match[2].replace("Job state change ", ""))
+            words = match[2].removeprefix(f"{job.grid_id}: ").replace("Job state change ", "")
+            what = re.sub(r" {2,}Reason: ", ": ", words)
             moments.append(Moment(when, "A-REX", what))
     return moments or [Moment(job.status_time, "A-REX", job.state)]
 

@@ -1,5 +1,5 @@
 """The jobs refreshed in place, as top does it, until q or Ctrl-C; into a pipe, one table after
-another.
+another; as JSON, a line for each look.
 
 The terminal is as it was before, however this ends. OAR is asked the seldomer the longer it takes
 to answer, so that whoever watches costs it no more than a tenth of its time.
@@ -7,13 +7,14 @@ to answer, so that whoever watches costs it no more than a tenth of its time.
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from arc_lrms_oar.site.overview import Lookout, Overview
 from arc_lrms_oar.site.table import BOLD, has_colours, lines_of, painted, summary, width_of
@@ -49,14 +50,19 @@ class Rates:
         while self._changes and now - self._changes[0][0] > _WINDOW:
             self._changes.popleft()
 
-    def text(self, now: float) -> str:
-        """The rates as a line, `-` until there were two looks."""
+    def per_minute(self, now: float) -> dict[str, float | None]:
+        """The rates by what has happened, None until there were two looks."""
         seconds = min(now - self._since, _WINDOW)
         words = ("submitted", "ended", "failed")
         if not self._changes or seconds <= 0:
-            return "per minute: " + ", ".join(f"- {word}" for word in words)
+            return dict.fromkeys(words)
         sums = [sum(change[1 + index] for change in self._changes) for index in range(3)]
-        told = (f"{60 * total / seconds:.1f} {word}" for total, word in zip(sums, words))
+        return {word: round(60 * total / seconds, 1) for word, total in zip(words, sums)}
+
+    def text(self, now: float) -> str:
+        """The rates as a line."""
+        rates = self.per_minute(now).items()
+        told = (f"{'-' if rate is None else rate} {word}" for word, rate in rates)
         return "per minute: " + ", ".join(told)
 
 
@@ -64,10 +70,10 @@ def _get(before: dict[str, tuple[bool, bool]], grid_id: str) -> tuple[bool, bool
     return before.get(grid_id, (False, False))
 
 
-def watch_jobs(lookout: Lookout, wanted: str | None) -> int:
+def watch_jobs(lookout: Lookout, wanted: str | None, as_json: bool = False) -> int:
     """Shows the jobs in the state `wanted` (None: all) again and again; raises ControlDirError."""
     rates = Rates()
-    with _screen() as keys:
+    with nullcontext() if as_json else _screen() as keys:
         try:
             while True:
                 now = time.time()
@@ -75,11 +81,21 @@ def watch_jobs(lookout: Lookout, wanted: str | None) -> int:
                 overview = lookout.look(now)
                 cost = time.monotonic() - started
                 rates.see(overview, now)
-                _show(overview, rates, wanted, now)
+                if as_json:
+                    _print_line(overview, rates, wanted, now)
+                else:
+                    _show(overview, rates, wanted, now)
                 if _quits(keys, max(PAUSE, _SHARE * cost)):
                     return 0
         except KeyboardInterrupt:
             return 0
+
+
+def _print_line(overview: Overview, rates: Rates, wanted: str | None, now: float) -> None:
+    from arc_lrms_oar.site.jobs import as_values, matching
+
+    found = as_values(overview, matching(overview.rows, wanted))
+    print(json.dumps({"time": now, "per_minute": rates.per_minute(now), **found}), flush=True)
 
 
 def _show(overview: Overview, rates: Rates, wanted: str | None, now: float) -> None:

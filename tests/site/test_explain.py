@@ -19,7 +19,7 @@ from arc_lrms_oar.site.explain import explain
 NOW = int(time.time())
 HISTORY = (
     "2026-11-21T14:27:23Z Job state change UNDEFINED -> ACCEPTED   Reason: (Re)Accepting new job\n"
-    "[2026-11-21 14:27:26] [submit-OAR-job] [INFO] OAR job 1 submitted\n"
+    "[2026-11-21 14:27:26] [submit-OAR-job] [INFO] {id}: OAR job 1 submitted\n"
     "what nobody has dated\n"
 )
 
@@ -51,7 +51,7 @@ def test_running_job(any_site: Site) -> None:
     files.file("local").write_text(
         "localid=1\nqueue=default\njobname=my job\nsubject=/DC=org/CN=me\nlrms=OAR\n"
     )
-    files.file("errors").write_text(HISTORY)
+    files.file("errors").write_text(HISTORY.format(id=GRID_ID))
     found = page(any_site)
     head = found["head"]
     assert row(head, "grid job") == GRID_ID

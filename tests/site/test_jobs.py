@@ -44,10 +44,11 @@ def test_running_job(any_site: Site) -> None:
 
 
 def test_waiting_job_with_the_expected_start_and_oars_reason(site: Site) -> None:
-    site.running(state="Waiting", scheduled=NOW + 600, message="R=1,Karma=0.1", walltime=60)
+    message = "R=1,W=0:1:0,J=B,N=name-ID,Q=long (Karma=0.1,quota_ok)"
+    site.running(state="Waiting", scheduled=NOW + 600, message=message, walltime=60)
     row = only(look(site))
     assert (row.oar_state, row.start, row.used) == ("Waiting", NOW + 600, None)
-    assert (row.note, row.trouble) == ("R=1,Karma=0.1", False)
+    assert (row.note, row.trouble) == ("(Karma=0.1,quota_ok)", False)
 
 
 def test_what_oar_does_not_tell_is_in_the_description(site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -127,6 +128,27 @@ def test_pipe_gets_plain_tables_until_the_reader_goes(site: Site) -> None:
         assert child.wait(60) == 0
         assert child.stderr is not None
         assert child.stderr.read() == ""
+
+
+def test_json_is_a_line_for_each_look(site: Site) -> None:
+    site.running()
+    site.running("w" * 50, state="Waiting")
+    words = ["jobs", "--watch", "--json", "--state", "waiting", "--config", str(site.ce.conf)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "arc_lrms_oar", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as child:
+        assert child.stdout is not None
+        first, second = (json.loads(child.stdout.readline()) for _ in range(2))
+        child.send_signal(signal.SIGINT)
+        assert child.wait(60) == 0
+    assert [row["grid_id"] for row in first["jobs"]] == ["w" * 50]
+    assert first["per_minute"] == {"submitted": None, "ended": None, "failed": None}
+    assert second["per_minute"] == {"submitted": 0, "ended": 0, "failed": 0}
+    assert (first["oar_trouble"], second["time"] > first["time"]) == ("", True)
 
 
 def test_rates() -> None:
