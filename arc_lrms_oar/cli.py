@@ -7,6 +7,7 @@ prints, on stderr and on stdout, is the sentence that the grid user reads in arc
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +18,9 @@ from arc_lrms_oar.log import Log, complain
 from arc_lrms_oar.version import __version__
 
 _UMASK = 0o077
+# These write nothing but their output.
+_TELLERS = ("query", "info", "jobs", "explain", "translate", "doctor")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,16 +29,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.umask(_UMASK)
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
-        return run(arguments)
+        code = run(arguments)
+        sys.stdout.flush()
+        return code
     except OarLrmsError as error:
         _complain(arguments.verb, error)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        _complain(arguments.verb, _unexpected(error))
+        if arguments.verb in _TELLERS and isinstance(error, OSError) and error.errno in _FULL:
+            _print_no_more()
+            complain(f"what there is to tell cannot be written: {error.strerror}")
+        else:
+            _complain(arguments.verb, _unexpected(error))
     return 1
+
+
+def _print_no_more() -> None:
+    """Lets go of what is printed and not written, which Python would try to write at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(verb: str, error: OarLrmsError) -> None:

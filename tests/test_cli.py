@@ -361,6 +361,24 @@ def test_reader_that_goes_away(site: Site) -> None:
     assert done.returncode != 0
 
 
+@pytest.mark.parametrize("jobs", [1, 500])
+def test_disk_without_room_for_the_answer(site: Site, jobs: int) -> None:
+    """Whether it fits into a buffer or not."""
+    ids = site.oar.add_jobs(jobs, state="Terminated")
+    words = ["query", *map(str, ids), "--config", str(site.ce.conf)]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "arc_lrms_oar", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+    said = "what there is to tell cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
 def test_error_that_nobody_has_foreseen(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -88,18 +88,30 @@ def plain(value: Any) -> Any:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    """`options` where they have the shape of `options_schema`; raises ConfigError."""
+    queues, jobs = options.get("queues") or {}, options.get("jobs") or []
+    if not isinstance(queues, dict) or not all(isinstance(row, dict) for row in queues.values()):
+        raise ConfigError("the provider's option queues must be an object of objects")
+    users = [row.get("users") or [] for row in queues.values()]
+    if not all(isinstance(one, list) for one in (jobs, *users)):
+        raise ConfigError("the provider's options jobs and users must be lists")
+    return {"queues": queues, "jobs": jobs}
+
+
 def lrms_info(settings: Settings, client: OarClient, options: dict[str, Any]) -> dict[str, Any]:
     """What there is to publish for the queues, users and jobs that `options` name.
 
-    Raises OarUnavailable, at which the provider keeps its last document.
+    Raises OarUnavailable, at which the provider keeps its last document, and ConfigError for
+    options that are none.
     """
     now = time.time()
-    asked = plain(options)
+    asked = _checked(plain(options))
     slots = Slots(client.resources(), settings, now)
     active = client.with_resources(client.active())
     queues = client.queues()
-    wanted = [int(job_id) for job_id in asked.get("jobs") or [] if str(job_id).isdecimal()]
-    names = {name: settings.queue(name).oar_queue or name for name in asked.get("queues") or {}}
+    wanted = [int(job_id) for job_id in asked["jobs"] if str(job_id).isdecimal()]
+    names = {name: settings.queue(name).oar_queue or name for name in asked["queues"]}
     whole = Load(active, slots)
     policy = policy_of(queues, set(names.values()))
     held = reservations(active, slots)

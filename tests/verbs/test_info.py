@@ -492,6 +492,21 @@ def test_options_that_are_none(tmp_path: Path, content: str | None, complaint: s
     assert str(caught.value).startswith(f"{path}: {complaint}")
 
 
+@pytest.mark.parametrize(
+    ("options", "right"),
+    [
+        ({"queues": ["default"]}, "queues must be an object of objects"),
+        ({"queues": {"default": None}}, "queues must be an object of objects"),
+        ({"queues": {"default": {"users": "a"}}}, "jobs and users must be lists"),
+        ({"jobs": "1"}, "jobs and users must be lists"),
+    ],
+)
+def test_options_of_another_shape(site: Site, options: dict[str, Any], right: str) -> None:
+    with pytest.raises(ConfigError, match=right):
+        lrms_info(site.settings(), site.client(), options)
+    assert site.commands() == []
+
+
 def test_schema_of_the_options() -> None:
     schema = options_schema()
     assert schema["queues"] == {"*": {"users": [""]}}
