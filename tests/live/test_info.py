@@ -138,6 +138,9 @@ def test_numbers_are_oars_own(site: Grid, bed: Bed) -> None:
     idle = check(site, 8, 0, 0)
     assert (idle.manager("ProductName"), idle.manager("LogicalCPUDistribution")) == ("oar", "2:4")
     assert idle.share("ghost")["FreeSlots"] == "0"
+    assert idle.share("long")["MaxWallTime"] == "360000"
+    long = told(site)["queues"]["long"]
+    assert (long["maxwalltime"], long["acl_users"]) == (360000, ["griduser", "root"])
 
     local_job(site, 3)
     (running,) = site.submit_all([(shell("sleep 600", extra="(count=1)"), {})])
