@@ -6,7 +6,7 @@ It only asks. Where OAR does not answer, A-REX's side is told all the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from arc_lrms_oar.arex import controldir
@@ -21,6 +21,7 @@ from arc_lrms_oar.oar.record import JobRecord
 from arc_lrms_oar.oar.states import State, state_of
 from arc_lrms_oar.oar.verdict import verdict
 from arc_lrms_oar.settings import Settings
+from arc_lrms_oar.verbs.info import FORETOLD, foretell
 from arc_lrms_oar.verbs.query import UNKNOWN
 
 # A-REX itself takes a submission for suspicious after ten minutes (FIELD-NOTES, "submit time").
@@ -90,11 +91,11 @@ class Lookout:
         jobs = self._every.look()
         ids = [job.local_id for job in jobs if job.local_id and job.state in IN_OAR]
         states: dict[int, str] = {}
-        records: dict[int, JobRecord] = {}
+        records: Mapping[int, JobRecord] = {}
         trouble = ""
         try:
             states = self._client.states(ids)
-            records = self._client.records(states)
+            records = self._records(states)
         except OarUnavailable as error:
             trouble = str(error)
         rows = []
@@ -109,6 +110,19 @@ class Lookout:
             row.grid_id: (job, row) for job, row in zip(jobs, rows) if job.state in ENDED
         }
         return Overview(sorted(rows, key=_order), trouble, self._every.unreadable)
+
+    def _records(self, states: Mapping[int, str]) -> Mapping[int, JobRecord]:
+        """What OAR tells of these jobs.
+
+        Of very many at once OAR 2 tells the most at a third of the price: all but when a job will
+        start, for which it is asked of the oldest (2.5.9, 1,500 jobs: 7 s instead of 19).
+        """
+        if len(states) <= FORETOLD:
+            return self._client.records(states)
+        found = {row.job_id: row for row in self._client.active() if row.job_id in states}
+        foretell(self._client, found, found.keys())
+        others = {job_id: word for job_id, word in states.items() if job_id not in found}
+        return {**found, **self._client.records(others)}
 
     def _row_of_ended(self, job: GridJob) -> Row:
         """Made once, as long as A-REX leaves the job as it is."""

@@ -136,7 +136,7 @@ def lrms_info(settings: Settings, client: OarClient, options: dict[str, Any]) ->
         for name, oar_name in names.items()
     }
     known = {record.job_id: record for record in active}
-    _foretell(client, known, wanted)
+    foretell(client, known, wanted)
     places = ranks(whole)
     jobs: dict[str, Any] = _ended(client, [job_id for job_id in wanted if job_id not in known])
     for job_id in wanted:
@@ -181,7 +181,7 @@ def _slots_by_condition(
     return found
 
 
-def _foretell(client: OarClient, known: dict[int, JobRecord], wanted: Iterable[int]) -> None:
+def foretell(client: OarClient, known: dict[int, JobRecord], wanted: Iterable[int]) -> None:
     """Adds the predicted start of the oldest of A-REX's waiting jobs, where it is not there yet."""
     waiting = [
         known[job_id]

@@ -167,6 +167,29 @@ def test_oar_is_asked_in_bulk(site: Site) -> None:
     ]
 
 
+def test_very_many_jobs_are_told_alike_at_less_expense(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"message": "R=2,W=0:10:0,J=B", "walltime": 600}
+    site.running("r" * 12, state="Running", start_time=NOW - 90, resources=[1, 2], **asked)
+    site.running("w" * 12, state="Waiting", scheduled=NOW + 600, **asked)
+    site.running("e" * 12, state="Error", exit_code=None, stop_time=NOW - 400)
+    site.oar.add_event(3, "FRAG_JOB_REQUEST", "User root requested to frag the job 3")
+    site.oar.add_jobs(2, owner="somebody")
+    site.ce.in_lrms("u" * 12, 4711)
+    few = look(site)
+    before = len(site.argvs("oarstat"))
+    monkeypatch.setattr("arc_lrms_oar.site.overview.FORETOLD", 2)
+    assert look(site) == few
+    assert site.argvs("oarstat")[before:] == [
+        ["oarstat", "-V"],
+        ["oarstat", "-s", "-J", *each("-j", [1, 2, 3, 4711])],
+        ["oarstat", "--format", "2", "-J"],
+        ["oarstat", "--format", "2", "-J", "-f", "-j", "2"],
+        ["oarstat", "--format", "2", "-J", "-f", "-j", "3"],
+    ]
+
+
 def test_nothing_is_changed_by_looking(any_site: Site) -> None:
     any_site.running()
     before = listing(any_site.ce.control, any_site.ce.sessions)
