@@ -194,8 +194,10 @@ def test_connection_cut_in_a_cancel(site: Site, ssh: FakeSsh, mode: str) -> None
 def test_one_connection_for_all_commands_of_a_scan(site: Site, ssh: FakeSsh) -> None:
     site.running(state="Error")
     site.scan()
-    sockets = {w for call in ssh.calls() for w in call if w.startswith("ControlPath=")}
-    assert len(ssh.calls()) > 2
+    # The runners of earlier tests hang up whenever Python finds that nobody needs them.
+    calls = [call for call in ssh.calls() if "exit" not in call]
+    sockets = {w for call in calls for w in call if w.startswith("ControlPath=")}
+    assert len(calls) > 1
     assert len(sockets) == 1
 
 
