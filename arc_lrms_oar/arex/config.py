@@ -11,6 +11,7 @@ Source of the format: ARC 6.17 `src/utils/python/arc/utils/config.py` and the ru
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from arc_lrms_oar.errors import ConfigError
@@ -195,7 +196,7 @@ class _Reader:
         value = self.text(block, name, "")
         if not value:
             return default
-        if not value.isdecimal():
+        if not re.fullmatch("[0-9]{1,18}", value):
             raise self.wrong(block, name, value, "a whole number")
         return int(value)
 
@@ -218,7 +219,7 @@ class _Reader:
 
     def level(self, block: str, name: str) -> str:
         value = self.text(block, name, "INFO").upper()
-        if value.isdecimal() and int(value) < len(_LEVELS):
+        if re.fullmatch("[0-5]", value):
             return _LEVELS[int(value)]
         if value not in _LEVELS:
             raise self.wrong(block, name, value, "0 to 5 or one of " + " ".join(_LEVELS))
