@@ -1,0 +1,100 @@
+"""What the properties are tried with: odd texts, and recordings with something wrong in them.
+
+All of it can be written as JSON. Text that stands for bytes of a file has what is no UTF-8 in it
+as surrogate escapes, and `as_bytes` gives the bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+# What readers of numbers and of text trip over.
+NUMBERS = (
+    *("0", "00", "-1", "-0", "+1", " 1", "1 ", "1.5", "1e999", "nan", "inf", "0x10", "1_000"),
+    *("\u0663", "\xb2", "2147483648", "4294967296", "18446744073709551616", "9" * 18, "9" * 19),
+    *("0" * 5000 + "1", "1" * 5000, "-" + "1" * 5000),
+)
+ODD = (
+    *("", " ", "\n", "\r", "\t", "\0", "\x0b", "\x1b[2J", "\x85", "\u2028", "\ufeff", "\U0001f642"),
+    *("'", '"', "\\", "\\\n", "`", "$(id)", "$HOME", "${x", ";", "|", "&", "#", "=", "%n", "{0}"),
+    *("(", ")", "[", "]", "{", "}", "(*", "*)", "--", "/*", "../", "/", ",", ":", "@", "*", "<>"),
+    *("NaN", "Infinity", "-Infinity", "null", "true", "[]", "{}", "\\ud800", "\\u0000", "x" * 5000),
+)
+text = st.text(max_size=20) | st.sampled_from(ODD) | st.sampled_from(NUMBERS)
+# Any bytes, as a file is read.
+raw = text | st.binary(max_size=20).map(lambda data: data.decode("utf-8", "surrogateescape"))
+
+
+def as_bytes(content: str) -> bytes:
+    """The bytes that a text of `raw` stands for; half a surrogate pair becomes a ?."""
+    try:
+        return content.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return content.encode("utf-8", "replace")
+
+
+def glued(words: Sequence[str], most: int = 40) -> SearchStrategy[str]:
+    """Words of a language in any order, and anything else now and then."""
+    known = st.sampled_from(words)
+    return st.lists(known | known | known | raw, max_size=most).map("".join)
+
+
+def settings_of(
+    names: Sequence[str], right: Sequence[str], shape: str, most: int = 8
+) -> SearchStrategy[str]:
+    """Names with values, each pair in the `shape` of "{}={}"; mostly with values that are right."""
+    pair = st.tuples(st.sampled_from(names), st.sampled_from(right) | raw)
+    return st.lists(pair.map(lambda words: shape.format(*words)), max_size=most).map("".join)
+
+
+@st.composite
+def spoiled(draw: DrawFn, originals: Sequence[str], edits: int = 3) -> str:
+    """One of `originals` with some pieces cut out, doubled, replaced or put in."""
+    content = draw(st.sampled_from(originals))
+    for _ in range(draw(st.integers(0, edits))):
+        start = draw(st.integers(0, len(content)))
+        end = min(len(content), start + draw(st.sampled_from((0, 1, 2, 10, 100, 10_000))))
+        piece = draw(raw | st.just(content[start:end] * 2))
+        content = content[:start] + piece + content[end:]
+    return content
+
+
+scalars = (
+    st.sampled_from((None, True, False, 0, 1, -1, 255, 256, 768, 2**31, 2**63, 10**30, 10**400))
+    | st.sampled_from((0.5, 1e300, float("inf"), float("nan"), "0", "17", "Error", "Terminated"))
+    | st.sampled_from(("Running", "\ud800", "x\ny", [], {}, [[]], [{}], {"1": []}, [None]))
+    | text
+)
+
+
+@st.composite
+def wrong_json(draw: DrawFn, originals: Sequence[str], noise: Sequence[str] = ()) -> str:
+    """A recorded JSON document with some of its values and names others, and text around it."""
+    document = json.loads(draw(st.sampled_from(originals)))
+    for _ in range(draw(st.integers(0, 4))):
+        document = _changed(draw, document)
+    printed = json.dumps(document, indent=draw(st.sampled_from((None, 1))))
+    before = "".join(draw(st.lists(st.sampled_from(noise), max_size=2))) if noise else ""
+    cut = draw(st.sampled_from((None, None, None, None, -1, -20)))
+    return before + printed[:cut] + draw(st.sampled_from(("", "\n", "\n", "\n{}\n", "x")))
+
+
+def _changed(draw: DrawFn, node: Any) -> Any:
+    """`node` with one place in it changed, which may be `node` itself."""
+    if not isinstance(node, (dict, list)) or not node or draw(st.integers(0, 9)) == 0:
+        return draw(scalars)
+    keys: list[Any] = list(node) if isinstance(node, dict) else list(range(len(node)))
+    key = draw(st.sampled_from(keys))
+    kind = draw(st.integers(0, 9))
+    if kind == 0:
+        del node[key]
+    elif kind == 1 and isinstance(node, dict):
+        node[draw(text)] = node.pop(key)
+    else:
+        node[key] = _changed(draw, node[key])
+    return node

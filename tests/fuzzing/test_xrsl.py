@@ -1,0 +1,82 @@
+"""xRSL: any text is jobs or an XrslError, and A-REX's GRAMi of these jobs says the same."""
+
+from __future__ import annotations
+
+import re
+
+from ce import shell_value
+from fuzzing.fuzzed import fuzzed
+from fuzzing.inputs import glued, settings_of, spoiled
+from job.xrsl import compare
+
+from arc_lrms_oar.errors import JobError
+from arc_lrms_oar.job import grami, xrsl
+from arc_lrms_oar.job.request import make_request
+from arc_lrms_oar.job.unheeded import unheeded
+from arc_lrms_oar.job.xrsl.arex import Place, grami_values
+from arc_lrms_oar.settings import QueueSettings
+
+_ATTRIBUTES = (
+    *("executable", "arguments", "jobname", "environment", "inputfiles", "outputfiles", "count"),
+    *("countpernode", "walltime", "cputime", "gridtime", "starttime", "lifetime", "memory", "disk"),
+    *("runtimeenvironment", "queue", "notify", "benchmarks", "exclusiveexecution", "rerun", "join"),
+    *("priority", "rsl_substitution", "acl", "ftpthreads", "action", "dryrun", "stdout", "stdin"),
+    *("nodeaccess", "executables", "delegationid", "opsys", "middleware", "architecture", "nosuch"),
+)
+_WORDS = (
+    *("&", "|", "+", "(", "(", ")", ")", "=", "!=", "<", ">=", " ", "#", "$(A)", "(A b)", "'q'"),
+    *(f"({attribute}=" for attribute in _ATTRIBUTES),
+    *("/bin/true)", "5)", "1 hour)", "PT5M)", "2026-01-01 00:00:00)", "yes)", "(a b))", "(a '')"),
+    *("gsiftp://h/p)", "20261301250000)", "Mon Jan  1 00:00:00 2026)", "tomorrow at 5pm)", "^x'x"),
+)
+_VALUES = (
+    "/bin/true",
+    "5",
+    "1 hour",
+    "PT5M",
+    "2026-01-01 00:00:00",
+    "yes",
+    "a b",
+    "(a b)",
+    "(a '')",
+)
+_CORPUS = sorted(compare.corpus().values(), key=len)[:400]
+_PLACE = Place("/grid/session/1", "/grid/control", "1")
+
+
+descriptions = (
+    glued(_WORDS)
+    | spoiled(_CORPUS)
+    | settings_of(_ATTRIBUTES, _VALUES, "({}={})").map("&(executable=run)".__add__)
+    | settings_of(_ATTRIBUTES, _VALUES, "({}='{}')").map("&(executable=run)".__add__)
+)
+
+
+@fuzzed(text=descriptions, examples=200)
+def test_any_text_is_jobs_or_an_error(text: str) -> None:
+    said = "line 1, column 1: "
+    jobs: list[xrsl.XrslJob] = []
+    try:
+        jobs = xrsl.read(text)
+    except xrsl.XrslError as error:
+        said = str(error)
+    assert re.match(r"line [1-9][0-9]*, column [1-9][0-9]*: [^\n]*", said)
+    for job in jobs:
+        for one in (job, *job.alternatives):
+            _goes_through_a_rex(one)
+
+
+def _goes_through_a_rex(job: xrsl.XrslJob) -> None:
+    values = grami_values(job, _PLACE)
+    text = "".join(f"{name}={shell_value(value)}\n" for name, value in values.items())
+    assert grami.parse(text, "job.1.grami") == values
+    read = grami.describe(values, "job.1.grami")
+    said = job.description
+    assert (read.count, read.num_nodes) == (said.count, said.num_nodes)
+    assert read.arguments == said.arguments
+    assert read.runtime_environments == said.runtime_environments
+    unheeded(said, QueueSettings(), 0.0)
+    try:
+        make_request(read, QueueSettings(), "/grid/session/1/.arc_oar/job.sh", 0.0).argv()
+    except JobError:
+        return
