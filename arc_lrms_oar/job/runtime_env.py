@@ -108,6 +108,8 @@ def run_stage_0(values: Values, settings: Settings) -> Values:
     for name in (v for k, v in values.items() if re.fullmatch(r"joboption_runtime_\d+", k)):
         if not _is_plain(name):
             raise JobError(f"the runtime environment name {name!r} is not one")
+    if any("\0" in value for value in values.values()):
+        raise JobError("a NUL byte cannot be part of an argument or of the environment")
     try:
         finished = subprocess.run(
             ["/bin/bash", "-c", _STAGE_0, "arc-oar-stage-0"],

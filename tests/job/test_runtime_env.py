@@ -227,6 +227,12 @@ def test_names_that_are_none(ce: Ce, name: str) -> None:
     assert str(error) == f"the runtime environment name {name!r} is not one"
 
 
+def test_value_that_no_environment_can_hold(ce: Ce) -> None:
+    ce.rte("R", ":\n")
+    with pytest.raises(JobError, match=r"^a NUL byte cannot be part of"):
+        stage_0(ce, ("R",), name="a\0b")
+
+
 def test_what_an_rte_finds_in_its_environment(ce: Ce, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("X509_USER_PROXY", "/proxy")
     monkeypatch.setenv("SECRET", "of the CE")
