@@ -40,6 +40,8 @@ _RETRIED = frozenset(
 # How long OAR may take over it: it takes 20 to 90 ms on an idle server.
 _RETRY_PATIENCE = 30.0
 _BY_WHOM = re.compile(r"User (\S+) requested to frag")
+# What a shell's exit code looks like, in a file that the user can write.
+_EXIT_CODE = re.compile("[0-9]{1,3}")
 _NEW_ID = re.compile(r"(?:=>\s*|new id\s*=\s*)(?:\(\([^)]*\),\s*)?([1-9][0-9]{0,17})")
 
 
@@ -246,7 +248,7 @@ def verdict_of_deleted(follower: int) -> Verdict:
 def verdict_of_lost(diag: Mapping[str, str]) -> Verdict:
     """The end of a job that OAR no longer knows: what its own script has noted, or lost."""
     code = diag.get("exitcode", "")
-    if not code.isdecimal() or "lrmsendtime" not in diag:
+    if not _EXIT_CODE.fullmatch(code) or int(code) > 255 or "lrmsendtime" not in diag:
         return Verdict(NO_EXIT_CODE, "Job is lost: OAR does not know it any more", "lost")
     if int(code) == 0:
         return Verdict(0, "Job finished with exit code 0, then OAR forgot it", "success")
