@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from arc_lrms_oar.errors import OarAnswerError
@@ -18,17 +19,26 @@ _ID = re.compile(r"[1-9][0-9]{0,17}")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 # The states in which the start that OAR tells is one that it expects (OAR-REFERENCE, surprise 18).
 WAITING = ("Waiting", "toAckReservation", "Hold")
+# So many lines may look like the beginning of the JSON, as warnings in brackets do.
+_BEGINNINGS = 100
 # No time or id of OAR's is beyond this, and Python's calendar takes no later time.
 _LATEST = 1 << 40
 _JOB_ID = re.compile(r"^OAR_JOB_ID=([1-9][0-9]{0,17})[ \t\r]*$", re.M)
 _ENDED_ROW = re.compile(r"^([1-9][0-9]{0,17}) +[TE] ", re.M)
-_VERSION = re.compile(r"OAR version ?: ?(([0-9]+)\.[^\s]*)")
+_VERSION = re.compile(r"OAR version ?: ?([0-9]{1,3}\.[^\s]{0,80})")
+# In JSON an escape, or a whole pair of them; and, as a group, half of one. Only bytes that are no
+# text make those, as OAR 3 prints them, and no file or terminal would take them.
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.S,
+)
 # "R=8,W=0:10:0,J=B…" begins what OAR notes of a job's request; OAR 3 writes W in seconds.
 _REQUEST = re.compile(r"R=([0-9]{1,9})(?:,W=(?:([0-9]{1,7}):([0-9]{1,2}):)?([0-9]{1,9}))?,")
 _NOISE = re.compile(
     r"^(?:#\s*(?:WARNING|INFO):.*|\[ADMISSION RULE\] (?:Modify resource|Set default|Automatic).*"
     r"|OAR_JOB_ID=.*|OAR_ARRAY_ID=.*|.*verify your (?:request|job submission) syntax\.?"
-    r"|#ERROR: unamed error|Traceback .*|LINE \d+:.*|  .*|\s*\)?\s*)$"
+    r"|#ERROR: unamed error|Traceback .*|LINE \d+:.*|  .*|\s*(?:\)\s*)?)$"
 )
 _LABEL = re.compile(
     r"^(?:#\s*|\[ERROR\]\s*|\[ADMISSION RULE\]\s*|ADMISSION RULE>\s*|/!\\\s*|ERROR\s*:\s*)+",
@@ -67,10 +77,18 @@ def _shorter(text: str) -> str:
     return text if len(text) <= 400 else text[:397] + "..."
 
 
+def as_text(stdout: str) -> str:
+    """JSON whose strings can be written: what is half a character there becomes U+FFFD."""
+    if "\\ud" not in stdout and "\\uD" not in stdout:
+        return stdout
+    return _ESCAPE.sub(lambda found: "\\ufffd" if found[1] else found[0], stdout)
+
+
 def document(stdout: str) -> Any:
     """The JSON that `stdout` holds, after any lines of warnings; raises OarAnswerError."""
+    stdout = as_text(stdout)
     trouble = f"oarstat printed no JSON: {stdout[:80]!r}"
-    for start in re.finditer(r"^[\[{]", stdout, re.M):
+    for start in islice(re.finditer(r"^[\[{]", stdout, re.M), _BEGINNINGS):
         try:
             found, end = json.JSONDecoder().raw_decode(stdout, start.start())
         except (ValueError, RecursionError) as error:

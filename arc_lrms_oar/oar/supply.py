@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arc_lrms_oar.errors import OarAnswerError
-from arc_lrms_oar.oar.answers import document, ids_in
+from arc_lrms_oar.oar.answers import as_text, document, ids_in
 
 # How the rows begin, what stands before each, and what follows one; warnings may come before.
 _FIRST = re.compile(r"^(?:\{\s*(?=[\"}])|\[\s*(?=[{\]]))", re.M)
@@ -36,6 +36,7 @@ def resources(stdout: str) -> Iterator[dict[str, Any]]:
 
     One at a time, since a large site has tens of thousands of rows with some twenty values each.
     """
+    stdout = as_text(stdout)
     if not stdout.strip():
         return
     start = _FIRST.search(stdout)

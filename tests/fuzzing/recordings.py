@@ -1,0 +1,55 @@
+"""Recorded answers of OAR for properties to spoil, and a runner that gives what is left of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from fuzzing.inputs import as_bytes
+from oar.recorded import calls
+
+from arc_lrms_oar.oar.runner import Command, Completed
+
+_LONGEST = 20_000
+NOISE = ("# WARNING: something\n", "[ADMISSION RULE] x\n", "{\n", "Job id    S User\n", "[1]\n")
+LISTINGS = [asked.stdout for asked in calls() if asked.step.endswith("oarstat-ended")]
+SHORT = sorted(
+    {text for asked in calls() for text in (asked.stdout, asked.stderr) if 0 < len(text) < 3000}
+)
+
+
+def documents(program: str, *options: str, dialect: str = "") -> list[str]:
+    """The JSON that a command has printed, of one generation or all, each once, shorter first."""
+    found = set()
+    for asked in calls():
+        if asked.renamed or not asked.asks(program, *options):
+            continue
+        if len(asked.stdout) < _LONGEST and asked.version.startswith(dialect):
+            try:
+                json.loads(asked.stdout)
+            except ValueError:
+                continue
+            found.add(asked.stdout)
+    return sorted(found, key=lambda text: (len(text), text))
+
+
+class Says:
+    """A runner whose commands all end alike, but for those that have a certain word in them.
+
+    `by_word` are stdouts by such a word, an option without its dashes.
+    """
+
+    def __init__(self, code: int, stdout: str, stderr: str = "", **by_word: str) -> None:
+        self.code, self.stdout, self.stderr, self.by_word = code, stdout, stderr, by_word
+
+    def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
+        words = [word.lstrip("-") for word in argv]
+        stdout = next((self.by_word[word] for word in words if word in self.by_word), self.stdout)
+        printed = (as_bytes(text).decode("utf-8", "replace") for text in (stdout, self.stderr))
+        return Completed(list(argv), self.code, *printed)
+
+    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
+        raise NotImplementedError
+
+    def lives(self, pid: int, ticket: str) -> bool:
+        return False
