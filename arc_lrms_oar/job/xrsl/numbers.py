@@ -31,9 +31,10 @@ def leading(text: str) -> int:
 
 
 def _fitting(digits: str) -> int | None:
-    if len(digits.lstrip("+-0")) > 10:
+    counting = digits.lstrip("+-0")
+    if len(counting) > 10:
         return None
-    number = int(digits)
+    number = int(counting or "0") * (-1 if digits[0] == "-" else 1)
     return number if -_LARGEST - 1 <= number <= _LARGEST else None
 
 

@@ -73,9 +73,10 @@ def span(text: str, unit: int = PER_MINUTE) -> int | None:
     if number < 0:
         return seconds if re.search("[0-9]", text) else None
     rest = text[number : number + digits]
-    if not rest.isdecimal() or len(rest.lstrip("0")) > 20:
+    counting = rest.lstrip("0")
+    if not rest.isdecimal() or len(counting) > 20:
         return seconds or None
-    return seconds + int(rest) * unit // 1000
+    return seconds + int(counting or "0") * unit // 1000
 
 
 def _iso_span(text: str) -> int | None:
