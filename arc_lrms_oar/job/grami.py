@@ -211,8 +211,8 @@ def append_local_id(path: str, job_id: int) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             size = os.fstat(descriptor).st_size
-            broken = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-            line = (b"\n" if broken else b"") + b"joboption_jobid=%d\n" % job_id
+            line = _line_break(os.pread(descriptor, 2, max(0, size - 2)))
+            line += b"joboption_jobid=%d\n" % job_id
             try:
                 # On a disk that is almost full only the first digits would get there.
                 if os.write(descriptor, line) < len(line):
@@ -227,3 +227,9 @@ def append_local_id(path: str, job_id: int) -> None:
         raise GramiError(
             f"{path}: cannot note that this is OAR job {job_id}: {error.strerror}"
         ) from None
+
+
+def _line_break(end: bytes) -> bytes:
+    """What lets a line of its own follow a file with this end; a backslash takes one newline."""
+    missing = b"\n" if end and not end.endswith(b"\n") else b""
+    return missing + b"\n" if (end + missing).endswith(b"\\\n") else missing

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import signal
+import tempfile
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ CORPUS = Path(__file__).parent / "corpus"
 EXAMPLES = "ARC_OAR_FUZZ_EXAMPLES"
 ROUND = "ARC_OAR_FUZZ_ROUND"
 # Any input is done with in milliseconds; this is for those that would never be.
-PATIENCE = 10.0
+PATIENCE = 20.0
 
 Check = Callable[..., None]
 
@@ -48,7 +49,7 @@ def fuzzed(
 
         def one(**values: Any) -> None:
             try:
-                with _patience():
+                with patience():
                     check(**values)
             except HypothesisException:
                 raise
@@ -83,7 +84,9 @@ def _profile(examples: int) -> settings:
 
 
 @contextlib.contextmanager
-def _patience() -> Iterator[None]:
+def patience() -> Iterator[None]:
+    """Raises TooLong where the block goes on for too long."""
+
     def too_long(*_: object) -> None:
         raise TooLong(f"not done in {PATIENCE:.0f} s")
 
@@ -94,6 +97,15 @@ def _patience() -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
+def in_memory() -> Iterator[Path]:
+    """A directory for one input; where the system allows it no disk has to be waited for."""
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if os.path.isdir("/dev/shm") else None
+    ) as place:
+        yield Path(place)
 
 
 def kept(name: str) -> list[dict[str, Any]]:

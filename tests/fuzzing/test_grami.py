@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from ce import grami_text, shell_value
-from fuzzing.fuzzed import fuzzed
+from fuzzing.fuzzed import fuzzed, in_memory
 from fuzzing.inputs import as_bytes, glued, raw, settings_of, spoiled
 from hypothesis import strategies as st
 
@@ -86,8 +85,8 @@ def test_what_a_rex_has_written_is_read_back(values: dict[str, str]) -> None:
 @fuzzed(text=gramis, job_id=st.integers(1, 10**18 - 1))
 def test_an_id_that_we_have_added_is_found(text: str, job_id: int) -> None:
     content = as_bytes(text)
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place, "job.1.grami")
+    with in_memory() as place:
+        path = place / "job.1.grami"
         path.write_bytes(content)
         try:
             before = grami.read_values(str(path))
