@@ -12,6 +12,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Callable
@@ -24,6 +25,9 @@ PRIVATE_DIR = ".arc_oar"
 _MARK = "submitting"
 _SIZE = 256
 _LIMIT = 4096
+_SCRIPT = re.compile(r"job-[0-9a-f]{12}\.sh")
+# One try a second in A-REX's longest patience would not make as many.
+_MOST_TRIES = 10_000
 # What file systems say that have no locks at all; then the process number in the mark must do.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -163,6 +167,8 @@ def _content(raw: bytes) -> tuple[str, int, int]:
     try:
         found = json.loads(raw)
         script, pid, tries = str(found["script"]), int(found["pid"]), int(found.get("tries", 0))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return "", 0, 0
-    return (script, pid, tries) if "/" not in script and script.endswith(".sh") else ("", 0, 0)
+    if not _SCRIPT.fullmatch(script) or not 0 <= tries <= _MOST_TRIES:
+        return "", 0, 0
+    return script, pid, tries
