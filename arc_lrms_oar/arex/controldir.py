@@ -54,8 +54,9 @@ class GridJob:
 
     @property
     def session_dir(self) -> str:
-        """The session directory, "" where it is not known."""
-        return self.local.get("sessiondir", "")
+        """The session directory, "" where it is not known, or is no path that there can be."""
+        path = self.local.get("sessiondir", "")
+        return path if path.startswith("/") and "\0" not in path else ""
 
     def file(self, kind: str) -> str:
         """Path of the job's control file of one kind: local, grami, errors, lrms_done, …"""
@@ -98,13 +99,14 @@ def read_local_lines(path: str) -> dict[str, list[str]]:
     return found
 
 
-def _local_lines(path: str) -> list[str]:
-    """The lines of a `.local` file, which newlines end and nothing else.
+def _local_lines(path: str, limit: int | None = _LOCAL_LIMIT) -> list[str]:
+    """The lines of a `.local` file's first `limit` characters (None: all), which newlines end and
+    nothing else.
 
     A-REX writes the user's own words into it (jobname and others) and keeps only newlines out.
     """
     with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-        return file.read(_LOCAL_LIMIT).split("\n")
+        return file.read(limit).split("\n")
 
 
 def grid_id_of(status_name: str) -> str | None:
@@ -245,7 +247,8 @@ def replace_files(contents: Mapping[str, bytes]) -> dict[str, OSError]:
 def set_local_id(job: GridJob, job_id: int) -> None:
     """Writes another OAR id into the job's `.local` file; raises OSError."""
     path = job.file("local")
-    kept = [line for line in _local_lines(path) if line and not line.startswith("localid=")]
+    lines = _local_lines(path, None)
+    kept = [line for line in lines if line and not line.startswith("localid=")]
     text = "".join(line + "\n" for line in [*kept, f"localid={job_id}"])
     for error in replace_files({path: text.encode("utf-8", "surrogateescape")}).values():
         raise error

@@ -23,7 +23,10 @@ COMMENT_LIMIT = 256 * 1024
 
 def read_diag(job: GridJob) -> Diag:
     """What the job script has noted so far; raises ControlDirError where the job is gone."""
-    content = userfiles.read_start(job.session_dir + ".diag", LIMIT, controldir.owner_of(job))
+    owner = controldir.owner_of(job)
+    if not job.session_dir:
+        return Diag()
+    content = userfiles.read_start(job.session_dir + ".diag", LIMIT, owner)
     return Diag.parse(content or b"")
 
 
@@ -40,9 +43,11 @@ class Report:
         """Writes all that A-REX reads but `lrms_done`; raises ControlDirError or OSError."""
         owner = controldir.owner_of(self.job)
         session_dir = self.job.session_dir
-        userfiles.overwrite(session_dir + ".diag", accounted(self).format(), owner)
+        if session_dir:
+            userfiles.overwrite(session_dir + ".diag", accounted(self).format(), owner)
         self._append_errors(owner)
-        userfiles.remove_directory(private_dir(session_dir), owner)
+        if session_dir:
+            userfiles.remove_directory(private_dir(session_dir), owner)
 
     def _append_errors(self, owner: userfiles.Owner) -> None:
         """Once, also when it is tried again: the last line tells that it is there.
@@ -53,7 +58,8 @@ class Report:
         before = controldir.read_errors(self.job, COMMENT_LIMIT + 65536)
         if last in before:
             return
-        comment = userfiles.read_end(self.job.session_dir + ".comment", COMMENT_LIMIT, owner) or b""
+        path = self.job.session_dir and self.job.session_dir + ".comment"
+        comment = userfiles.read_end(path, COMMENT_LIMIT, owner) or b""
         if comment and not comment.endswith(b"\n"):
             comment += b"\n"
         reason = self.verdict.reason.encode("utf-8", "replace")

@@ -1,0 +1,135 @@
+"""Control directory: whatever a file of A-REX, of ours or of a user's holds, it is read or left."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from fuzzing.fuzzed import fuzzed, in_memory
+from fuzzing.inputs import as_bytes, glued, raw, settings_of, spoiled, wrong_json
+from hypothesis import strategies as st
+
+from arc_lrms_oar import identity
+from arc_lrms_oar.arex import controldir
+from arc_lrms_oar.arex.controldir import GridJob
+from arc_lrms_oar.arex.diag import LIMIT, Diag, utc
+from arc_lrms_oar.arex.everyjob import EveryJob, failure_of
+from arc_lrms_oar.arex.known import Known
+from arc_lrms_oar.arex.memory import Memory
+from arc_lrms_oar.errors import ControlDirError, JobError
+from arc_lrms_oar.job.mark import open_mark
+
+_KEYS = ("localid", "sessiondir", "jobname", "subject", "voms", "localvo", "tokenclaim.sub", "args")
+_LOCAL = "globalid=1\nlocalid=17\nsessiondir=/grid/session/1\njobname=some name\nsubject=/CN=x\n"
+_DIAG = "nodename=a\nProcessors=2\nWallTime=5s\nLRMSStartTime=20260101000000Z\nexitcode=0\n"
+_DIAG_KEYS = ("nodename", "exitcode", "ExitCode", "WallTime", "UserTime", "LRMSMessage", "nosuch")
+_MEMORY = (
+    '{"1": {"cycles": 2, "since": 1.5, "deleted": 3}, " audit": {"audited": 5, "generation": 2}}'
+)
+_KNOWN = '{"cycle": 3, "rows": {"job.1.status": [1, 2, 17, 0]}}'
+_MARK = '{"script": "job-0123456789ab.sh", "pid": 17, "tries": 2}'
+locals_ = settings_of(_KEYS, ("17", "/grid/session/1", "/vo/Role=x"), "{}={}\n") | spoiled([_LOCAL])
+diags = settings_of(_DIAG_KEYS, ("0", "5s", "1.5", "a"), "{}={}\n") | spoiled([_DIAG], 5)
+
+
+@contextlib.contextmanager
+def control_dir() -> Iterator[Path]:
+    with in_memory() as place:
+        (place / "processing").mkdir()
+        yield place
+
+
+@fuzzed(50, local=locals_, status=glued(("INLRMS", "PENDING:", "CANCELING", "\n", "SUBMIT"), 4))
+def test_any_files_are_a_job_or_none(local: str, status: str) -> None:
+    with control_dir() as place:
+        (place / "processing" / "job.1.status").write_bytes(as_bytes(status))
+        (place / "job.1.local").write_bytes(as_bytes(local))
+        (place / "job.1.failed").write_bytes(as_bytes(local))
+        known = Known(str(place))
+        found = known.look()
+        for job in EveryJob(str(place)).look():
+            assert job.local_id is None or job.local_id > 0
+            failure_of(job)
+            identity.of_local(controldir.read_local_lines(job.file("local")))
+            if job.state in (controldir.IN_LRMS, controldir.CANCELING):
+                assert list(found) == ([] if job.local_id is None else [job.local_id])
+            else:
+                assert found == {}
+
+
+@fuzzed(50, local=locals_, job_id=st.integers(1, 10**18 - 1))
+def test_a_new_id_changes_nothing_else(local: str, job_id: int) -> None:
+    with control_dir() as place:
+        job = GridJob("1", "INLRMS", 6, str(place), 0.0)
+        path = Path(job.file("local"))
+        path.write_bytes(as_bytes(local))
+        before = controldir.read_local_lines(str(path))
+        controldir.set_local_id(job, job_id)
+        after = controldir.read_local_lines(str(path))
+    assert after.pop("localid") == [str(job_id)]
+    before.pop("localid", None)
+    assert after == before
+
+
+@fuzzed(50, diag=diags, code=st.integers(0, 512))
+def test_a_diag_is_read_as_it_was_written(diag: str, code: int) -> None:
+    content = as_bytes(diag)
+    read = Diag.parse(content)
+    for name in read.values:
+        assert (read.seconds(name) or 0.0) >= 0.0
+    again = Diag.parse(read.format())
+    assert (again.values, again.nodes) == (read.values, read.nodes)
+    assert len(read.format()) <= 4 * LIMIT
+
+
+@fuzzed(50, moment=st.integers(0, (1 << 40) - 1))
+def test_every_time_of_oars_can_be_written(moment: int) -> None:
+    assert utc(moment).endswith("Z")
+
+
+@fuzzed(50, content=wrong_json([_MEMORY]) | raw)
+def test_a_spoiled_memory_costs_time_alone(content: str) -> None:
+    with control_dir() as place:
+        (place / "arc_lrms_oar.scan").write_bytes(as_bytes(content))
+        with Memory.locked(str(place)) as memory:
+            assert memory is not None
+            memory.missing("1", 10.0)
+            memory.due("1", 10.0, 60.0)
+            memory.first("1", "x")
+            memory.audit_due(10.0, 300.0)
+            generation = memory.generation()
+            memory.note_generation(2 if generation is None else generation)
+            memory.keep_only(["1"])
+        with Memory.locked(str(place)) as memory:
+            assert memory is not None
+            assert memory.generation() == (2 if generation is None else generation)
+            assert memory.doubted() == {"1"}
+
+
+@fuzzed(50, content=wrong_json([_KNOWN]) | raw)
+def test_a_spoiled_list_of_jobs_costs_time_alone(content: str) -> None:
+    with control_dir() as place:
+        (place / "arc_lrms_oar.jobs").write_bytes(as_bytes(content))
+        (place / "processing" / "job.1.status").write_text("INLRMS\n")
+        (place / "job.1.local").write_text(_LOCAL)
+        assert list(Known(str(place)).look()) == [17]
+        assert list(Known(str(place)).look()) == [17]
+
+
+@fuzzed(50, content=wrong_json([_MARK]) | raw)
+def test_any_mark_is_one_or_none(content: str) -> None:
+    with in_memory() as place:
+        folder = place / ".arc_oar"
+        folder.mkdir()
+        (folder / "submitting").write_bytes(as_bytes(content)[:4096])
+        (folder / "kept").touch()
+        try:
+            mark = open_mark(str(place), 0.0, lambda _: None)
+        except (JobError, ControlDirError):
+            return
+        assert Path(mark.script).parent == folder
+        assert mark.earlier or not mark.pid
+        mark.note(0)
+        mark.discard()
+        assert (folder / "kept").exists()
