@@ -25,6 +25,8 @@ _NOT_HALTED = 2147483647
 _NO_END = 2147483646
 
 _KB = {"kb": 1, "mb": 1024, "gb": 1024 * 1024}
+# No node has an exabyte; what says so, or NaN, is nonsense that would spoil the sum.
+_ALL_MEMORY = 1 << 50
 
 # What OAR keeps for itself in each row (2.5 Tools.pm, check_resource_system_property, and what 2.6
 # and 3 add); it says nothing of the node to a grid user.
@@ -102,7 +104,9 @@ class Slots:
     def _remember(self, node: Node, memory: Any) -> None:
         try:
             size = float(memory) * _KB[self._common.memory_unit]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
+            return
+        if not 0 <= size < _ALL_MEMORY:
             return
         scope = self._common.memory_scope
         node.memory = node.memory + size if scope == "core" else max(node.memory, size)
@@ -132,7 +136,7 @@ def _condition(row: dict[str, Any], now: float) -> tuple[str, float]:
     """
     state = str(row.get("state"))
     upto = row.get("available_upto")
-    end = float(upto) if isinstance(upto, int) else float(_NOT_HALTED)
+    end = float(max(-1, min(upto, _NOT_HALTED)) if isinstance(upto, int) else _NOT_HALTED)
     until = FOREVER if end >= _NO_END or end == 0 else end
     if state.startswith("Absent"):
         return ("asleep", until) if now < end < _NOT_HALTED else ("Absent", NEVER)
