@@ -28,6 +28,8 @@ _TOKEN = re.compile(
     r"|(?P<value>[0-9]+(?:\.[0-9]+)?|'(?:[^'\\\x00-\x1f]|'')*'|\"[A-Za-z0-9_ .:-]*\")"
     r"|(?P<compares><>|!=|<=|>=|!~\*?|~\*?|[=<>])|,|\+|%|\*(?!/)|/(?!\*)|-(?!-))"
 )
+# Far below the 128 KiB of one argument, with room for the conditions that are put beside it.
+_LONGEST_CONDITION = 10_000
 _COMPARE = ("in", "is", "like", "between")
 _BETWEEN = (*_COMPARE, "and", "or", "not", "null")
 # Words that may stand before a bracket. Any other one calls a function of the database.
@@ -38,8 +40,9 @@ _STATEMENTS = ("select", "insert", "update", "delete", "drop", "union", "into", 
 def job_types(value: str) -> tuple[str, ...]:
     """Job types (oarsub -t) as in "besteffort inner=4711"."""
     words = tuple(value.replace(", ", " ").split())
+    printable = value.isprintable() and value.isascii()
     for word in words:
-        if not _TYPE.fullmatch(word) or not value.isprintable() or not value.isascii():
+        if not _TYPE.fullmatch(word) or not printable:
             raise ValueError("OAR job types separated by spaces, such as besteffort")
         if word.partition("=")[0] in _NOT_RUN:
             raise ValueError(f"other types than {word}, of which OAR does not run the command")
@@ -68,6 +71,8 @@ def condition(value: str) -> str:
     """
     right = "an SQL condition on properties such as gpu='NO' AND mem>=4096, in balanced brackets"
     text = value.strip()
+    if len(text) > _LONGEST_CONDITION:
+        raise ValueError(f"{right}, of at most {_LONGEST_CONDITION} characters")
     position = depth = 0
     compares = operand = False
     before = "("
