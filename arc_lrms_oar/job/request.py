@@ -21,6 +21,8 @@ _NAME_LIMIT = 100
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _DIRECTORY = re.compile(r"/[^'\"\\`$%\x00-\x1f\x7f]*")
 _SIGUSR2 = 12
+# The end of the last year that has four digits, as OAR reads them.
+_LATEST = 253402300799
 _KB_OF_UNIT = {"kb": 1, "mb": 1024, "gb": 1024 * 1024}
 
 
@@ -212,4 +214,6 @@ def _start_type(job: JobDescription, now: float) -> tuple[str, ...]:
     """OAR reads the date in its server's local time (2.5 `oar_sched_gantt_with_timesharing`)."""
     if job.start_time is None or job.start_time <= now:
         return ()
+    if job.start_time > _LATEST:
+        raise JobError("the start time is after the year 9999")
     return (time.strftime("postpone=%Y-%m-%d %H:%M:%S", time.localtime(job.start_time)),)
