@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 @pytest.fixture(autouse=True)
 def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tool, "CORPUS", tmp_path)
+    monkeypatch.delenv(tool.ROUND, raising=False)
     return tmp_path
 
 

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import time
 from pathlib import Path
 
 from ce import Ce, JobFiles
@@ -36,14 +37,23 @@ _ROW = {
     "cpuset_name": "u_17",
 }
 _HEALTHY = {**_ROW, "Job_Id": 18, "state": "Terminated", "exit_code": 0, "events": []}
+# What scan remembers: that it is to ask for the states of all jobs, or for what has ended alone.
+_ALL = '{" audit": {"audited": 1}}'
+_ENDED = json.dumps({" audit": {"audited": time.time(), "generation": 2}})
 _LISTING = "17   E u  0:00:09 R=1\n18   T u  0:00:09 R=1\n"
 
 
 def _scan(ce: Ce, runner: Says) -> None:
     os.environ["ARC_LOCATION"] = str(ce.place)
     settings = Settings(control_dir=str(ce.control), lost_cycles=1, lost_time=0)
-    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(OarUnavailable):
-        scan(settings, OarClient(runner, "2"), [str(ce.control)], Log("Scan", "DEBUG"))
+    before = os.getcwd()
+    # Where scan has no business to write.
+    os.chdir(ce.place)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(OarUnavailable):
+            scan(settings, OarClient(runner, "2"), [str(ce.control)], Log("Scan", "DEBUG"))
+    finally:
+        os.chdir(before)
 
 
 def _answers(states: str, records: str, listing: str = _LISTING) -> Says:
@@ -62,7 +72,7 @@ def _put(job: JobFiles, local: str, diag: str, comment: str) -> None:
     local=settings_of(_KEYS, ("17", "19"), "{}={}\n", 2).map(lambda text: text.replace("/", "_")),
     diag=spoiled([_DIAG]) | raw,
     comment=raw,
-    memory=raw | st.just(json.dumps({" audit": {"audited": 2.0e9, "generation": 2}})),
+    memory=raw | st.sampled_from((_ALL, _ENDED)),
     known=st.booleans(),
 )
 def test_odd_files_of_a_job_never_stop_the_others(
@@ -96,9 +106,7 @@ def test_an_odd_answer_ends_no_job_well(
     with in_memory() as place:
         ce = Ce(place)
         running, failed = ce.in_lrms("running", 16), ce.in_lrms("failed", 17)
-        if not audit:
-            memory = json.dumps({" audit": {"audited": 2.0e9, "generation": 2}})
-            (ce.control / "arc_lrms_oar.scan").write_text(memory)
+        (ce.control / "arc_lrms_oar.scan").write_text(_ALL if audit else _ENDED)
         _scan(ce, _answers(states, records, listing))
         done = (failed.done() or "512").split()[0]
         assert int(done) != 0 or '"state": "Terminated"' in records
