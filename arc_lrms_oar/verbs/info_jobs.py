@@ -117,10 +117,11 @@ def comment(record: JobRecord, inactive: bool) -> list[str]:
         lines.append(f"OAR's queue {record.queue} is not active")
     elif record.scheduled_start:
         lines.append(f"OAR expects it to start at {_utc(record.scheduled_start)}")
-    return [line if line.isprintable() else _printable(line) for line in lines]
+    return [line if line.isprintable() else printable(line) for line in lines]
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
+    """`line` without what would end it, or what a terminal or XML would obey."""
     return "".join(c if c.isprintable() else " " for c in line)
 
 

@@ -9,6 +9,7 @@ from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.record import JobRecord
 from arc_lrms_oar.oar.states import state_of
 from arc_lrms_oar.oar.verdict import verdict
+from arc_lrms_oar.verbs.info_jobs import printable
 
 UNKNOWN = "unknown"
 
@@ -64,11 +65,12 @@ def _result(record: JobRecord) -> QueryResult:
 
 def table(results: Sequence[QueryResult]) -> str:
     """`results` as text for people, a line each below a heading."""
-    rows = [("OAR id", "state", "code", "nodes", "reason")]
+    rows: list[tuple[str, ...]] = [("OAR id", "state", "code", "nodes", "reason")]
     for result in results:
         code = "-" if result.exit_code is None else str(result.exit_code)
         nodes = ",".join(result.nodes) or "-"
-        rows.append((str(result.local_id), result.state, code, nodes, result.reason))
+        texts = (printable(text) for text in (result.state, code, nodes, result.reason))
+        rows.append((str(result.local_id), *texts))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
         "  ".join([*(word.ljust(width) for word, width in zip(row, widths)), row[4]]).rstrip()
