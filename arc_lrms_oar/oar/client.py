@@ -131,8 +131,9 @@ class OarClient:
         found: dict[int, int] = {}
         for command in self.dialect.ask_followers(asked):
             for record in self.dialect.read_records(self._ask(command)).values():
-                if record.resubmitted_from in asked:
-                    found[record.resubmitted_from] = record.job_id
+                old = record.resubmitted_from
+                if old in asked and record.job_id > old:
+                    found[old] = record.job_id
         return found
 
     def named(self, name: str) -> list[JobRecord]:

@@ -210,11 +210,14 @@ def _clock(seconds: int) -> str:
 
 
 def resubmitted_to(record: JobRecord) -> int | None:
-    """The id under which OAR has submitted the job again by itself, in any of its spellings."""
+    """The id under which OAR has submitted the job again by itself, in any of its spellings.
+
+    It is above the job's own, so that who follows from job to job comes to an end.
+    """
     for event in sorted(record.events, key=lambda event: event.number, reverse=True):
         if event.kind == _RESUBMITTED:
             match = _NEW_ID.search(event.text)
-            if match:
+            if match and int(match[1]) > record.job_id:
                 return int(match[1])
     return None
 

@@ -79,18 +79,21 @@ def _look_at_records(client: OarClient, ids: list[int], diag: str) -> None:
         records = client.records(dict.fromkeys(ids, "Error"))
         client.active()
         client.named("n")
-        client.followers(ids)
+        followers = client.followers(ids)
         client.with_resources(list(records.values()))
         shown = table(query(client, ids))
     except OarUnavailable:
         return
-    shown.encode()
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert shown.count("\n") == len(ids)
     assert set(records) <= set(ids)
+    assert set(followers) <= set(ids)
+    assert all(new > old for old, new in followers.items())
     for job_id, record in records.items():
         assert record.job_id == job_id
         state = state_of(record.state)
         resubmission_may_come(record, 1.8e9)
-        assert (resubmitted_to(record) or 1) > 0
+        assert (resubmitted_to(record) or job_id + 1) > job_id
         if state is not None and state.ended:
             _look_at_end(record, Diag.parse(as_bytes(diag)))
 
