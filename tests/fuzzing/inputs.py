@@ -6,6 +6,7 @@ as surrogate escapes, and `as_bytes` gives the bytes.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -52,36 +53,45 @@ def settings_of(
     return st.lists(pair.map(lambda words: shape.format(*words)), max_size=most).map("".join)
 
 
-@st.composite
-def spoiled(draw: DrawFn, originals: Sequence[str], edits: int = 3) -> str:
+def spoiled(originals: Sequence[str], edits: int = 3) -> SearchStrategy[str]:
     """One of `originals` with some pieces cut out, doubled, replaced or put in."""
-    content = draw(st.sampled_from(originals))
-    for _ in range(draw(st.integers(0, edits))):
-        start = draw(st.integers(0, len(content)))
-        end = min(len(content), start + draw(st.sampled_from((0, 1, 2, 10, 100, 10_000))))
-        piece = draw(raw | st.just(content[start:end] * 2))
-        content = content[:start] + piece + content[end:]
-    return content
+
+    @st.composite
+    def made(draw: DrawFn) -> str:
+        content = draw(st.sampled_from(originals))
+        for _ in range(draw(st.integers(0, edits))):
+            start = draw(st.integers(0, len(content)))
+            end = min(len(content), start + draw(st.sampled_from((0, 1, 2, 10, 100, 10_000))))
+            piece = draw(raw | st.just(content[start:end] * 2))
+            content = content[:start] + piece + content[end:]
+        return content
+
+    return made()
 
 
+# Copied, since lists and objects get others put in.
 scalars = (
     st.sampled_from((None, True, False, 0, 1, -1, 255, 256, 768, 2**31, 2**63, 10**30, 10**400))
     | st.sampled_from((0.5, 1e300, float("inf"), float("nan"), "0", "17", "Error", "Terminated"))
     | st.sampled_from(("Running", "\ud800", "x\ny", [], {}, [[]], [{}], {"1": []}, [None]))
     | text
-)
+).map(copy.deepcopy)
 
 
-@st.composite
-def wrong_json(draw: DrawFn, originals: Sequence[str], noise: Sequence[str] = ()) -> str:
+def wrong_json(originals: Sequence[str], noise: Sequence[str] = ()) -> SearchStrategy[str]:
     """A recorded JSON document with some of its values and names others, and text around it."""
-    document = json.loads(draw(st.sampled_from(originals)))
-    for _ in range(draw(st.integers(0, 4))):
-        document = _changed(draw, document)
-    printed = json.dumps(document, indent=draw(st.sampled_from((None, 1))))
-    before = "".join(draw(st.lists(st.sampled_from(noise), max_size=2))) if noise else ""
-    cut = draw(st.sampled_from((None, None, None, None, -1, -20)))
-    return before + printed[:cut] + draw(st.sampled_from(("", "\n", "\n", "\n{}\n", "x")))
+
+    @st.composite
+    def made(draw: DrawFn) -> str:
+        document = json.loads(draw(st.sampled_from(originals)))
+        for _ in range(draw(st.integers(0, 4))):
+            document = _changed(draw, document)
+        printed = json.dumps(document, indent=draw(st.sampled_from((None, 1))))
+        before = "".join(draw(st.lists(st.sampled_from(noise), max_size=2))) if noise else ""
+        cut = draw(st.sampled_from((None, None, None, None, -1, -20)))
+        return before + printed[:cut] + draw(st.sampled_from(("", "\n", "\n", "\n{}\n", "x")))
+
+    return made()
 
 
 def _changed(draw: DrawFn, node: Any) -> Any:

@@ -59,7 +59,7 @@ configurations = (
 )
 
 
-@fuzzed(text=configurations, examples=200)
+@fuzzed(text=configurations)
 def test_any_arc_conf_is_settings_or_an_error(text: str) -> None:
     said = "arc.conf"
     settings = Settings()
@@ -97,7 +97,7 @@ def _is_safe(queue: QueueSettings) -> None:
     assert not re.search(r"[\0\n\\;`$]|--|/\*", queue.properties.replace("''", ""))
 
 
-@fuzzed(text=values, examples=200)
+@fuzzed(text=values)
 def test_a_condition_leaves_the_brackets_of_others_alone(text: str) -> None:
     try:
         condition = oarsub_values.condition(text)
@@ -142,7 +142,6 @@ def test_whoever_the_user_is_he_gets_words(
 @fuzzed(
     pattern=glued(("*", "a", "b", "."), 6),
     name=glued(("a", "b", ".", "\n"), 8),
-    examples=200,
 )
 def test_a_star_stands_for_anything(pattern: str, name: str) -> None:
     expected = re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, re.S)

@@ -40,7 +40,7 @@ def control_dir() -> Iterator[Path]:
         yield place
 
 
-@fuzzed(50, local=locals_, status=glued(("INLRMS", "PENDING:", "CANCELING", "\n", "SUBMIT"), 4))
+@fuzzed(30, local=locals_, status=glued(("INLRMS", "PENDING:", "CANCELING", "\n", "SUBMIT"), 4))
 def test_any_files_are_a_job_or_none(local: str, status: str) -> None:
     with control_dir() as place:
         (place / "processing" / "job.1.status").write_bytes(as_bytes(status))
@@ -58,7 +58,7 @@ def test_any_files_are_a_job_or_none(local: str, status: str) -> None:
                 assert found == {}
 
 
-@fuzzed(50, local=locals_, job_id=st.integers(1, 10**18 - 1))
+@fuzzed(30, local=locals_, job_id=st.integers(1, 10**18 - 1))
 def test_a_new_id_changes_nothing_else(local: str, job_id: int) -> None:
     with control_dir() as place:
         job = GridJob("1", "INLRMS", 6, str(place), 0.0)
@@ -72,7 +72,7 @@ def test_a_new_id_changes_nothing_else(local: str, job_id: int) -> None:
     assert after == before
 
 
-@fuzzed(50, diag=diags, code=st.integers(0, 512))
+@fuzzed(30, diag=diags, code=st.integers(0, 512))
 def test_a_diag_is_read_as_it_was_written(diag: str, code: int) -> None:
     content = as_bytes(diag)
     read = Diag.parse(content)
@@ -83,12 +83,12 @@ def test_a_diag_is_read_as_it_was_written(diag: str, code: int) -> None:
     assert len(read.format()) <= 4 * LIMIT
 
 
-@fuzzed(50, moment=st.integers(0, (1 << 40) - 1))
+@fuzzed(30, moment=st.integers(0, (1 << 40) - 1))
 def test_every_time_of_oars_can_be_written(moment: int) -> None:
     assert utc(moment).endswith("Z")
 
 
-@fuzzed(50, content=wrong_json([_MEMORY]) | raw)
+@fuzzed(30, content=wrong_json([_MEMORY]) | raw)
 def test_a_spoiled_memory_costs_time_alone(content: str) -> None:
     with control_dir() as place:
         (place / "arc_lrms_oar.scan").write_bytes(as_bytes(content))
@@ -107,7 +107,7 @@ def test_a_spoiled_memory_costs_time_alone(content: str) -> None:
             assert memory.doubted() == {"1"}
 
 
-@fuzzed(50, content=wrong_json([_KNOWN]) | raw)
+@fuzzed(30, content=wrong_json([_KNOWN]) | raw)
 def test_a_spoiled_list_of_jobs_costs_time_alone(content: str) -> None:
     with control_dir() as place:
         (place / "arc_lrms_oar.jobs").write_bytes(as_bytes(content))
@@ -117,7 +117,7 @@ def test_a_spoiled_list_of_jobs_costs_time_alone(content: str) -> None:
         assert list(Known(str(place)).look()) == [17]
 
 
-@fuzzed(50, content=wrong_json([_MARK]) | raw)
+@fuzzed(30, content=wrong_json([_MARK]) | raw)
 def test_any_mark_is_one_or_none(content: str) -> None:
     with in_memory() as place:
         folder = place / ".arc_oar"

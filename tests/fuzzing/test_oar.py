@@ -63,7 +63,6 @@ def _ids(stdout: str) -> list[int]:
 @fuzzed(
     stdout=wrong_json(RECORDS["2"], NOISE),
     diag=glued(("exitcode=0\n", "lrmsendtime=x\n", "nodename=n\n", "exitcode=", "9"), 6),
-    examples=200,
 )
 def test_records_of_oar_2(stdout: str, diag: str) -> None:
     _look_at_records(OarClient(Says(0, stdout), "2"), _ids(stdout), diag)

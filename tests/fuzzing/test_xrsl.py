@@ -52,7 +52,7 @@ descriptions = (
 )
 
 
-@fuzzed(text=descriptions, examples=200)
+@fuzzed(text=descriptions)
 def test_any_text_is_jobs_or_an_error(text: str) -> None:
     said = "line 1, column 1: "
     jobs: list[xrsl.XrslJob] = []

@@ -59,7 +59,7 @@ class Draft:
     input_files: list[str] = field(default_factory=list)
     output_files: list[str] = field(default_factory=list)
     late: dict[str, Condition] = field(default_factory=dict)
-    ignored: list[str] = field(default_factory=list)
+    ignored: dict[str, None] = field(default_factory=dict)
     alternatives: list[Draft] = field(default_factory=list)
 
     def copy(self) -> Draft:
@@ -73,8 +73,7 @@ class Draft:
 
     def note(self, line: str) -> None:
         """Adds to what is ignored, each line once."""
-        if line not in self.ignored:
-            self.ignored.append(line)
+        self.ignored.setdefault(line)
 
     def finished(self) -> XrslJob:
         """The job as all that follows sees it; what is not positive where it must be is unsaid."""
