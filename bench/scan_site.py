@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -161,7 +162,7 @@ def _recorded() -> dict[str, object]:
     return {
         "state": "Terminated",
         "exit_code": 0,
-        "owner": "griduser",
+        "owner": pwd.getpwuid(os.geteuid()).pw_name,
         "name": "bench",
         "queue": "default",
         "project": "default",

@@ -7,6 +7,7 @@ and not by calling the package, so that a test compares two independent readings
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,6 +160,11 @@ class Ce:
             f"jobname=some name\nsessiondir={job.session}\npriority=50\n"
         )
         job.status.write_text(f"{state}\n")
+
+    @property
+    def user(self) -> str:
+        """The name of the mapped user."""
+        return pwd.getpwuid(os.geteuid() if self.owner is None else self.owner).pw_name
 
     def give(self, *paths: Path) -> None:
         """Makes paths the mapped user's."""

@@ -32,6 +32,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
+        self.oar.owner = self.ce.user
         self.configure()
 
     def configure(self, lines: str = "", **blocks: str) -> None:

@@ -49,7 +49,7 @@ class Known:
     def __init__(self, control_dir: str) -> None:
         self.control_dir = control_dir
         self.without_id: list[str] = []
-        self.twice: list[tuple[str, str]] = []
+        self.twice: dict[int, list[Sighting]] = {}
         self.arrived = 0
         self._path = os.path.join(control_dir, _NAME)
         self._rows, self._cycle = self._load()
@@ -57,10 +57,10 @@ class Known:
     def look(self) -> dict[int, Sighting]:
         """The jobs in the LRMS by OAR id, after a look at the directory.
 
-        Jobs without an id are listed in `without_id`, ids that stand twice in `twice`; of the
-        latter only the first is given. `arrived` counts the jobs that have got their first id since
-        the last look; nothing is counted where that is not remembered. Raises ControlDirError for
-        what is no control directory.
+        Jobs without an id are listed in `without_id`, all jobs of an id that stands twice in
+        `twice`; of the latter only the first is given. `arrived` counts the jobs that have got
+        their first id since the last look; nothing is counted where that is not remembered. Raises
+        ControlDirError for what is no control directory.
         """
         folder = os.path.join(self.control_dir, "processing")
         rows: dict[str, list[int]] = {}
@@ -80,10 +80,11 @@ class Known:
             self.arrived = sum(_is_new(before.get(name)) for name, row in rows.items() if row[2])
         found: dict[int, Sighting] = {}
         for name, (changed, _, job_id, canceling) in rows.items():
-            if job_id in found:
-                self.twice.append((found[job_id].status_name, name))
-            elif job_id:
-                found[job_id] = Sighting(name, changed / 1e9, bool(canceling))
+            if not job_id:
+                continue
+            sighting = Sighting(name, changed / 1e9, bool(canceling))
+            if found.setdefault(job_id, sighting) is not sighting:
+                self.twice.setdefault(job_id, [found[job_id]]).append(sighting)
         return found
 
     def forget(self, status_names: Iterable[str]) -> None:

@@ -30,6 +30,7 @@ from arc_lrms_oar.oar.verdict import (
 from arc_lrms_oar.settings import Settings
 from arc_lrms_oar.verbs import resubmitted
 from arc_lrms_oar.verbs.cycle import Cycle
+from arc_lrms_oar.verbs.ownership import Ownership
 from arc_lrms_oar.verbs.query import UNKNOWN
 from arc_lrms_oar.verbs.report import DIAG_PATIENCE, Report, finish, read_diag
 
@@ -73,6 +74,7 @@ class _Scan:
         self.memory = memory
         self.log = log
         self.known = Known(path)
+        self.ownership = Ownership(settings, path)
         self.stale: set[str] = set()
         self.cycle = cycle
         self.trouble = cycle.troubles.say
@@ -85,6 +87,9 @@ class _Scan:
         try:
             self._cancel({job_id: s for job_id, s in jobs.items() if job_id not in ended})
             records = self.client.records(ended)
+            for job_id, why in self.ownership.anothers(records, jobs).items():
+                self.trouble("ERROR", why)
+                del records[job_id], ended[job_id]
             followers = resubmitted.followers_of(self.client, records)
             deleted = self._delete_followers(followers)
             for job_id in ended:
@@ -109,8 +114,10 @@ class _Scan:
         jobs = self.known.look()
         for path in self.known.without_id:
             self.trouble("WARNING", f"no OAR id in {path}")
-        for first, second in self.known.twice:
-            self.trouble("ERROR", f"{first} and {second} have the same OAR id")
+        for same in self.known.twice.values():
+            names = " and ".join(sighting.status_name for sighting in same)
+            self.trouble("ERROR", f"{names} have the same OAR id")
+        jobs.update(self.ownership.rightful(self.client, self.known.twice))
         self.cycle.jobs = dict(Counter(sighting.state for sighting in jobs.values()))
         self.cycle.count("submissions", self.known.arrived)
         return jobs
@@ -261,7 +268,13 @@ class _Scan:
             for job_id in ids
         )
         try:
-            self.client.delete(ids)
+            records = self.client.records(dict.fromkeys(ids, ""))
+            own = [i for i in ids if self.ownership.is_own(records.get(i), jobs[i])]
+            if own:
+                self.client.delete(own)
+            if len(own) < len(ids):
+                what = f"not all of {named} are known to OAR as their users'"
+                self.trouble("WARNING", what, again_in=2 * _CANCEL_PATIENCE)
         except OarRefused as refused:
             what = f"OAR does not cancel all of {named}"
             self.trouble("WARNING", what, f": {refused}", 2 * _CANCEL_PATIENCE)

@@ -51,6 +51,7 @@ class Standin:
         self.state = directory / "state.db"
         self._store = Store(self.state)
         self._closed = False
+        self.owner = "griduser"
         self.version: str = self._store.knob("version")
         atexit.register(self.close)
 
@@ -172,13 +173,16 @@ class Standin:
         self,
         n: int,
         state: str = "Running",
-        owner: str = "griduser",
+        owner: str = "",
         first_id: int | None = None,
         **columns: Any,
     ) -> list[int]:
-        """Rows without a process, fast. A column may be a function of the id."""
+        """Rows without a process, fast, of `owner` (default: `self.owner`).
+
+        A column may be a function of the id.
+        """
         with self._store.writing():
-            return add_rows(self._store, n, first_id, state, owner, _private(columns))
+            return add_rows(self._store, n, first_id, state, owner or self.owner, _private(columns))
 
     def reset(self) -> None:
         """Forget all jobs, events, calls and knobs. Not while a job runs."""

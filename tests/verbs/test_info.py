@@ -98,6 +98,7 @@ def test_empty_cluster(site: Site) -> None:
 
 
 def test_running_and_waiting_jobs(site: Site) -> None:
+    site.oar.owner = "griduser"
     site.oar.add_jobs(1, resources=[1, 2, 3], assigned_moldable_job=1)
     site.oar.add_jobs(1, queue_name="admin", resources=[4], assigned_moldable_job=2)
     site.oar.add_jobs(1, state="Waiting", message="R=3,W=0:30:0,J=B (Karma=0.000,quota_ok)")
