@@ -62,7 +62,7 @@ def _read(path: str, limit: int, owner: Owner, from_end: bool) -> bytes | None:
             return None
         try:
             status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
+            if not _is_file_of(owner, status):
                 return None
             start = max(0, status.st_size - limit) if from_end else 0
             return _read_fully(descriptor, start, limit)
@@ -70,6 +70,11 @@ def _read(path: str, limit: int, owner: Owner, from_end: bool) -> bytes | None:
             return None
         finally:
             os.close(descriptor)
+
+
+def _is_file_of(owner: Owner, status: os.stat_result) -> bool:
+    """What is open to all is no reason to read or write it: a link above may lead there."""
+    return stat.S_ISREG(status.st_mode) and status.st_uid == owner.uid
 
 
 def _read_fully(descriptor: int, start: int, limit: int) -> bytes:
@@ -96,7 +101,7 @@ def overwrite(path: str, content: bytes, owner: Owner) -> bool:
         except OSError:
             return False
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            if not _is_file_of(owner, os.fstat(descriptor)):
                 return False
             view = memoryview(content)
             while view:
@@ -117,6 +122,8 @@ def remove_directory(path: str, owner: Owner) -> None:
         except OSError:
             return
         try:
+            if os.fstat(descriptor).st_uid != owner.uid:
+                return
             with os.scandir(descriptor) as entries:
                 names = [entry.name for entry, _ in zip(entries, range(_MOST_ENTRIES))]
             for name in names:

@@ -26,7 +26,7 @@ _MARK = "submitting"
 _SIZE = 256
 _LIMIT = 4096
 _SCRIPT = re.compile(r"job-[0-9a-f]{12}\.sh")
-# One try a second in A-REX's longest patience would not make as many.
+# More than all attempts of A-REX's can make.
 _MOST_TRIES = 10_000
 # What file systems say that have no locks at all; then the process number in the mark must do.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -123,6 +123,9 @@ def open_mark(session_dir: str, patience: float, sleep: Callable[[float], None])
         )
     except OSError as error:
         raise _cannot_write(error) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _cannot_write(OSError(errno.EINVAL, f"{PRIVATE_DIR}/{_MARK} is no file"))
     deadline = time.monotonic() + patience
     while not _lock(descriptor):
         if time.monotonic() >= deadline:
@@ -164,11 +167,11 @@ def _lock(descriptor: int) -> bool:
 
 
 def _content(raw: bytes) -> tuple[str, int, int]:
+    """What a mark says; nothing where it is none of ours. The user may have brought one along."""
     try:
         found = json.loads(raw)
         script, pid, tries = str(found["script"]), int(found["pid"]), int(found.get("tries", 0))
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return "", 0, 0
-    if not _SCRIPT.fullmatch(script) or not 0 <= tries <= _MOST_TRIES:
-        return "", 0, 0
-    return script, pid, tries
+    ours = _SCRIPT.fullmatch(script) and pid >= 0 and 0 <= tries <= _MOST_TRIES
+    return (script, pid, tries) if ours else ("", 0, 0)

@@ -59,10 +59,11 @@ class NodePlan:
 def write(path: str, text: str) -> None:
     """Writes the job script as a file of its owner's alone (0700), whole or not at all.
 
+    Waits for nobody: the user may have put a FIFO there.
     Raises JobError where that cannot be done; the text is for the grid user.
     """
     aside = path + ".new"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(aside, flags, stat.S_IRWXU)
         with open(descriptor, "wb") as file:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 import os
 import re
+import stat
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -251,4 +252,5 @@ def _seen(path: str, over: bool) -> str:
     except OSError as error:
         return f"cannot be looked at: {error.strerror}"
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.st_mtime))
-    return f"directory, {when}" if os.path.isdir(path) else f"{status.st_size} bytes, {when}"
+    what = "directory" if stat.S_ISDIR(status.st_mode) else f"{status.st_size} bytes"
+    return f"{what}, {when}"

@@ -141,6 +141,22 @@ def test_everything_happens_as_the_user(home: Path, place: Path) -> None:
 
 
 @needs_root
+def test_what_others_leave_open_to_all_is_not_the_users(place: Path) -> None:
+    """Links in the user's directories may lead to it, and by root's hand it would be his."""
+    folder = place / "open"
+    folder.mkdir()
+    path = folder / "file"
+    path.write_bytes(b"another's")
+    for opened, mode in ((path, 0o666), (folder, 0o777)):
+        opened.chmod(mode)
+    assert read_start(str(path), 10, USER) is None
+    assert read_end(str(path), 10, USER) is None
+    assert overwrite(str(path), b"text", USER) is False
+    userfiles.remove_directory(str(folder), USER)
+    assert path.read_bytes() == b"another's"
+
+
+@needs_root
 def test_group_and_supplementary_groups_are_dropped(place: Path) -> None:
     path = place / "file"
     path.write_bytes(b"secret")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -248,6 +249,35 @@ def test_missing_session_directory(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "the session directory cannot be written at submission: No such file or directory"
     )
+
+
+PLANTED: dict[str, bytes] = {
+    "no end of tries": b'{"script": "job-0123456789ab.sh", "pid": 0, "tries": 1000000000000000000}',
+    "more than a number": b'{"script": "job-0123456789ab.sh", "pid": Infinity, "tries": 1}',
+    "another name": b'{"script": "x\\u0000.sh", "pid": 0, "tries": 1}',
+    "hidden name": b'{"script": "..sh", "pid": 0, "tries": 1}',
+    "too deep": b"[" * 4096,
+    "below zero": b'{"script": "job-0123456789ab.sh", "pid": -1, "tries": -5}',
+}
+
+
+@pytest.mark.parametrize("content", PLANTED.values(), ids=list(PLANTED))
+def test_mark_that_the_user_has_made_up(tmp_path: Path, content: bytes) -> None:
+    """It may come as an input file: it counts as no mark, and costs no time."""
+    (tmp_path / ".arc_oar").mkdir()
+    (tmp_path / ".arc_oar" / "submitting").write_bytes(content)
+    mark = opened(tmp_path)
+    assert (mark.earlier, mark.pid, mark.tries) == (False, 0, 0)
+    assert re.fullmatch(r"job-[0-9a-f]{12}\.sh", mark.script_name)
+    mark.discard()
+    assert os.listdir(tmp_path) == []
+
+
+def test_mark_that_is_no_plain_file(tmp_path: Path) -> None:
+    (tmp_path / ".arc_oar").mkdir()
+    os.mkfifo(tmp_path / ".arc_oar" / "submitting")
+    with pytest.raises(JobError, match="the session directory cannot be written at submission: "):
+        opened(tmp_path)
 
 
 @needs_root
