@@ -181,21 +181,27 @@ arc_oar_launch() {
 }
 
 arc_oar_run() {
-    local -a command=("$arc_oar_program" "${arc_oar_arguments[@]}")
+    local -a command=("$arc_oar_program" "${arc_oar_arguments[@]}") env=()
+    local gnu_time=$arc_oar_gnu_time
     if [ "${#arc_oar_program_env[@]}" -gt 0 ]; then
-        command=(/usr/bin/env -- "${arc_oar_program_env[@]}" "${command[@]}")
+        env=(/usr/bin/env -- "${arc_oar_program_env[@]}")
     fi
     if [ -n "$arc_oar_signal" ]; then
         # The shell that notes its number becomes the program, which the signal is meant for.
-        command=(/bin/sh -c 'echo "$$" >"$0"; exec "$@"' "$arc_oar_program_pid" "${command[@]}")
+        command=(/bin/sh -c 'echo "$$" >"$0"; exec "$@"' "$arc_oar_program_pid" "${env[@]}"
+            "${command[@]}")
+        # It must not have these variables itself, and time would show them on its command line.
+        [ "${#env[@]}" -eq 0 ] || gnu_time=
+        env=()
     fi
-    if [ -n "$arc_oar_gnu_time" ] && "$arc_oar_gnu_time" --version >/dev/null 2>&1; then
-        arc_oar_launch "$arc_oar_gnu_time" -o "$RUNTIME_JOB_DIAG" -a -f "$arc_oar_time_format" \
+    if [ -n "$gnu_time" ] && "$gnu_time" --version >/dev/null 2>&1; then
+        # env becomes time, so that nobody can read the variables on a command line that stays.
+        arc_oar_launch "${env[@]}" "$gnu_time" -o "$RUNTIME_JOB_DIAG" -a -f "$arc_oar_time_format" \
             "${command[@]}"
         return
     fi
     local TIMEFORMAT=$'WallTime=%3Rs\nUserTime=%3Us\nKernelTime=%3Ss'
-    { time arc_oar_launch "${command[@]}"; } 2>>"$RUNTIME_JOB_DIAG"
+    { time arc_oar_launch "${env[@]}" "${command[@]}"; } 2>>"$RUNTIME_JOB_DIAG"
 }
 
 arc_oar_forward() {

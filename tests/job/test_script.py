@@ -70,6 +70,24 @@ def test_names_that_bash_cannot_set_reach_the_program_only(node: Node) -> None:
     assert not (node.ce.place / "sprung").exists()
 
 
+@pytest.mark.parametrize("gnu_time", ["/usr/bin/time", ""])
+@pytest.mark.parametrize("checkpoint_signal", [0, 12])
+def test_environment_is_on_no_command_line(
+    node: Node, gnu_time: str, checkpoint_signal: int
+) -> None:
+    """Whoever is on the node can read those, as long as the program runs."""
+    node.plan = {"gnu_time": gnu_time, "checkpoint_signal": checkpoint_signal}
+    secret = os.urandom(8).hex()
+    ran = node.shell(
+        "cat /proc/[0-9]*/cmdline 2>/dev/null; echo; echo $PLAIN",
+        stdout="o",
+        environment={"PLAIN": secret, "MY-TOKEN": secret, "BASH_ENV": secret},
+    )
+    lines, _, environment = ran.text("o").rpartition("\n" + secret)
+    assert (secret in lines, environment) == (False, "\n")
+    assert "cat /proc/" in lines
+
+
 @pytest.mark.parametrize("value", ["1 x", "1"])
 @pytest.mark.parametrize(
     "name",
