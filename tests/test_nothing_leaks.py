@@ -1,0 +1,155 @@
+"""What A-REX has open, and what the user has confided to the job, reaches nobody else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ce import GRID_ID, Ce, JobFiles
+from kicks import Kicks
+from oarsite import Site
+from standin import Standin
+
+from arc_lrms_oar import cli
+
+ROOT = Path(__file__).parent.parent
+SECRET = "s3cr3t"
+# Prints where each of its open files leads to, and answers as the command would.
+OPEN_FILES = """#!/bin/bash
+for fd in /proc/$$/fd/*; do readlink "$fd"; done >>{log}
+{answer}
+"""
+
+
+@pytest.fixture
+def leak() -> Iterator[int]:
+    """A descriptor that A-REX has left open and inheritable."""
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    yield writer
+    os.close(reader)
+    os.close(writer)
+
+
+def command(path: Path, log: Path, answer: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(OPEN_FILES.format(log=log, answer=answer))
+    path.chmod(0o755)
+
+
+def script(ce: Ce, verb: str, path: Path, leak: int) -> None:
+    """Runs one of the scripts as A-REX does, with a descriptor too many."""
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "ARC_LOCATION": str(ce.place)}
+    words = [sys.executable, str(ROOT / f"arc_lrms_oar/share/{verb}-OAR-job")]
+    subprocess.run(
+        [*words, "--config", str(ce.conf), str(path)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        pass_fds=[leak],
+        check=True,
+    )
+
+
+def test_open_files_of_arex_reach_no_command(ce: Ce, leak: int) -> None:
+    """Neither runtime environments nor OAR's commands nor gm-kick; but oarsub holds the mark."""
+    place, pipe = ce.place, os.readlink(f"/proc/self/fd/{leak}")
+    logs = {name: place / f"{name}.log" for name in ("rte", "oarsub", "oarstat", "oardel", "kick")}
+    states = '{"1": "Terminated"}'
+    row = '{"1": {"Job_Id": 1, "state": "Terminated", "exit_code": 0, "startTime": 1}}'
+    answers = {
+        "oarsub": "echo OAR_JOB_ID=1",
+        "oarstat": f"case \"$*\" in *-V*) echo 'OAR version : 2.5.9';; *' -f '*) echo '{row}';; "
+        f"*--sql*) echo '1         T root       0:00:01 R=1';; *) echo '{states}';; esac",
+        "oardel": "true",
+    }
+    for name, answer in answers.items():
+        command(place / "bin" / name, logs[name], answer)
+    command(place / "libexec/arc/gm-kick", logs["kick"], "true")
+    ce.configure(custom_oar=f"bin_path={place}/bin")
+    look = 'for fd in /proc/$$/fd/*; do readlink "$fd"; done'
+    ce.rte("R", f'[ "$1" != 0 ] || {look} >>{logs["rte"]}\ntrue\n')
+    files = ce.job(rtes=[("R",)])
+    script(ce, "submit", files.file("grami"), leak)
+    ce.accepted(files, 1)
+    script(ce, "scan", ce.control, leak)
+    script(ce, "cancel", files.file("grami"), leak)
+    assert files.done() is not None
+    for name, log in logs.items():
+        opened = log.read_text()
+        assert "/dev/null" in opened, name
+        assert pipe not in opened, name
+        assert (f"{files.session}/.arc_oar/submitting" in opened) is (name == "oarsub"), name
+
+
+def confided(site: Site) -> JobFiles:
+    """A job all of whose private values are the secret."""
+    files = site.ce.job(
+        arguments=[SECRET],
+        environment={"TOKEN": SECRET, "MY-TOKEN": SECRET, "BASH_ENV": SECRET},
+        stdin="in",
+        inputs=["/in"],
+    )
+    (files.session / "in").write_text(SECRET)
+    files.file("proxy").write_text(SECRET)
+    with open(files.file("local"), "a") as local:
+        local.write(f"tokenclaim.sub={SECRET}\nDN={SECRET}\n")
+    return files
+
+
+@pytest.mark.parametrize("version", ["2.5.9", "3.0.2"])
+def test_no_secret_on_a_command_line_or_in_a_log(
+    ce: Ce,
+    version: str,
+    kicks: Kicks,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    kicks.install()
+    with Standin.create(ce.place / "oar", version) as oar:
+        site = Site(ce, oar)
+        site.configure("log_level=DEBUG\nsubmit_budget=1")
+        files = confided(site)
+        monkeypatch.setenv("X509_USER_PROXY", str(files.file("proxy")))
+        monkeypatch.setenv("BEARER_TOKEN", SECRET)
+        grami = str(files.file("grami"))
+        verb = ["--config", str(ce.conf)]
+        assert cli.main(["submit", *verb, grami]) == 0
+        ce.accepted(files, oar.jobs()[0]["job_id"])
+        oar.wait(1)
+        oar.set("garbage", "oarstat:{")
+        assert cli.main(["scan", *verb, str(ce.control)]) == 1
+        oar.clear("garbage")
+        assert cli.main(["scan", *verb, str(ce.control)]) == 0
+        assert cli.main(["cancel", *verb, grami]) == 0
+        told = [*capfd.readouterr(), files.errors(), str(kicks.calls())]
+        asked = [(call.argv, call.env) for call in oar.calls()]
+        held = [(row["command"], row["initial_request"], row["job_env"]) for row in oar.jobs()]
+    assert files.done() is not None
+    assert SECRET not in "".join(told)
+    assert SECRET not in str(asked)
+    assert SECRET not in str(held)
+
+
+def test_no_secret_in_a_complaint_about_its_grami_file(
+    ce: Ce, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files = ce.job(GRID_ID, environment={"TOKEN": SECRET}, executable="a=b", arguments=[SECRET])
+    path = files.file("grami")
+    text = path.read_text()
+    broken = {
+        "quote": text + f"joboption_env_9='TOKEN={SECRET}\n",
+        "line": text + f"TOKEN {SECRET}\n",
+        "odd name": text.replace("TOKEN=", "MY-TOKEN="),
+        "no name": text.replace("TOKEN=", "="),
+        "nul": text.replace(SECRET, f"{SECRET}\0"),
+    }
+    for how, content in broken.items():
+        path.write_text(content)
+        assert cli.main(["submit", "--config", str(ce.conf), str(path)]) == 1, how
+        said = "".join(capfd.readouterr())
+        assert said.strip(), how
+        assert SECRET not in said, how
