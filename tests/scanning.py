@@ -19,8 +19,13 @@ class Hours:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead = 0.0
+        self._stopped = 0.0
         real = time.time
-        monkeypatch.setattr(time, "time", lambda: real() + self.ahead)
+        monkeypatch.setattr(time, "time", lambda: (self._stopped or real()) + self.ahead)
+
+    def stop(self, moment: float) -> None:
+        """From now on it is `moment`, whatever the time that passes."""
+        self._stopped = moment
 
 
 def noted(files: JobFiles, code: int = 0) -> JobFiles:

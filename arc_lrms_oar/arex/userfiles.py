@@ -8,6 +8,7 @@ Where A-REX itself runs as an ordinary user, that user is the owner and nothing 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 _SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _MOST_ENTRIES = 1000
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Owner(NamedTuple):
@@ -92,14 +94,16 @@ def _read_fully(descriptor: int, start: int, limit: int) -> bytes:
 def overwrite(path: str, content: bytes, owner: Owner) -> bool:
     """Writes `content` to a regular file of `owner`'s, made if need be; False if that fails.
 
+    Raises OSError where there is no room, on the disk or by the user's quota: that may pass.
+
     In place, since the directory above is A-REX's and the user may make no file there; and cut
     last, so that who is killed on the way leaves all of the content and some of the old.
     """
     with acting_as(owner):
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _SAFE, 0o600)
-        except OSError:
-            return False
+        except OSError as error:
+            return _without_room(error)
         try:
             if not _is_file_of(owner, os.fstat(descriptor)):
                 return False
@@ -108,10 +112,17 @@ def overwrite(path: str, content: bytes, owner: Owner) -> bool:
                 view = view[os.write(descriptor, view) :]
             os.ftruncate(descriptor, len(content))
             return True
-        except OSError:
-            return False
+        except OSError as error:
+            return _without_room(error)
         finally:
             os.close(descriptor)
+
+
+def _without_room(error: OSError) -> bool:
+    """Raises the error again if it tells of lack of room; False for any other."""
+    if error.errno in _NO_ROOM:
+        raise error
+    return False
 
 
 def remove_directory(path: str, owner: Owner) -> None:

@@ -19,6 +19,8 @@ from arc_lrms_oar.oar.verdict import Verdict
 
 DIAG_PATIENCE = 60.0
 COMMENT_LIMIT = 256 * 1024
+# How long after its end a job waits for room for its accounting; its user may never make any.
+_ROOM_PATIENCE = 600.0
 
 
 def read_diag(job: GridJob) -> Diag:
@@ -39,12 +41,20 @@ class Report:
     diag: Diag
     verdict: Verdict
 
-    def write(self) -> None:
-        """Writes all that A-REX reads but `lrms_done`; raises ControlDirError or OSError."""
+    def write(self, now: float) -> None:
+        """Writes all that A-REX reads but `lrms_done`; raises ControlDirError or OSError.
+
+        `now` is the time in seconds since 1970.
+        """
         owner = controldir.owner_of(self.job)
         session_dir = self.job.session_dir
-        if session_dir:
-            userfiles.overwrite(session_dir + ".diag", accounted(self).format(), owner)
+        try:
+            if session_dir:
+                userfiles.overwrite(session_dir + ".diag", accounted(self).format(), owner)
+        except OSError:
+            stop = self.record.stop_time if self.record is not None else None
+            if stop is not None and 0 <= now - stop < _ROOM_PATIENCE:
+                raise
         self._append_errors(owner)
         if session_dir:
             userfiles.remove_directory(private_dir(session_dir), owner)

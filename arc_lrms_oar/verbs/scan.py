@@ -249,7 +249,7 @@ class _Scan:
         return done
 
     def _report(self, report: Report) -> None:
-        report.write()
+        report.write(self.now)
         self.written.append(report)
 
     def _cancel(self, jobs: dict[int, Sighting]) -> None:
