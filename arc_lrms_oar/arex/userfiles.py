@@ -101,7 +101,7 @@ def overwrite(path: str, content: bytes, owner: Owner) -> bool:
     """
     with acting_as(owner):
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _SAFE, 0o600)
+            descriptor = _open_closed(path, os.O_WRONLY | os.O_CREAT | _SAFE)
         except OSError as error:
             return _without_room(error)
         try:
@@ -116,6 +116,20 @@ def overwrite(path: str, content: bytes, owner: Owner) -> bool:
             return _without_room(error)
         finally:
             os.close(descriptor)
+
+
+def _open_closed(path: str, flags: int) -> int:
+    """Opens the file, also where the user has taken his own right to write it; raises OSError."""
+    try:
+        return os.open(path, flags, 0o600)
+    except PermissionError:
+        # There is no chmod(2) that refuses links; of an open file there is none to follow.
+        place = os.open(path, os.O_PATH | _SAFE)
+        try:
+            os.chmod(f"/proc/self/fd/{place}", 0o600)
+        finally:
+            os.close(place)
+        return os.open(path, flags, 0o600)
 
 
 def _without_room(error: OSError) -> bool:

@@ -121,6 +121,14 @@ def test_overwrite_makes_shortens_and_keeps(home: Path) -> None:
     assert (path.read_bytes(), path.stat().st_ino) == (b"short", inode)
 
 
+@pytest.mark.parametrize("mode", [0o400, 0o000])
+def test_file_that_the_user_has_closed_is_written(home: Path, mode: int) -> None:
+    """Or else he could keep his own accounting in the place of OAR's."""
+    path = users_file(home / "file", b"WallTime=1s\n", mode)
+    assert overwrite(str(path), b"text", USER) is True
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"text", 0o600)
+
+
 def test_overwrite_where_there_is_no_directory(home: Path) -> None:
     assert overwrite(str(home / "none" / "file"), b"text", USER) is False
 
