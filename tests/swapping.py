@@ -129,14 +129,15 @@ def _swap(
         aside = target.parent / "aside"
         # His own earlier swaps are in his way as well.
         with suppress(OSError):
-            _remove(aside)
+            clear_away(aside)
             chance.choice(makers)(aside)
-            _remove(target)
+            clear_away(target)
             os.rename(aside, target)
         swaps.add()
 
 
-def _remove(path: Path) -> None:
+def clear_away(path: Path) -> None:
+    """Removes whatever is there, if anything is."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
