@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 
 from arc_lrms_oar.arex.config import Blocks
 from arc_lrms_oar.arex.userfiles import Owner, overwrite, remove_directory
@@ -130,10 +131,13 @@ def _try(place: str, user: Account) -> str:
     try:
         written = overwrite(os.path.join(folder, "try"), b"doctor\n", owner)
         return "" if written else f"{user.name} cannot write in a directory of his there"
+    except OSError as error:
+        return f"there is no room for files of {user.name}: {error.strerror}"
     finally:
         remove_directory(folder, owner)
-        if os.path.isdir(folder):
-            remove_directory(folder, Owner(os.geteuid(), os.getegid()))
+        # He has emptied it; where it stands only A-REX may take it away.
+        with suppress(OSError):
+            os.rmdir(folder)
 
 
 def make_session(place: str, user: Account) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -271,3 +272,18 @@ def test_session_directories(place: Path) -> None:
     ]
     assert sorted(path.name for path in place.iterdir()) == ["shut"]
     assert list(shut.iterdir()) == []
+
+
+def test_session_directory_without_room(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(*_: object) -> int:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    blocks = parse_blocks(f"[arex]\nsessiondir={place}\n", "arc.conf")
+    monkeypatch.setattr("os.write", write)
+    user = myself()
+    ((level, _, text),) = bad(check_users.look_at_sessions(blocks, user))
+    assert (level, text) == (
+        "FAIL",
+        f"{place}: there is no room for files of {user.name}: Disk quota exceeded",
+    )
+    assert list(place.iterdir()) == []
