@@ -1,0 +1,87 @@
+"""Whether each job of a load has come to the right end, once, with its accounting.
+
+Pure. Must not ask anybody: what OAR and A-REX have is read elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from load_plan import Planned
+
+_CANCELED = "Job is canceled by external request"
+_ENDED = ("Terminated", "Error")
+
+
+@dataclass(frozen=True)
+class OarJob:
+    """What OAR has of one job; `status` is the raw wait status, times are seconds since 1970."""
+
+    job_id: int
+    name: str
+    state: str
+    status: int | None
+    submitted: int = 0
+    started: int = 0
+    stopped: int = 0
+
+
+@dataclass(frozen=True)
+class GridJob:
+    """What A-REX has of one job; `accounted` is the exit code of its accounting record."""
+
+    state: str
+    failure: str
+    local_id: str
+    accounted: int | None
+
+
+def wrongs_in_arex(planned: Planned, job: GridJob) -> list[str]:
+    """What is wrong with a job as A-REX tells it, a phrase each."""
+    if job.state != "FINISHED":
+        return [f"is in {job.state or 'no state'}"]
+    if planned.killed:
+        right = job.failure.startswith(_CANCELED)
+    elif planned.exit_code:
+        right = job.failure.startswith(f"LRMS error: ({planned.exit_code}) ")
+    else:
+        right = not job.failure
+    return [] if right else [f"{_wanted(planned)}, but A-REX says {job.failure or 'success'!r}"]
+
+
+def wrongs_in_oar(planned: Planned, job: OarJob) -> list[str]:
+    """What is wrong with a job as OAR tells it."""
+    if job.state not in _ENDED:
+        return [f"is left in OAR as {job.state} ({job.job_id})"]
+    if planned.exit_code is None:
+        right = job.state == "Error"
+    else:
+        right = (job.state, job.status) == ("Terminated", planned.exit_code << 8)
+    said = f"{job.state} with status {job.status} ({job.job_id})"
+    return [] if right else [f"{_wanted(planned)}, but OAR says {said}"]
+
+
+def wrongs_through_us(planned: Planned, job: GridJob, held: Sequence[OarJob]) -> list[str]:
+    """What is wrong with a grid job for which OAR holds the jobs `held`.
+
+    One that is killed before it was submitted has no OAR job, and A-REX opens no accounting
+    record for it, as it does on the way to the LRMS (ARC 6.17).
+    """
+    found = wrongs_in_arex(planned, job)
+    ids = [str(one.job_id) for one in held]
+    if ids != [job.local_id] and not (planned.killed and not ids and not job.local_id):
+        found.append(f"has OAR jobs {ids}, and A-REX knows of {job.local_id or 'none'!r}")
+    for one in held:
+        found += wrongs_in_oar(planned, one)
+    if not ids:
+        return found
+    if job.accounted is None:
+        found.append("has no accounting")
+    elif (job.accounted == 0) if planned.killed else (job.accounted != planned.exit_code):
+        found.append(f"{_wanted(planned)}, but accounting has exit code {job.accounted}")
+    return found
+
+
+def _wanted(planned: Planned) -> str:
+    return "was killed" if planned.killed else f"ends with {planned.exit_code}"

@@ -1,0 +1,81 @@
+"""A load straight into a bed's OAR: `oarsub` in a loop, `oardel`, and the database for the rest.
+
+Must not know of A-REX.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from bed import GRIDUSER, Bed, BedError
+from load_judge import OarJob
+from load_plan import Planned
+
+# As the backend asks for a job of one slot.
+_ASKED = "/core=1,walltime=3:0:0"
+_NODES = 4
+_ALREADY_KILLED = 6
+_COLUMNS = "job_id, job_name, state, exit_code, submission_time, start_time, stop_time"
+
+
+class Oar:
+    """A bed's OAR, and the jobs that it has got since this was made."""
+
+    def __init__(self, bed: Bed) -> None:
+        self.bed = bed
+        self.before = int(self.sql("SELECT coalesce(max(job_id), 0) FROM jobs"))
+
+    def sql(self, query: str) -> str:
+        """What the database answers, a line a row, tabs between the columns."""
+        psql = ["psql", "-q", "-At", "-F", "\t", "-d", "oar", "-c", query]
+        return self.bed.run(psql, user="postgres").stdout
+
+    def have_cores(self, cores: int) -> None:
+        """Gives the bed's nodes more cores until there are as many in all."""
+        has = int(self.sql("SELECT count(*) FROM resources"))
+        lines = []
+        for core in range(has + 1, cores + 1):
+            node = 1 + core % _NODES
+            properties = f"-p host=node{node} -p cpu={node} -p core={core} -p cpuset={core}"
+            lines.append(f"oarnodesetting -a -h 127.0.0.{node} {properties} -p mem=4096")
+        self.bed.run(["sh", "-e"], input="\n".join(lines), timeout=600)
+
+    def submit(self, jobs: Sequence[Planned]) -> list[str]:
+        """The ids of these jobs."""
+        lines = [
+            shlex.join(["oarsub", "-l", _ASKED, "-O", "/dev/null", "-E", "/dev/null", command])
+            for command in (shlex.join(job.command) for job in jobs)
+        ]
+        said = self.bed.run(["sh", "-e"], user=GRIDUSER, input="\n".join(lines), timeout=600)
+        ids = re.findall(r"^OAR_JOB_ID=([0-9]+)$", said.stdout, re.M)
+        if len(ids) != len(jobs):
+            raise BedError(f"oarsub made {len(ids)} of {len(jobs)} jobs", said.stdout[-500:])
+        return ids
+
+    def kill(self, names: Sequence[str]) -> list[bool]:
+        """Whether oardel took them all."""
+        done = self.bed.run(["oardel", *names], user=GRIDUSER, check=False)
+        return [done.returncode in (0, _ALREADY_KILLED)] * len(names)
+
+    def ended(self) -> set[str]:
+        """The ids of the jobs that have ended."""
+        where = f"job_id > {self.before} AND state IN ('Terminated', 'Error')"
+        return set(self.sql(f"SELECT job_id FROM jobs WHERE {where}").split())
+
+    def jobs(self) -> list[OarJob]:
+        """All jobs since this was made."""
+        query = f"SELECT {_COLUMNS} FROM jobs WHERE job_id > {self.before} ORDER BY job_id"
+        found = []
+        for line in self.sql(query).splitlines():
+            job_id, name, state, status, *times = line.split("\t")
+            code = int(status) if status else None
+            found.append(OarJob(int(job_id), name, state, code, *map(int, times)))
+        return found
+
+    def sweep(self) -> None:
+        """Deletes what has not ended."""
+        left = [job for job in self.jobs() if str(job.job_id) not in self.ended()]
+        if left:
+            self.bed.run(["oardel", *(str(job.job_id) for job in left)], check=False)

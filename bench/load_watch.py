@@ -1,0 +1,113 @@
+"""How much memory and CPU A-REX, its scripts and OAR take while a load runs in a bed.
+
+Must not disturb: it only reads the bed's /proc, once a second.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from bed import Bed
+from bed.processes import session
+from bed.services import Arex, Oar, Postgres, Service, Sshd
+
+_POLL = 1.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+_INIT = 1
+
+
+class Watch:
+    """Use as a context; afterwards `memory` and `cpu` tell of the time in it."""
+
+    def __init__(self, bed: Bed) -> None:
+        self.bed = bed
+        self.proc = bed.path("/proc")
+        self.arex = self._pid(Arex)
+        self.samples: dict[str, list[tuple[float, float]]] = {}
+        self.cpu: dict[str, float] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._before: dict[str, float] = {}
+
+    def __enter__(self) -> Watch:
+        self._before = self._cpu()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        self.cpu = {who: used - self._before[who] for who, used in self._cpu().items()}
+
+    def memory(self, kind: str) -> tuple[float, float] | None:
+        """Peak MB of the largest process in the first and the last third of the time it was there.
+
+        None where there was none.
+        """
+        seen = self.samples.get(kind)
+        if not seen:
+            return None
+        first, last = seen[0][0], seen[-1][0]
+        third = (last - first) / 3
+        return (
+            max(mb for when, mb in seen if when <= first + third),
+            max(mb for when, mb in seen if when >= last - third),
+        )
+
+    def _watch(self) -> None:
+        while not self._over.wait(_POLL):
+            now = time.monotonic()
+            for entry in os.listdir(self.proc):
+                if entry.isdigit():
+                    with suppress(OSError):
+                        self._look(now, int(entry))
+
+    def _look(self, now: float, pid: int) -> None:
+        place = self.proc / str(pid)
+        if pid == self.arex:
+            kind, field = "arex", "VmRSS"
+        else:
+            words = (place / "cmdline").read_bytes().split(b"\0")[:3]
+            names = {os.path.basename(word).decode(errors="replace") for word in words}
+            found = [word for word in ("scan", "submit") if f"{word}-OAR-job" in names]
+            if not found:
+                return
+            kind, field = found[0], "VmHWM"
+        for line in (place / "status").read_text().splitlines():
+            if line.startswith(field):
+                self.samples.setdefault(kind, []).append((now, int(line.split()[1]) / 1024))
+
+    def _cpu(self) -> dict[str, float]:
+        """CPU seconds up to now of each party, those of its children that have ended included."""
+        inside = self.bed.inside
+        oar, postgres, sshd = (self._pid(kind) for kind in (Oar, Postgres, Sshd))
+        return {
+            "arex": self._used([self.arex], children=False),
+            "scripts": self._used([self.arex]) - self._used([self.arex], children=False),
+            "oar": self._used(session(inside, oar)),
+            "postgres": self._used([postgres]),
+            # What runs a job on its node leaves its session, and ends as a child of the first.
+            "nodes": self._used([sshd, _INIT]),
+        }
+
+    def _used(self, pids: Iterable[int], children: bool = True) -> float:
+        used = 0
+        for pid in pids:
+            with suppress(OSError):
+                fields = Path(self.proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+                used += sum(map(int, fields[11 : 15 if children else 13]))
+        return used / _TICKS
+
+    def _pid(self, kind: type[Service]) -> int:
+        return kind(self.bed.inside, self.bed.suite).pid() or 0
