@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from load_plan import Planned
 
 _CANCELED = "Job is canceled by external request"
+# What scan tells of a job that was deleted: 256 and SIGKILL.
+_KILLED_WITH = 265
 _ENDED = ("Terminated", "Error")
 
 
@@ -78,7 +80,7 @@ def wrongs_through_us(planned: Planned, job: GridJob, held: Sequence[OarJob]) ->
         return found
     if job.accounted is None:
         found.append("has no accounting")
-    elif (job.accounted == 0) if planned.killed else (job.accounted != planned.exit_code):
+    elif job.accounted != (_KILLED_WITH if planned.killed else planned.exit_code):
         found.append(f"{_wanted(planned)}, but accounting has exit code {job.accounted}")
     return found
 

@@ -1,0 +1,94 @@
+"""What bench/load takes for right and for wrong, and which jobs its load is made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from load_judge import GridJob, OarJob, wrongs_in_arex, wrongs_in_oar, wrongs_through_us
+from load_plan import Planned, make_plan
+
+ENDS, FAILS, KILLED = Planned(0), Planned(3), Planned(None, 7)
+CANCELED = "Job is canceled by external request"
+FAILED = "LRMS error: (3) Job finished with exit code 3"
+# What A-REX 6.17 and OAR 2.5.9 had of jobs that ended as they should.
+GRID = {
+    ENDS: GridJob("FINISHED", "", "12", 0),
+    FAILS: GridJob("FINISHED", FAILED, "12", 3),
+    KILLED: GridJob("FINISHED", CANCELED, "12", 265),
+}
+OAR = {
+    ENDS: OarJob(12, "aB3", "Terminated", 0),
+    FAILS: OarJob(12, "aB3", "Terminated", 768),
+    KILLED: OarJob(12, "aB3", "Error", None),
+}
+
+
+@pytest.mark.parametrize("planned", GRID)
+def test_nothing_wrong(planned: Planned) -> None:
+    assert wrongs_in_arex(planned, GRID[planned]) == []
+    assert wrongs_in_oar(planned, OAR[planned]) == []
+    assert wrongs_through_us(planned, GRID[planned], [OAR[planned]]) == []
+
+
+@pytest.mark.parametrize("planned", GRID)
+@pytest.mark.parametrize("other", GRID)
+def test_an_end_that_was_not_wanted(planned: Planned, other: Planned) -> None:
+    """Each half is judged by itself, and so is the accounting."""
+    same = planned == other
+    assert (wrongs_in_arex(planned, GRID[other]) == []) is same
+    assert (wrongs_in_oar(planned, OAR[other]) == []) is same
+    mixed = replace(GRID[planned], accounted=GRID[other].accounted)
+    assert (wrongs_through_us(planned, mixed, [OAR[planned]]) == []) is same
+
+
+@pytest.mark.parametrize("planned", GRID)
+def test_a_job_that_has_not_ended(planned: Planned) -> None:
+    job = GridJob("INLRMS", "", "12", None)
+    running = OarJob(12, "aB3", "Running", None)
+    assert wrongs_in_arex(planned, job) == ["is in INLRMS"]
+    assert wrongs_in_arex(planned, replace(job, state="")) == ["is in no state"]
+    assert wrongs_in_oar(planned, running) == ["is left in OAR as Running (12)"]
+    assert "is left in OAR as Running (12)" in wrongs_through_us(planned, GRID[planned], [running])
+
+
+@pytest.mark.parametrize("planned", GRID)
+def test_a_second_oar_job(planned: Planned) -> None:
+    held = [OAR[planned], replace(OAR[planned], job_id=13)]
+    expected = ["has OAR jobs ['12', '13'], and A-REX knows of '12'"]
+    assert wrongs_through_us(planned, GRID[planned], held) == expected
+
+
+@pytest.mark.parametrize("planned", GRID)
+def test_another_oar_job_than_a_rex_knows_of(planned: Planned) -> None:
+    unknown = replace(GRID[planned], local_id="")
+    expected = ["has OAR jobs ['12'], and A-REX knows of 'none'"]
+    assert wrongs_through_us(planned, unknown, [OAR[planned]]) == expected
+
+
+@pytest.mark.parametrize("planned", GRID)
+def test_no_oar_job(planned: Planned) -> None:
+    expected = ["has OAR jobs [], and A-REX knows of '12'"]
+    assert wrongs_through_us(planned, GRID[planned], []) == expected
+
+
+def test_only_one_that_is_killed_may_never_reach_oar() -> None:
+    early = GridJob("FINISHED", CANCELED, "", None)
+    assert wrongs_through_us(KILLED, early, []) == []
+    assert wrongs_through_us(ENDS, GridJob("FINISHED", "", "", None), []) != []
+
+
+@pytest.mark.parametrize("planned", GRID)
+def test_no_accounting(planned: Planned) -> None:
+    job = replace(GRID[planned], accounted=None)
+    assert wrongs_through_us(planned, job, [OAR[planned]]) == ["has no accounting"]
+
+
+def test_a_load_has_its_shares_and_is_the_same_again() -> None:
+    plan = make_plan(1000, seed=1)
+    assert plan == make_plan(1000, seed=1) != make_plan(1000, seed=2)
+    assert sum(job.killed for job in plan) == 200
+    assert sum(job.exit_code == 3 for job in plan) == 100
+    assert sum(job.exit_code == 0 for job in plan) == 700
+    moments = [job.after for job in plan if job.killed]
+    assert min(moments) < 100 < 700 < max(moments) < 800
