@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from load_plan import Planned
 
 _BLOCK = 50
-_POLL = 1.0
+_POLL = 2.0
 # So long may nothing happen, in seconds, before what has not ended is given up.
 _PATIENCE = 300.0
 

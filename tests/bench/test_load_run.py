@@ -1,0 +1,67 @@
+"""How bench/load feeds, kills and waits, on something that ends one job a look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import load_run
+import pytest
+from load_plan import Planned
+
+PLAN = [Planned(0), Planned(None, 0), Planned(3), Planned(None, 2), Planned(0)]
+
+
+class Slow:
+    """Ends one job a look, in order; refuses the first kill of each that is killed."""
+
+    def __init__(self) -> None:
+        self.running: list[str] = []
+        self.over: list[str] = []
+        self.kills: list[tuple[str, int]] = []
+
+    def submit(self, jobs: Sequence[Planned]) -> list[str]:
+        names = [f"j{number}" for number in range(len(jobs))]
+        self.running = [name for name, job in zip(names, jobs) if not job.killed]
+        return names
+
+    def kill(self, names: Sequence[str]) -> list[bool]:
+        asked = {name for name, _ in self.kills}
+        self.kills += [(name, len({"j0", "j2", "j4"} & set(self.over))) for name in names]
+        self.over += [name for name in names if name in asked]
+        return [name in asked for name in names]
+
+    def ended(self) -> set[str]:
+        if self.running:
+            self.over.append(self.running.pop(0))
+        return {"of another run", *self.over}
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_run, "_POLL", 0)
+
+
+def test_each_is_killed_when_its_moment_has_come_and_again_where_that_was_refused() -> None:
+    target = Slow()
+    course = load_run.run(target, PLAN)
+    assert course.names == ["j0", "j1", "j2", "j3", "j4"]
+    assert set(target.over) == set(course.names)
+    assert sorted(name for name, _ in target.kills) == ["j1", "j1", "j3", "j3"]
+    assert all(over >= 2 for name, over in target.kills if name == "j3")
+
+
+def test_what_goes_wrong_in_submitting_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Slow()
+
+    def refuse(jobs: Sequence[Planned]) -> list[str]:
+        raise OSError("no")
+
+    monkeypatch.setattr(target, "submit", refuse)
+    with pytest.raises(OSError, match="no"):
+        load_run.run(target, PLAN)
+
+
+def test_what_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_run, "_PATIENCE", 0)
+    course = load_run.run(Slow(), [Planned(None, 9)])
+    assert course.names == ["j0"]
