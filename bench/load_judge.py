@@ -18,15 +18,13 @@ _ENDED = ("Terminated", "Error")
 
 @dataclass(frozen=True)
 class OarJob:
-    """What OAR has of one job; `status` is the raw wait status, times are seconds since 1970."""
+    """What OAR has of one job; `status` is the raw wait status, `ended` in seconds since 1970."""
 
     job_id: int
     name: str
     state: str
     status: int | None
-    submitted: int = 0
-    started: int = 0
-    stopped: int = 0
+    ended: int = 0
 
 
 @dataclass(frozen=True)

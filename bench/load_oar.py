@@ -17,7 +17,11 @@ from load_plan import Planned
 _ASKED = "/core=1,walltime=3:0:0"
 _NODES = 4
 _ALREADY_KILLED = 6
-_COLUMNS = "job_id, job_name, state, exit_code, submission_time, start_time, stop_time"
+# OAR writes stop_time when a job is Finishing; the end of that is in the log of its states only.
+_JOBS = """SELECT job_id, job_name, state, exit_code, (
+    SELECT max(date_start) FROM job_state_logs
+    WHERE job_state_logs.job_id = jobs.job_id AND job_state IN ('Terminated', 'Error')
+) FROM jobs WHERE job_id > {before} ORDER BY job_id"""
 
 
 class Oar:
@@ -66,12 +70,11 @@ class Oar:
 
     def jobs(self) -> list[OarJob]:
         """All jobs since this was made."""
-        query = f"SELECT {_COLUMNS} FROM jobs WHERE job_id > {self.before} ORDER BY job_id"
         found = []
-        for line in self.sql(query).splitlines():
-            job_id, name, state, status, *times = line.split("\t")
+        for line in self.sql(_JOBS.format(before=self.before)).splitlines():
+            job_id, name, state, status, ended = line.split("\t")
             code = int(status) if status else None
-            found.append(OarJob(int(job_id), name, state, code, *map(int, times)))
+            found.append(OarJob(int(job_id), name, state, code, int(ended or 0)))
         return found
 
     def sweep(self) -> None:
