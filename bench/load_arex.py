@@ -31,6 +31,12 @@ print(json.dumps(rows.fetchall()))
 """
 
 
+def unfinished(bed: Bed) -> bool:
+    """Whether the bed's A-REX has jobs to work on."""
+    places = [bed.path(f"{CONTROLDIR}/{name}") for name in ("accepting", "processing")]
+    return any(place.exists() and any(place.iterdir()) for place in places)
+
+
 class ARex:
     """A bed's A-REX, restarted with `lrms` as its batch system."""
 

@@ -76,9 +76,3 @@ class Oar:
             code = int(status) if status else None
             found.append(OarJob(int(job_id), name, state, code, int(ended or 0)))
         return found
-
-    def sweep(self) -> None:
-        """Deletes what has not ended."""
-        left = [job for job in self.jobs() if str(job.job_id) not in self.ended()]
-        if left:
-            self.bed.run(["oardel", *(str(job.job_id) for job in left)], check=False)

@@ -5,17 +5,19 @@ Must not know what OAR or A-REX is, nor judge how a job has ended.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from load_plan import Planned
 
-_BLOCK = 50
+_BLOCK = 25
+# So many jobs are on their way at most, as whatever feeds a site keeps some queue there, not all
+# it has. A-REX would start the submissions of all before it looks at the end of any.
+_ON_THE_WAY = 200
 _POLL = 2.0
 # So long may nothing happen, in seconds, before what has not ended is given up.
-_PATIENCE = 300.0
+_PATIENCE = 600.0
 
 
 class Target(Protocol):
@@ -35,25 +37,24 @@ class Course(NamedTuple):
     """How a load went: the jobs' names in the plan's order, and the seconds until all had ended."""
 
     names: list[str]
-    submitting: float
     seconds: float
 
 
 def run(target: Target, plan: Sequence[Planned]) -> Course:
     """Runs a load to its end, or until nothing ends any more."""
-    feeder = _Feeder(target, plan)
+    names: list[str] = []
     killed: set[str] = set()
     ended: set[str] = set()
     started = moved = time.monotonic()
-    feeder.start()
-    while len(ended) < len(plan) and time.monotonic() - moved < _PATIENCE:
-        time.sleep(_POLL)
-        if feeder.trouble is not None:
-            raise feeder.trouble
-        names = list(feeder.names)
+    while len(ended) < len(plan):
+        if len(names) < len(plan) and len(names) - len(ended) <= _ON_THE_WAY - _BLOCK:
+            names += target.submit(plan[len(names) : len(names) + _BLOCK])
+            moved = time.monotonic()
+        else:
+            time.sleep(_POLL)
         before = len(ended)
         ended = target.ended() & set(names)
-        if len(ended) > before or feeder.is_alive():
+        if len(ended) > before:
             moved = time.monotonic()
         over = sum(name in ended and not job.killed for name, job in zip(names, plan))
         due = [
@@ -63,26 +64,6 @@ def run(target: Target, plan: Sequence[Planned]) -> Course:
         ]
         if due:
             killed.update(name for name, taken in zip(due, target.kill(due)) if taken)
-    feeder.join()
-    return Course(feeder.names, feeder.seconds, moved - started)
-
-
-class _Feeder(threading.Thread):
-    """Submits the jobs of a plan one block after the other."""
-
-    def __init__(self, target: Target, plan: Sequence[Planned]) -> None:
-        super().__init__(daemon=True)
-        self.target = target
-        self.plan = plan
-        self.names: list[str] = []
-        self.seconds = 0.0
-        self.trouble: BaseException | None = None
-
-    def run(self) -> None:
-        started = time.monotonic()
-        try:
-            for first in range(0, len(self.plan), _BLOCK):
-                self.names += self.target.submit(self.plan[first : first + _BLOCK])
-        except BaseException as error:
-            self.trouble = error
-        self.seconds = time.monotonic() - started
+        if time.monotonic() - moved > _PATIENCE:
+            break
+    return Course(names, moved - started)

@@ -16,12 +16,14 @@ class Slow:
 
     def __init__(self) -> None:
         self.running: list[str] = []
+        self.names: list[str] = []
         self.over: list[str] = []
         self.kills: list[tuple[str, int]] = []
 
     def submit(self, jobs: Sequence[Planned]) -> list[str]:
-        names = [f"j{number}" for number in range(len(jobs))]
-        self.running = [name for name, job in zip(names, jobs) if not job.killed]
+        names = [f"j{len(self.names) + number}" for number in range(len(jobs))]
+        self.names += names
+        self.running += [name for name, job in zip(names, jobs) if not job.killed]
         return names
 
     def kill(self, names: Sequence[str]) -> list[bool]:
@@ -50,15 +52,22 @@ def test_each_is_killed_when_its_moment_has_come_and_again_where_that_was_refuse
     assert all(over >= 2 for name, over in target.kills if name == "j3")
 
 
-def test_what_goes_wrong_in_submitting_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_than_some_are_on_their_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_run, "_BLOCK", 3)
+    monkeypatch.setattr(load_run, "_ON_THE_WAY", 7)
     target = Slow()
+    most = []
+    submit = target.submit
 
-    def refuse(jobs: Sequence[Planned]) -> list[str]:
-        raise OSError("no")
+    def watched(jobs: Sequence[Planned]) -> list[str]:
+        names = submit(jobs)
+        most.append(len(target.running))
+        return names
 
-    monkeypatch.setattr(target, "submit", refuse)
-    with pytest.raises(OSError, match="no"):
-        load_run.run(target, PLAN)
+    monkeypatch.setattr(target, "submit", watched)
+    assert load_run.run(target, [Planned(0)] * 20).names == [f"j{n}" for n in range(20)]
+    assert len(most) == 7
+    assert max(most) <= 7
 
 
 def test_what_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
