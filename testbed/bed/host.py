@@ -9,8 +9,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from . import mirror
+from .layout import cache_dir, locked
 from .namespace import PATH_INSIDE
 from .report import BedError, Say, tail_of
 
@@ -48,9 +50,14 @@ def has_tool(name: str) -> bool:
 
 
 def ensure_tools(say: Say) -> None:
-    missing = sorted({package for tool, package in TOOLS.items() if not has_tool(tool)})
-    if not missing:
-        return
+    """Installs what is missing on this host, for one bed at a time: apt waits for nobody."""
+    with locked(cache_dir() / ".host.lock", "installing tools on this host"):
+        missing = sorted({package for tool, package in TOOLS.items() if not has_tool(tool)})
+        if missing:
+            _install(missing, say)
+
+
+def _install(missing: Sequence[str], say: Say) -> None:
     say(f"installing {' '.join(missing)} on this host")
     install = ["apt-get", "-qy", "--no-install-recommends", "install", *missing]
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
