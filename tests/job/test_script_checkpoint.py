@@ -35,7 +35,7 @@ def signalled(node: Node, number: int, gnu_time: str) -> Ran:
 
 
 @pytest.mark.parametrize("gnu_time", ["/usr/bin/time", ""])
-@pytest.mark.parametrize("number", map(int, (signal.SIGUSR2, signal.SIGUSR1, signal.SIGTERM)))
+@pytest.mark.parametrize("number", [int(signal.SIGUSR2), int(signal.SIGUSR1), int(signal.SIGTERM)])
 def test_program_gets_the_signal(node: Node, number: int, gnu_time: str) -> None:
     ran = signalled(node, number, gnu_time)
     assert (ran.code, ran.text("o")) == (7, "saved\n")
