@@ -12,10 +12,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from arc_lrms_oar.errors import JobError, OarLrmsError, OarUnavailable
 from arc_lrms_oar.log import Log, complain
 from arc_lrms_oar.version import __version__
+
+if TYPE_CHECKING:
+    _Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _UMASK = 0o077
 # These write nothing but their output.
@@ -25,7 +29,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb and gives its exit code; no error gets out of it as a traceback."""
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = _parser(words[0] if words else "").parse_args(words)
     os.umask(_UMASK)
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
@@ -73,24 +78,60 @@ def _unexpected(error: Exception) -> OarLrmsError:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(first: str) -> argparse.ArgumentParser:
+    """The parser of the command line whose first word is `first`.
+
+    Of A-REX's verbs it knows that one alone, since each costs a submission half a millisecond.
+    """
     parser = argparse.ArgumentParser(
         prog="python3 -m arc_lrms_oar", description="The LRMS backend of ARC CE for OAR."
     )
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    if first in _VERBS_OF_AREX:
+        _VERBS_OF_AREX[first](verbs)
+        return parser
+    for add in _VERBS_OF_AREX.values():
+        add(verbs)
+    _verbs_of_people(verbs)
+    _verbs_of_admins(verbs)
+    return parser
+
+
+def _add_submit(verbs: _Verbs) -> None:
     submit = _verb(verbs, "submit", _submit, "submit the job of a GRAMi file to OAR")
     submit.add_argument("grami", metavar="GRAMI", help="A-REX's GRAMi file of the job")
+
+
+def _add_cancel(verbs: _Verbs) -> None:
     cancel = _verb(verbs, "cancel", _cancel, "cancel the OAR job of a GRAMi file, or one by its id")
     cancel.add_argument("target", metavar="GRAMI|ID")
+
+
+def _add_scan(verbs: _Verbs) -> None:
     scan = _verb(verbs, "scan", _scan, "report the ended jobs of control directories to A-REX")
     scan.add_argument("control_dirs", metavar="CONTROLDIR", nargs="+")
-    query = _verb(verbs, "query", _query, "tell what OAR knows of jobs")
-    query.add_argument("ids", metavar="ID", nargs="+", type=int)
-    query.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def _add_info(verbs: _Verbs) -> None:
     info = _verb(verbs, "info", _info, "show what A-REX's information provider publishes of OAR")
     info.add_argument("--options", metavar="FILE", help="the provider's options, JSON; - is stdin")
     info.add_argument("--json", action="store_true", help="print JSON, as the provider takes it")
+
+
+_VERBS_OF_AREX = {
+    "submit": _add_submit,
+    "cancel": _add_cancel,
+    "scan": _add_scan,
+    "info": _add_info,
+}
+
+
+def _verbs_of_people(verbs: _Verbs) -> None:
+    """Those of whoever wants to know something."""
+    query = _verb(verbs, "query", _query, "tell what OAR knows of jobs")
+    query.add_argument("ids", metavar="ID", nargs="+", type=int)
+    query.add_argument("--json", action="store_true", help="print JSON instead of a table")
     jobs = _verb(verbs, "jobs", _jobs, "show every grid job with A-REX's side and OAR's")
     jobs.add_argument("--state", metavar="S", help="a state of A-REX's or OAR's, trouble or failed")
     jobs.add_argument("--watch", action="store_true", help="refresh in place until q is pressed")
@@ -103,12 +144,9 @@ def _parser() -> argparse.ArgumentParser:
     translate.add_argument("--json", action="store_true", help="print JSON")
     translate.add_argument("--script", action="store_true", help="show the job script, too")
     translate.add_argument("file", metavar="FILE", help="xRSL or GRAMi; - is standard input")
-    _site_verbs(verbs)
-    return parser
 
 
-def _site_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """An admin's verbs."""
+def _verbs_of_admins(verbs: _Verbs) -> None:
     install = _verb(verbs, "install", _install, "put the scripts where ARC looks for them", False)
     install.add_argument("--lrms", choices=("OAR", "SLURMPY"), default="OAR")
     uninstall = _verb(verbs, "uninstall", _uninstall, "undo what install has done", False)
@@ -122,7 +160,7 @@ def _site_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _verb(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
+    verbs: _Verbs,
     name: str,
     run: Callable[[argparse.Namespace], int],
     text: str,

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import re
 
-_TYPE = re.compile(r"[A-Za-z0-9_]+(:[A-Za-z0-9_]+)?(=[A-Za-z0-9_.:*,-]+)?")
+# Compiled by `re` when they are first needed: most submissions need none of them.
+_TYPE = r"[A-Za-z0-9_]+(:[A-Za-z0-9_]+)?(=[A-Za-z0-9_.:*,-]+)?"
 # OAR ends such a job without ever running its command (2.5 `sources/core/qfunctions/oarsub`).
 _NOT_RUN = ("noop", "desktop_computing")
-_ALTERNATIVE = re.compile(
+_ALTERNATIVE = (
     r"(/[A-Za-z_][A-Za-z0-9_]{0,62}=([1-9][0-9]{0,8}|ALL|BEST|BESTHALF|\{count\}))+"
     r"(,walltime=[0-9]{1,6}:[0-5]?[0-9]:[0-5]?[0-9])?"
 )
-_MAIL = re.compile(
-    r"(\[[A-Z_]+(,[A-Z_]+)*\])?mail:[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+(,[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+)*"
-)
+_MAIL = r"(\[[A-Z_]+(,[A-Z_]+)*\])?mail:[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+(,[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+)*"
 # The alphabet is OAR's own (2.5 `sources/core/qfunctions/oarsub`).
-_EXEC = re.compile(r"(\[[A-Z_]+(,[A-Z_]+)*\])?exec:/[A-Za-z0-9_./ -]+")
+_EXEC = r"(\[[A-Z_]+(,[A-Z_]+)*\])?exec:/[A-Za-z0-9_./ -]+"
 # SIGINT and SIGQUIT do not reach a program in the background, 32 and 33 are the C library's own.
 _SIGNALS = set(range(1, 65)) - {2, 3, 9, 17, 19, 32, 33}
-_TOKEN = re.compile(
+_TOKEN = (
     r"[ \t]*(?:(?P<word>[A-Za-z_][A-Za-z0-9_.]*)|(?P<open>\()|(?P<close>\))"
     r"|(?P<value>[0-9]+(?:\.[0-9]+)?|'(?:[^'\\\x00-\x1f]|'')*'|\"[A-Za-z0-9_ .:-]*\")"
     r"|(?P<compares><>|!=|<=|>=|!~\*?|~\*?|[=<>])|,|\+|%|\*(?!/)|/(?!\*)|-(?!-))"
@@ -42,7 +41,7 @@ def job_types(value: str) -> tuple[str, ...]:
     words = tuple(value.replace(", ", " ").split())
     printable = value.isprintable() and value.isascii()
     for word in words:
-        if not _TYPE.fullmatch(word) or not printable:
+        if not re.fullmatch(_TYPE, word) or not printable:
             raise ValueError("OAR job types separated by spaces, such as besteffort")
         if word.partition("=")[0] in _NOT_RUN:
             raise ValueError(f"other types than {word}, of which OAR does not run the command")
@@ -55,7 +54,7 @@ def resources(value: str) -> tuple[str, ...]:
         return ()
     alternatives = tuple("".join(part.split()) for part in value.split("|"))
     for text in alternatives:
-        if not _ALTERNATIVE.fullmatch(text):
+        if not re.fullmatch(_ALTERNATIVE, text):
             raise ValueError(
                 "levels as in /switch=1/core={count}, with ,walltime=h:m:s after them or not, "
                 "and a | between alternatives"
@@ -73,11 +72,12 @@ def condition(value: str) -> str:
     text = value.strip()
     if len(text) > _LONGEST_CONDITION:
         raise ValueError(f"{right}, of at most {_LONGEST_CONDITION} characters")
+    token_at = re.compile(_TOKEN).match
     position = depth = 0
     compares = operand = False
     before = "("
     while position < len(text):
-        token = _TOKEN.match(text, position)
+        token = token_at(text, position)
         if not token:
             raise ValueError(right)
         word = (token["word"] or "").lower()
@@ -98,14 +98,14 @@ def condition(value: str) -> str:
 
 def mail(value: str) -> str:
     """A notification by mail (oarsub --notify)."""
-    if value and not _MAIL.fullmatch(value):
+    if value and not re.fullmatch(_MAIL, value):
         raise ValueError("mail:ADDRESS, or [END,ERROR]mail:ADDRESS for some events alone")
     return value
 
 
 def notification(value: str) -> str:
     """A notification by mail or by a program, which OAR runs on its server as the job's user."""
-    if value and not _MAIL.fullmatch(value) and not _EXEC.fullmatch(value):
+    if value and not re.fullmatch(_MAIL, value) and not re.fullmatch(_EXEC, value):
         raise ValueError(
             "mail:ADDRESS or exec:/PROGRAM, with [END,ERROR] before it for some events alone"
         )

@@ -24,27 +24,26 @@ _BEGINNINGS = 100
 # No time or id of OAR's is beyond this, and Python's calendar takes no later time.
 _LATEST = 1 << 40
 _JOB_ID = re.compile(r"^OAR_JOB_ID=([1-9][0-9]{0,17})[ \t\r]*$", re.M)
-_ENDED_ROW = re.compile(r"^([1-9][0-9]{0,17}) +[TE] ", re.M)
-_VERSION = re.compile(r"OAR version ?: ?([0-9]{1,3}\.[^\s]{0,80})")
+# The others are compiled by `re` when they are first needed: submit needs almost none of them.
+_ENDED_ROW = r"(?m)^([1-9][0-9]{0,17}) +[TE] "
+_VERSION = r"OAR version ?: ?([0-9]{1,3}\.[^\s]{0,80})"
 # In JSON an escape, or a whole pair of them; and, as a group, half of one. Only bytes that are no
 # text make those, as OAR 3 prints them, and no file or terminal would take them.
-_ESCAPE = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    r"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.S,
+_ESCAPE = (
+    r"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
 # "R=8,W=0:10:0,J=B…" begins what OAR notes of a job's request; OAR 3 writes W in seconds.
-_REQUEST = re.compile(r"R=([0-9]{1,9})(?:,W=(?:([0-9]{1,7}):([0-9]{1,2}):)?([0-9]{1,9}))?,")
-_NOISE = re.compile(
+_REQUEST = r"R=([0-9]{1,9})(?:,W=(?:([0-9]{1,7}):([0-9]{1,2}):)?([0-9]{1,9}))?,"
+_NOISE = (
     r"^(?:#\s*(?:WARNING|INFO):.*|\[ADMISSION RULE\] (?:Modify resource|Set default|Automatic).*"
     r"|OAR_JOB_ID=.*|OAR_ARRAY_ID=.*|.*verify your (?:request|job submission) syntax\.?"
     r"|#ERROR: unamed error|Traceback .*|LINE \d+:.*|  .*|\s*(?:\)\s*)?)$"
 )
-_LABEL = re.compile(
-    r"^(?:#\s*|\[ERROR\]\s*|\[ADMISSION RULE\]\s*|ADMISSION RULE>\s*|/!\\\s*|ERROR\s*:\s*)+",
-    re.I,
+_LABEL = (
+    r"(?i)^(?:#\s*|\[ERROR\]\s*|\[ADMISSION RULE\]\s*|ADMISSION RULE>\s*|/!\\\s*|ERROR\s*:\s*)+"
 )
-_TUPLE = re.compile(r"""^\(-?\d+,\s*(['"])(.*)\1\)$""", re.S)
+_TUPLE = r"""(?s)^\(-?\d+,\s*(['"])(.*)\1\)$"""
 
 
 def submitted_id(stdout: str) -> int | None:
@@ -55,7 +54,7 @@ def submitted_id(stdout: str) -> int | None:
 
 def version(stdout: str) -> str:
     """The version that `oarstat -V` prints, such as 2.5.9; raises OarAnswerError."""
-    match = _VERSION.search(stdout)
+    match = re.search(_VERSION, stdout)
     if not match:
         raise OarAnswerError(f"oarstat -V printed no version: {stdout[:80]!r}")
     return match[1]
@@ -65,9 +64,9 @@ def refusal(stdout: str, stderr: str) -> str:
     """OAR's own reason for refusing a job, without its noise; "" where it gave none."""
     lines = []
     for line in [*stderr.splitlines(), *stdout.splitlines()]:
-        if not _NOISE.match(line):
-            text = _LABEL.sub("", line).strip()
-            match = _TUPLE.match(text)
+        if not re.match(_NOISE, line):
+            text = re.sub(_LABEL, "", line).strip()
+            match = re.match(_TUPLE, text)
             lines.append(match[2] if match else text)
     reason = " ".join(dict.fromkeys(line for line in lines if line))
     return _shorter(reason)
@@ -81,7 +80,7 @@ def as_text(stdout: str) -> str:
     """JSON whose strings can be written: what is half a character there becomes U+FFFD."""
     if "\\ud" not in stdout and "\\uD" not in stdout:
         return stdout
-    return _ESCAPE.sub(lambda found: "\\ufffd" if found[1] else found[0], stdout)
+    return re.sub(_ESCAPE, lambda found: "\\ufffd" if found[1] else found[0], stdout)
 
 
 def document(stdout: str) -> Any:
@@ -118,7 +117,7 @@ def states(stdout: str, asked: Iterable[int]) -> dict[int, str]:
 
 def ended_hint(stdout: str) -> set[int]:
     """The ids of the rows of a text listing that say Terminated or Error; a hint, no more."""
-    return {int(match[1]) for match in _ENDED_ROW.finditer(stdout)}
+    return {int(match[1]) for match in re.finditer(_ENDED_ROW, stdout)}
 
 
 def records_2(stdout: str) -> dict[int, JobRecord]:
@@ -201,7 +200,7 @@ def requested(message: Any) -> tuple[int | None, int | None]:
 
     OAR 3 counts its SCHEDULER_JOB_SECURITY_TIME, a minute as it is shipped, to the latter.
     """
-    match = _REQUEST.match(_text(message))
+    match = re.match(_REQUEST, _text(message))
     if not match:
         return None, None
     hours, minutes, seconds = match[2] or 0, match[3] or 0, match[4]
