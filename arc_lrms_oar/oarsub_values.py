@@ -17,7 +17,10 @@ _ALTERNATIVE = (
     r"(/[A-Za-z_][A-Za-z0-9_]{0,62}=([1-9][0-9]{0,8}|ALL|BEST|BESTHALF|\{count\}))+"
     r"(,walltime=[0-9]{1,6}:[0-5]?[0-9]:[0-5]?[0-9])?"
 )
-_MAIL = r"(\[[A-Z_]+(,[A-Z_]+)*\])?mail:[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+(,[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+)*"
+_MAIL = (
+    r"(\[[A-Z_]+(,[A-Z_]+)*\])?mail:[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+"
+    r"(,[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+)*"
+)
 # The alphabet is OAR's own (2.5 `sources/core/qfunctions/oarsub`).
 _EXEC = r"(\[[A-Z_]+(,[A-Z_]+)*\])?exec:/[A-Za-z0-9_./ -]+"
 # SIGINT and SIGQUIT do not reach a program in the background, 32 and 33 are the C library's own.
