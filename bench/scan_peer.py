@@ -6,14 +6,27 @@ Python backends are (`arc.lrms`), which is in a bed of the testbed.
 
 from __future__ import annotations
 
+import glob
 import tempfile
 from pathlib import Path
 
 from measure import Result, Run, median, program, run_measured
 from scan_site import Site
 
-# Its kick is one process for each job, and it kicks what it has not seen ended as well.
-_SCAN = "import sys; from arc.lrms.slurm import Scan; Scan(sys.argv[1], [sys.argv[2]])"
+# Where `install` has put its drop-in in this place, what it keeps is ARC's own. It kicks once for
+# each job, also for what it has not seen ended.
+_PLACE = "/usr/lib/python3/dist-packages/arc/lrms/slurm.py"
+_KEPT = "/usr/share/arc/arc_lrms_oar/slurm.py.*"
+_SCAN = """
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+loader = SourceFileLoader("arc.lrms.slurm", sys.argv[1])
+module = module_from_spec(spec_from_loader(loader.name, loader))
+sys.modules[loader.name] = module
+loader.exec_module(module)
+module.Scan(sys.argv[2], [sys.argv[3]])
+"""
 _SQUEUE = """#!/bin/sh
 echo squeue >>{calls}
 cat {place}/squeue
@@ -53,7 +66,8 @@ def _slurm(site: Site) -> tuple[Run, int]:
     for name, text in (("squeue", _SQUEUE), ("scontrol", _SCONTROL)):
         words = text.format(calls=site.calls, place=site.place)
         program(site.place / "slurm" / name, words)
-    arguments = ["-c", _SCAN, str(site.conf), str(site.control)]
+    (source,) = glob.glob(_KEPT) or [_PLACE]
+    arguments = ["-c", _SCAN, source, str(site.conf), str(site.control)]
     run = run_measured(arguments, site.environment(), site.place / "log")
     site.check(run)
     return run, len(site.calls.read_text().splitlines())
