@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from nodes import Node
@@ -35,7 +36,10 @@ def test_times_are_utc_whatever_the_zone(node: Node, zone: str) -> None:
     ran = node.shell("date -u +%Y%m%d%H%M%SZ; echo $TZ", stdout="o")
     during, shown = ran.text("o").split()
     assert shown == zone
-    assert ran.diag.values["lrmsstarttime"] <= during <= ran.diag.values["lrmsendtime"]
+    told = (ran.diag.values["lrmsstarttime"], during, ran.diag.values["lrmsendtime"])
+    times = [datetime.strptime(text, "%Y%m%d%H%M%SZ") for text in told]
+    # A machine's clock may be set while this runs; another zone is hours away.
+    assert max(times) - min(times) < timedelta(hours=1)
 
 
 def test_nodes_and_slots(node: Node) -> None:
