@@ -51,6 +51,8 @@ class Grid:
     def submit(self, description: str, files: Mapping[str, str] | None = None) -> Job:
         """arcsub as the mapped user, through REST; `files` lie beside the description."""
         folder = self.user("mktemp", "-d").strip()
+        if self.bed.suite.rest_wants_queue and "(queue=" not in description:
+            description += '(queue="default")'
         for name, text in {"job.xrsl": description, **(files or {})}.items():
             self.bed.run(["tee", f"{folder}/{name}"], user=USER, input=text)
         arcsub = ["arcsub", "-C", ENDPOINT, "-T", "arcrest", "-Q", "NONE", "job.xrsl"]

@@ -48,7 +48,8 @@ class Suite:
 
     `arc`, `oar` and `python` are what it is known to carry, for people to read. `separate_ws` is
     false where A-REX's web service is still a part of A-REX's own process; `client_wants_proxy`
-    where ARC's client does nothing without a proxy, even where it needs none.
+    where ARC's client does nothing without a proxy, even where it needs none; `rest_wants_queue`
+    where A-REX takes no job through REST that names no queue.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Suite:
     extra_packages: tuple[str, ...] = ()
     separate_ws: bool = True
     client_wants_proxy: bool = True
+    rest_wants_queue: bool = False
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -76,6 +78,7 @@ SUITES = {
             postgres="13",
             extra_packages=("nordugrid-arc-arex-python-lrms", "nordugrid-arc-plugins-arcrest"),
             separate_ws=False,
+            rest_wants_queue=True,
         ),
         Suite(
             name="bookworm",

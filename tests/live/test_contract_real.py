@@ -16,7 +16,12 @@ def test_contract_on_the_real_oar(bed: Bed) -> None:
     done = bed.run(
         [*pytest_inside, f"{INSIDE}/tests/contract"],
         user=USER,
-        env={"ARC_OAR_CONTRACT": "real", "PATH": "/usr/bin:/bin"},
+        # Bullseye's pytest does not know the setting `pythonpath`.
+        env={
+            "ARC_OAR_CONTRACT": "real",
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": f"{INSIDE}:{INSIDE}/testbed:{INSIDE}/tests",
+        },
         check=False,
         timeout=500,
         cwd=INSIDE,
