@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import IO
 
 from arc_lrms_oar.site.overview import Overview, Row, span
+from arc_lrms_oar.verbs.plain_text import printable
 
 RED, YELLOW, BOLD = "31", "33", "1"
 
@@ -26,8 +27,7 @@ _LEAST_NOTE = 24
 
 def plain(text: str) -> str:
     """`text` without what a terminal would obey."""
-    kept = "".join(c if c.isprintable() else " " for c in text)
-    return kept.encode("utf-8", "replace").decode()
+    return printable(text).encode("utf-8", "replace").decode()
 
 
 def width_of(stream: IO[str]) -> int | None:

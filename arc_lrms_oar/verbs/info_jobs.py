@@ -12,6 +12,7 @@ from typing import Any
 from arc_lrms_oar.oar.record import JobRecord
 from arc_lrms_oar.oar.states import State, state_of
 from arc_lrms_oar.verbs.info_slots import Slot, Slots
+from arc_lrms_oar.verbs.plain_text import printable
 
 # Jobs that have their resources. Those of a suspended one OAR gives to others
 # (SCHEDULER_AVAILABLE_SUSPENDED_RESOURCE_TYPE).
@@ -118,11 +119,6 @@ def comment(record: JobRecord, inactive: bool) -> list[str]:
     elif record.scheduled_start:
         lines.append(f"OAR expects it to start at {_utc(record.scheduled_start)}")
     return [line if line.isprintable() else printable(line) for line in lines]
-
-
-def printable(line: str) -> str:
-    """`line` without what would end it, or what a terminal or XML would obey."""
-    return "".join(c if c.isprintable() else " " for c in line)
 
 
 def _utc(moment: int) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
+
+from arc_lrms_oar.verbs.plain_text import columns
 
 _CLUSTER = (
     ("OAR", "lrms_version"),
@@ -31,9 +32,9 @@ def as_text(info: dict[str, Any]) -> str:
         counted = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
         lines.append(f"{'grid jobs':<{width}}  {counted}")
     queues = [_queue(name, row) for name, row in sorted(info["queues"].items())]
-    parts = ["\n".join(lines), _table([_HEADING, *queues])]
+    parts = ["\n".join(lines), columns([_HEADING, *queues])]
     if info["nodes"]:
-        parts.append(_table([_NODES, *_alike(info["nodes"])]))
+        parts.append(columns([_NODES, *_alike(info["nodes"])]))
     return "\n\n".join(parts)
 
 
@@ -55,10 +56,3 @@ def _state(row: dict[str, Any]) -> str:
     if row["isfree"]:
         return "free"
     return "busy" if row["isavailable"] else "unavailable"
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join(
-        "  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip() for row in rows
-    )

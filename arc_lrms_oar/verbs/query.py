@@ -9,7 +9,7 @@ from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.record import JobRecord
 from arc_lrms_oar.oar.states import state_of
 from arc_lrms_oar.oar.verdict import verdict
-from arc_lrms_oar.verbs.info_jobs import printable
+from arc_lrms_oar.verbs.plain_text import columns, printable
 
 UNKNOWN = "unknown"
 
@@ -71,8 +71,4 @@ def table(results: Sequence[QueryResult]) -> str:
         nodes = ",".join(result.nodes) or "-"
         texts = (printable(text) for text in (result.state, code, nodes, result.reason))
         rows.append((str(result.local_id), *texts))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return "\n".join(
-        "  ".join([*(word.ljust(width) for word, width in zip(row, widths)), row[4]]).rstrip()
-        for row in rows
-    )
+    return columns(rows)
