@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.request import make_request
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.states import state_of
+from arc_lrms_oar.oar.states import has_ended
 from arc_lrms_oar.oar.verdict import CAUSE_OF, Verdict, verdict, verdict_of_lost
 from arc_lrms_oar.settings import Settings
 from arc_lrms_oar.site.advice import advice
@@ -44,8 +44,7 @@ def explain(settings: Settings, client: OarClient, text: str) -> str:
 
 def end_of(story: Story) -> Verdict | None:
     """How the job has ended as far as OAR, or else its own script, tells; None where it lives."""
-    state = state_of(story.oar_state)
-    if story.record is not None and state is not None and state.ended:
+    if story.record is not None and has_ended(story.oar_state):
         return verdict(story.record, story.diag.values)
     if story.oar_state == UNKNOWN and not story.over and story.diag.complete:
         return verdict_of_lost(story.diag.values)

@@ -18,7 +18,7 @@ from arc_lrms_oar.job import grami
 from arc_lrms_oar.job.request import clock, wall_time
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.record import JobRecord
-from arc_lrms_oar.oar.states import State, state_of
+from arc_lrms_oar.oar.states import State, has_ended, state_of
 from arc_lrms_oar.oar.verdict import verdict
 from arc_lrms_oar.settings import Settings
 from arc_lrms_oar.verbs.info import FORETOLD, foretell
@@ -89,7 +89,7 @@ class Lookout:
     def look(self, now: float) -> Overview:
         """The jobs as they are at the time `now` (since 1970); raises ControlDirError."""
         jobs = self._every.look()
-        ids = [job.local_id for job in jobs if job.local_id and job.state in IN_OAR]
+        ids = {job.local_id for job in jobs if job.local_id and job.state in IN_OAR}
         states: dict[int, str] = {}
         records: Mapping[int, JobRecord] = {}
         trouble = ""
@@ -208,8 +208,7 @@ def _asked(settings: Settings, job: GridJob) -> tuple[int | None, int | None]:
 def _used(record: JobRecord | None, oar_state: str, now: float) -> int | None:
     if record is None or record.start_time is None or record.scheduled_start is not None:
         return None
-    state = state_of(oar_state)
-    if state is not None and state.ended:
+    if has_ended(oar_state):
         return max(0, record.stop_time - record.start_time) if record.stop_time else None
     return max(0, int(now) - record.start_time)
 
@@ -223,7 +222,7 @@ def _note(job: GridJob, oar_state: str, record: JobRecord | None, now: float) ->
     state = state_of(oar_state)
     if oar_state and state is None:
         return f"OAR has it in the state {oar_state!r}, which nobody knows", True
-    if state is not None and state.ended and record is not None:
+    if has_ended(oar_state) and record is not None:
         late = now - (record.stop_time or now) > _PATIENCE
         waits = "scan has not reported it" if late else "scan is about to report it"
         return f"{verdict(record, {}).reason}; {waits}", late

@@ -19,7 +19,7 @@ from arc_lrms_oar.errors import OarLrmsError, OarUnavailable, SiteError
 from arc_lrms_oar.job.mark import private_dir
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.record import JobRecord
-from arc_lrms_oar.oar.states import state_of
+from arc_lrms_oar.oar.states import has_ended
 from arc_lrms_oar.oar.verdict import verdict
 from arc_lrms_oar.settings import Settings
 from arc_lrms_oar.site.as_user import as_user
@@ -141,8 +141,7 @@ def _follow(client: OarClient, sent: Sequence[Probe], sleep: Callable[[float], N
         for job_id, record in records.items():
             left[job_id].record = record
             left[job_id].seen = time.time()
-            state = state_of(record.state)
-            if state is not None and state.ended:
+            if has_ended(record.state):
                 del left[job_id]
         if time.monotonic() > deadline:
             return
@@ -153,8 +152,7 @@ def _follow(client: OarClient, sent: Sequence[Probe], sleep: Callable[[float], N
 def _judge(settings: Settings, one: Probe, sleep: Callable[[float], None]) -> Iterator[Finding]:
     """What became of one job."""
     what = _name(one.queue, one.user)
-    state = state_of(one.record.state) if one.record else None
-    if one.record is None or state is None or not state.ended:
+    if one.record is None or not has_ended(one.record.state):
         said = f"{one.record.state} ({one.record.message})" if one.record else "unknown to OAR"
         text = f"OAR job {one.job_id} has not ended in {WAITS:.0f} s: {said}"
         yield warn(
@@ -217,8 +215,7 @@ def _clocks(one: Probe, told: dict[str, str]) -> Finding:
 def _clean(client: OarClient, sent: Sequence[Probe]) -> None:
     """No job and no file of doctor's stays, whatever happened."""
     for one in sent:
-        state = state_of(one.record.state) if one.record else None
-        if state is None or not state.ended:
+        if one.record is None or not has_ended(one.record.state):
             with contextlib.suppress(OarLrmsError):
                 client.delete([one.job_id])
         _remove(one.session, Owner(one.user.uid, one.user.gid))

@@ -11,7 +11,7 @@ from arc_lrms_oar.arex.controldir import read_local, sibling
 from arc_lrms_oar.errors import GramiError, OarRefused, OarUnavailable
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.states import state_of
+from arc_lrms_oar.oar.states import has_ended
 from arc_lrms_oar.settings import Settings
 from arc_lrms_oar.verbs.patience import Patience
 
@@ -64,8 +64,7 @@ def _delete(client: OarClient, job_id: int) -> str:
         client.delete([job_id])
     except OarRefused as refused:
         word = client.states([job_id]).get(job_id)
-        state = state_of(word or "")
-        if word is None or (state is not None and state.ended):
+        if word is None or has_ended(word):
             return f"OAR job {job_id} is gone already"
         raise OarRefused(f"OAR does not cancel job {job_id}: {refused}") from None
     return f"OAR job {job_id} is being deleted"

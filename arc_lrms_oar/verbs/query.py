@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.record import JobRecord
-from arc_lrms_oar.oar.states import state_of
+from arc_lrms_oar.oar.states import has_ended
 from arc_lrms_oar.oar.verdict import verdict
 from arc_lrms_oar.verbs.plain_text import columns, printable
 
@@ -49,8 +49,7 @@ def _bare(job_id: int, states: dict[int, str]) -> QueryResult:
 
 
 def _result(record: JobRecord) -> QueryResult:
-    state = state_of(record.state)
-    end = verdict(record, {}) if state is not None and state.ended else None
+    end = verdict(record, {}) if has_ended(record.state) else None
     return QueryResult(
         local_id=record.job_id,
         state=record.state,

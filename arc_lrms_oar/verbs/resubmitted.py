@@ -15,7 +15,7 @@ from arc_lrms_oar.errors import GramiError, OarRefused
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.record import JobRecord
-from arc_lrms_oar.oar.states import state_of
+from arc_lrms_oar.oar.states import has_ended
 from arc_lrms_oar.oar.verdict import resubmission_may_be_silent, resubmitted_to
 
 
@@ -60,7 +60,7 @@ def delete(client: OarClient, followers: Mapping[int, int], log: Log) -> set[int
     last = dict(followers)
     while True:
         states = client.states(last.values())
-        ended = {job_id: word for job_id, word in states.items() if _has_ended(word)}
+        ended = {job_id: word for job_id, word in states.items() if has_ended(word)}
         again = followers_of(client, client.records(ended)) if ended else {}
         if not again:
             break
@@ -68,11 +68,6 @@ def delete(client: OarClient, followers: Mapping[int, int], log: Log) -> set[int
     alive = {job_id for job_id in last.values() if job_id not in ended}
     gone = _delete(client, alive, log) if alive else set()
     return {old for old, new in last.items() if new in ended or new in gone}
-
-
-def _has_ended(word: str) -> bool:
-    state = state_of(word)
-    return state is not None and state.ended
 
 
 def _delete(client: OarClient, ids: set[int], log: Log) -> set[int]:
