@@ -21,7 +21,7 @@ from arc_lrms_oar.errors import ControlDirError
 
 _NAME = "arc_lrms_oar.scan"
 _LIMIT = 64 << 20
-_AUDIT = " audit"
+_AUDIT = "audit"
 
 
 class Memory:
@@ -102,7 +102,7 @@ class Memory:
 
     def audit_due(self, now: float, period: float) -> bool:
         """Whether the last audit was `period` seconds ago; the very first scan counts as one."""
-        row = self._rows.setdefault(_AUDIT, {})
+        row = self.note(_AUDIT)
         if 0 <= now - row.setdefault("audited", now) < period:
             return False
         row["audited"] = now
@@ -110,12 +110,12 @@ class Memory:
 
     def generation(self) -> int | None:
         """The generation of OAR's commands that was last found out."""
-        found = self._rows.get(_AUDIT, {}).get("generation")
+        found = self.note(_AUDIT).get("generation")
         return None if found is None else int(found)
 
     def note_generation(self, generation: int) -> None:
         """Remembers the generation of OAR's commands."""
-        self._rows.setdefault(_AUDIT, {})["generation"] = generation
+        self.note(_AUDIT)["generation"] = generation
 
     def forget(self, grid_id: str) -> None:
         """OAR knows the job: what was counted against it is void."""

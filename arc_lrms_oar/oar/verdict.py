@@ -89,24 +89,14 @@ CAUSES = (
     Cause(
         "node",
         NO_EXIT_CODE,
-        frozenset(
+        _RETRIED
+        | frozenset(
             {
-                "PING_CHECKER_NODE_SUSPECTED",
-                "CPUSET_ERROR",
-                "PROLOGUE_ERROR",
-                "CANNOT_WRITE_NODE_FILE",
-                "CANNOT_WRITE_PID_FILE",
-                "USER_SHELL",
-                "CANNOT_CREATE_TMP_DIRECTORY",
-                "LAUNCHING_OAREXEC_TIMEOUT",
                 "SSH_TRANSFER_TIMEOUT",
                 "BAD_HASHTABLE_DUMP",
                 "EXIT_VALUE_OAREXEC",
                 "EXTERMINATE_JOB",
                 "RESERVATION_NO_NODE",
-                "SERVER_PROLOGUE_ERROR",
-                "SERVER_PROLOGUE_TIMEOUT",
-                "SERVER_PROLOGUE_EXIT_CODE_ERROR",
                 "SERVER_EPILOGUE_ERROR",
                 "SERVER_EPILOGUE_TIMEOUT",
                 "SERVER_EPILOGUE_EXIT_CODE_ERROR",
