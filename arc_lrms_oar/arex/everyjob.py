@@ -7,7 +7,6 @@ jobs only that they are there.
 from __future__ import annotations
 
 import os
-import pwd
 import re
 
 from arc_lrms_oar.arex import controldir
@@ -107,10 +106,6 @@ def failure_of(job: GridJob) -> str:
 def user_of(job: GridJob) -> str:
     """The name of the user to whom the job is mapped, a number where he has no name, or ""."""
     try:
-        uid = controldir.owner_of(job).uid
+        return controldir.owner_of(job).name
     except ControlDirError:
         return ""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,14 @@ class Owner(NamedTuple):
 
     uid: int
     gid: int
+
+    @property
+    def name(self) -> str:
+        """The user's name, a number where he has none."""
+        try:
+            return pwd.getpwuid(self.uid).pw_name
+        except KeyError:
+            return str(self.uid)
 
 
 @contextmanager

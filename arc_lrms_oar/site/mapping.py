@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from arc_lrms_oar.arex.config import Blocks
+from arc_lrms_oar.arex.userfiles import Owner
 
 _RULES = ("map_to_user", "map_to_pool", "map_with_file", "map_with_plugin")
 _LIMIT = 1 << 20
@@ -88,9 +89,5 @@ def account(name: str) -> Account | None:
 
 def myself() -> Account:
     """The account that runs this process."""
-    uid = os.geteuid()
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        name = str(uid)
-    return Account(name, uid, os.getegid(), tuple(os.getgroups()))
+    me = Owner(os.geteuid(), os.getegid())
+    return Account(me.name, *me, tuple(os.getgroups()))

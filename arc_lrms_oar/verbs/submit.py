@@ -10,13 +10,13 @@ never as root.
 from __future__ import annotations
 
 import os
-import pwd
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from arc_lrms_oar import identity
 from arc_lrms_oar.arex import controldir
+from arc_lrms_oar.arex.userfiles import Owner
 from arc_lrms_oar.errors import GramiError, JobError, OarRefused, OarUnavailable
 from arc_lrms_oar.job import grami, mark, places, rte_options, runtime_env, script
 from arc_lrms_oar.job.description import JobDescription
@@ -277,7 +277,4 @@ def _judge(done: Completed) -> int:
 
 
 def _user_name() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
+    return Owner(os.geteuid(), os.getegid()).name
