@@ -49,9 +49,10 @@ def _login(value: str) -> str:
 
 
 def _wait(value: str) -> int:
-    if _seconds(value) == 0:
+    seconds = _seconds(value)
+    if seconds == 0:
         raise ValueError("a time of 1 second or more")
-    return _seconds(value)
+    return seconds
 
 
 def _property(value: str) -> str:

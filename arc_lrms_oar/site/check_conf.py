@@ -102,14 +102,13 @@ def _validate(path: str, arc: Arc | None) -> Iterator[Finding]:
         argv = [check, "--skip-warnings", "--config", path]
     else:
         argv = ["arcctl", "-d", "ERROR", "-c", path, "config", "verify"]
-    environment = {"PATH": places.SYSTEM_PATH, "LC_ALL": "C.UTF-8", "HOME": "/"}
     try:
         done = subprocess.run(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env=places.environment(),
             timeout=_TIMEOUT,
             check=False,
         )

@@ -137,6 +137,11 @@ def package_seen_by_scripts() -> str:
     return os.path.dirname(os.path.realpath(said)) if said else ""
 
 
+def environment() -> dict[str, str]:
+    """What ARC's tools are run with here: nothing of the admin's own shell."""
+    return {"PATH": SYSTEM_PATH, "HOME": "/", "LC_ALL": "C.UTF-8"}
+
+
 def run(argv: Sequence[str]) -> str:
     """What a tool prints on stdout, run as A-REX would; "" where it fails."""
     try:
@@ -145,7 +150,7 @@ def run(argv: Sequence[str]) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={"PATH": SYSTEM_PATH, "HOME": "/", "LC_ALL": "C.UTF-8"},
+            env=environment(),
             cwd="/",
             timeout=_TIMEOUT,
             check=True,
