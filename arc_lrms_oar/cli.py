@@ -12,15 +12,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from arc_lrms_oar.errors import JobError, OarLrmsError, OarUnavailable
 from arc_lrms_oar.log import Log, complain
 from arc_lrms_oar.version import __version__
 
-if TYPE_CHECKING:
-    _Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
-
+_PROGRAM = "python3 -m arc_lrms_oar"
 _UMASK = 0o077
 # These write nothing but their output.
 _TELLERS = ("query", "info", "jobs", "explain", "translate", "doctor")
@@ -30,7 +28,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb and gives its exit code; no error gets out of it as a traceback."""
     words = sys.argv[1:] if argv is None else argv
-    arguments = _parser(words[0] if words else "").parse_args(words)
+    arguments = _parse(words)
     os.umask(_UMASK)
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
@@ -78,101 +76,33 @@ def _unexpected(error: Exception) -> OarLrmsError:
     )
 
 
-def _parser(first: str) -> argparse.ArgumentParser:
-    """The parser of the command line whose first word is `first`.
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    """What is asked; ends the process where that cannot be understood.
 
-    Of A-REX's verbs it knows that one alone, since each costs a submission half a millisecond.
+    The parser of the verb alone is made where it stands first, as always: each other one would
+    cost a submission half a millisecond.
     """
-    parser = argparse.ArgumentParser(
-        prog="python3 -m arc_lrms_oar", description="The LRMS backend of ARC CE for OAR."
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    if first in _VERBS_OF_AREX:
-        _VERBS_OF_AREX[first](verbs)
-        return parser
-    for add in _VERBS_OF_AREX.values():
-        add(verbs)
-    _verbs_of_people(verbs)
-    _verbs_of_admins(verbs)
-    return parser
-
-
-def _add_submit(verbs: _Verbs) -> None:
-    submit = _verb(verbs, "submit", _submit, "submit the job of a GRAMi file to OAR")
-    submit.add_argument("grami", metavar="GRAMI", help="A-REX's GRAMi file of the job")
-
-
-def _add_cancel(verbs: _Verbs) -> None:
-    cancel = _verb(verbs, "cancel", _cancel, "cancel the OAR job of a GRAMi file, or one by its id")
-    cancel.add_argument("target", metavar="GRAMI|ID")
-
-
-def _add_scan(verbs: _Verbs) -> None:
-    scan = _verb(verbs, "scan", _scan, "report the ended jobs of control directories to A-REX")
-    scan.add_argument("control_dirs", metavar="CONTROLDIR", nargs="+")
-
-
-def _add_info(verbs: _Verbs) -> None:
-    info = _verb(verbs, "info", _info, "show what A-REX's information provider publishes of OAR")
-    info.add_argument("--options", metavar="FILE", help="the provider's options, JSON; - is stdin")
-    info.add_argument("--json", action="store_true", help="print JSON, as the provider takes it")
-
-
-_VERBS_OF_AREX = {
-    "submit": _add_submit,
-    "cancel": _add_cancel,
-    "scan": _add_scan,
-    "info": _add_info,
-}
-
-
-def _verbs_of_people(verbs: _Verbs) -> None:
-    """Those of whoever wants to know something."""
-    query = _verb(verbs, "query", _query, "tell what OAR knows of jobs")
-    query.add_argument("ids", metavar="ID", nargs="+", type=int)
-    query.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    jobs = _verb(verbs, "jobs", _jobs, "show every grid job with A-REX's side and OAR's")
-    jobs.add_argument("--state", metavar="S", help="a state of A-REX's or OAR's, trouble or failed")
-    jobs.add_argument("--watch", action="store_true", help="refresh in place until q is pressed")
-    jobs.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    explain = _verb(verbs, "explain", _explain, "tell the story of one job from every source")
-    explain.add_argument("id", metavar="ID", help="grid ID, its beginning, a job's URL, or OAR id")
-    translate = _verb(verbs, "translate", _translate, "show what would become of a job description")
-    translate.add_argument("--from", dest="language", choices=("xrsl", "grami"))
-    translate.add_argument("--queue", metavar="Q", help="as if this queue had been chosen")
-    translate.add_argument("--json", action="store_true", help="print JSON")
-    translate.add_argument("--script", action="store_true", help="show the job script, too")
-    translate.add_argument("file", metavar="FILE", help="xRSL or GRAMi; - is standard input")
-
-
-def _verbs_of_admins(verbs: _Verbs) -> None:
-    install = _verb(verbs, "install", _install, "put the scripts where ARC looks for them", False)
-    install.add_argument("--lrms", choices=("OAR", "SLURMPY"), default="OAR")
-    uninstall = _verb(verbs, "uninstall", _uninstall, "undo what install has done", False)
-    for parser in (install, uninstall):
-        parser.add_argument("--arc-datadir", metavar="DIR", help="ARC's data directory")
-        parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    doctor = _verb(verbs, "doctor", _doctor, "look for what keeps jobs from running, and its cure")
-    doctor.add_argument("--probe", action="store_true", help="run a short job on each queue, too")
-    doctor.add_argument("--user", metavar="U", action="append", default=[], help="look as this one")
-    doctor.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _verb(
-    verbs: _Verbs,
-    name: str,
-    run: Callable[[argparse.Namespace], int],
-    text: str,
-    configured: bool = True,
-) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    if configured:
-        parser.add_argument(
-            "--config", metavar="FILE", help="ARC's configuration (default: this CE's)"
+    if words and words[0] in _VERBS:
+        verb = _VERBS[words[0]]
+        parser = argparse.ArgumentParser(
+            f"{_PROGRAM} {words[0]}", description=verb.description, formatter_class=_formatter
         )
-    parser.set_defaults(run=run)
-    return parser
+        return verb.prepare(words[0], parser).parse_args(words[1:])
+    parser = argparse.ArgumentParser(_PROGRAM, description="The LRMS backend of ARC CE for OAR.")
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB", title="verbs")
+    for name, verb in _VERBS.items():
+        verb.prepare(name, verbs.add_parser(name, help=verb.text, description=verb.description))
+    return parser.parse_args(words)
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """argparse's own, which would load shutil to learn how wide the terminal is."""
+    try:
+        width = os.get_terminal_size().columns
+    except OSError:
+        width = 80
+    return argparse.HelpFormatter(prog, width=width - 2)
 
 
 def _submit(arguments: argparse.Namespace) -> int:
@@ -303,3 +233,100 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from arc_lrms_oar.site.doctor import doctor
 
     return doctor(arguments.config, arguments.user, arguments.probe, arguments.json)
+
+
+class _Verb(NamedTuple):
+    """One verb: what it does, in words and in code, and what its parser is to take."""
+
+    text: str
+    run: Callable[[argparse.Namespace], int]
+    fill: Callable[[argparse.ArgumentParser], None]
+    configured: bool = True
+
+    @property
+    def description(self) -> str:
+        return f"{self.text[0].upper()}{self.text[1:]}."
+
+    def prepare(self, name: str, parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        self.fill(parser)
+        if self.configured:
+            parser.add_argument(
+                "--config", metavar="FILE", help="ARC's configuration (default: this CE's)"
+            )
+        parser.set_defaults(verb=name, run=self.run)
+        return parser
+
+
+def _submit_takes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("grami", metavar="GRAMI", help="A-REX's GRAMi file of the job")
+
+
+def _cancel_takes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="GRAMI|ID")
+
+
+def _scan_takes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("control_dirs", metavar="CONTROLDIR", nargs="+")
+
+
+def _info_takes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--options", metavar="FILE", help="the provider's options, JSON; - is stdin"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, as the provider takes it")
+
+
+def _query_takes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ids", metavar="ID", nargs="+", type=int)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def _jobs_takes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--state", metavar="S", help="a state of A-REX's or OAR's, trouble or failed"
+    )
+    parser.add_argument("--watch", action="store_true", help="refresh in place until q is pressed")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def _explain_takes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="grid ID, its beginning, a job's URL, or OAR id")
+
+
+def _translate_takes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="language", choices=("xrsl", "grami"))
+    parser.add_argument("--queue", metavar="Q", help="as if this queue had been chosen")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--script", action="store_true", help="show the job script, too")
+    parser.add_argument("file", metavar="FILE", help="xRSL or GRAMi; - is standard input")
+
+
+def _install_takes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--lrms", choices=("OAR", "SLURMPY"), default="OAR")
+    _uninstall_takes(parser)
+
+
+def _uninstall_takes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--arc-datadir", metavar="DIR", help="ARC's data directory")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+
+
+def _doctor_takes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--probe", action="store_true", help="run a short job on each queue, too")
+    parser.add_argument("--user", metavar="U", action="append", default=[], help="look as this one")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+_VERBS = {
+    "submit": _Verb("submit the job of a GRAMi file to OAR", _submit, _submit_takes),
+    "cancel": _Verb("cancel the OAR job of a GRAMi file, or one by its id", _cancel, _cancel_takes),
+    "scan": _Verb("report the ended jobs of control directories to A-REX", _scan, _scan_takes),
+    "info": _Verb("show what A-REX's information provider publishes of OAR", _info, _info_takes),
+    "query": _Verb("tell what OAR knows of jobs", _query, _query_takes),
+    "jobs": _Verb("show every grid job with A-REX's side and OAR's", _jobs, _jobs_takes),
+    "explain": _Verb("tell the story of one job from every source", _explain, _explain_takes),
+    "translate": _Verb("show what would become of a job description", _translate, _translate_takes),
+    "install": _Verb("put the scripts where ARC looks for them", _install, _install_takes, False),
+    "uninstall": _Verb("undo what install has done", _uninstall, _uninstall_takes, False),
+    "doctor": _Verb("look for what keeps jobs from running, and its cure", _doctor, _doctor_takes),
+}

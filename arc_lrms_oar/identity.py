@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-_RULE = re.compile(r"(voms|vo|subject|claim)\s+(\S(?:.*\S)?)\s+->\s+(\S.*)")
-_VALUE = re.compile(
-    r"(project|oar_queue)=((?:[A-Za-z0-9_]|\{vo\}|\{role\})(?:[\w.-]|\{vo\}|\{role\})*)", re.A
-)
+# They are compiled where there are rules.
+_RULE = r"(voms|vo|subject|claim)\s+(\S(?:.*\S)?)\s+->\s+(\S.*)"
+_VALUE = r"(?a)(project|oar_queue)=((?:[A-Za-z0-9_]|\{vo\}|\{role\})(?:[\w.-]|\{vo\}|\{role\})*)"
 _RIGHT = (
     "voms FQAN, vo NAME, subject NAME or claim NAME=VALUE (a * stands for anything), then "
     "-> project=NAME oar_queue=NAME, or one of them"
 )
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """What A-REX knows of a grid user: FQANs without capability, and claims as name=value."""
 
     subject: str = ""
@@ -31,8 +29,7 @@ class Identity:
     claims: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """What a user gets one of whose names, of one kind, is as `pattern` says."""
 
     kind: str
@@ -45,12 +42,12 @@ def rules(value: str) -> tuple[Rule, ...]:
     """The rules in `value`, one a line; raises ValueError with what would be right."""
     found = []
     for line in filter(None, map(str.strip, value.split("\n"))):
-        rule = _RULE.fullmatch(line)
+        rule = re.fullmatch(_RULE, line)
         if not rule:
             raise ValueError(_RIGHT)
         given = {}
         for word in rule[3].split():
-            pair = _VALUE.fullmatch(word)
+            pair = re.fullmatch(_VALUE, word)
             if not pair or pair[1] in given:
                 raise ValueError(_RIGHT)
             given[pair[1]] = pair[2]

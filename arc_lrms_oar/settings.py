@@ -8,8 +8,9 @@ files: `arex.config` does that.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from arc_lrms_oar import oarsub_values
 from arc_lrms_oar.identity import Rule
@@ -21,7 +22,7 @@ def _text(value: str) -> str:
 
 
 def _seconds(value: str) -> int:
-    if re.fullmatch(r"[0-9]{1,9}", value):
+    if _is_number(value):
         return int(value)
     match = re.fullmatch(r"([0-9]{1,6}):([0-5]?[0-9]):([0-5]?[0-9])", value)
     if not match:
@@ -30,20 +31,25 @@ def _seconds(value: str) -> int:
     return hours * 3600 + minutes * 60 + seconds
 
 
+def _is_number(value: str) -> bool:
+    """What holds for each submission is not asked by patterns, which take long to compile."""
+    return value.isascii() and value.isdigit() and len(value) < 10
+
+
 def _count(value: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", value):
+    if not _is_number(value):
         raise ValueError("a whole number, 0 or more")
     return int(value)
 
 
 def _level(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", value):
+    if not (value.isascii() and value.isidentifier() and len(value) < 64):
         raise ValueError("the name of one of OAR's resource properties, such as core")
     return value
 
 
 def _login(value: str) -> str:
-    if not re.fullmatch(r"([A-Za-z0-9_][A-Za-z0-9_.:-]{0,252})?", value):
+    if value and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,252}", value):
         raise ValueError("a name or address of letters, digits, '.', ':', '_' and '-'")
     return value
 
@@ -60,7 +66,7 @@ def _property(value: str) -> str:
 
 
 def _word(value: str) -> str:
-    if not re.fullmatch(r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,99})?", value):
+    if value and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", value):
         raise ValueError("one word of letters, digits, '.', '_' and '-'")
     return value
 
@@ -406,8 +412,7 @@ SSH_BLOCK = "lrms/ssh"
 SSH_OPTIONS = ("remote_host", "remote_user", "private_key", "remote_sessiondir", "ssh_timeout")
 
 
-@dataclass(frozen=True)
-class QueueSettings:
+class QueueSettings(NamedTuple):
     """The settings that hold for one queue; times in seconds, memory in MB.
 
     `limits` are those of ARC's own options for them that are set, by ARC's names.
@@ -437,8 +442,7 @@ class QueueSettings:
     limits: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """All that arc.conf says to this package; times in seconds, paths absolute.
 
     Without a `remote_host` OAR's commands are on this machine.
@@ -467,8 +471,8 @@ class Settings:
     private_key: str = ""
     remote_sessiondir: str = ""
     ssh_timeout: int = 10
-    common: QueueSettings = field(default_factory=QueueSettings)
-    queues: dict[str, QueueSettings] = field(default_factory=dict)
+    common: QueueSettings = QueueSettings()
+    queues: Mapping[str, QueueSettings] = MappingProxyType({})
 
     def queue(self, name: str) -> QueueSettings:
         """The settings of ARC queue `name`, or those common to all where it has none."""

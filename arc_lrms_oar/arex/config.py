@@ -34,6 +34,8 @@ _LIMITS = ("maxcputime", "mincputime", "maxwalltime", "minwalltime")
 _CLUSTER = "infosys/cluster"
 _LEVELS = ("FATAL", "ERROR", "WARNING", "INFO", "VERBOSE", "DEBUG")
 
+_DEFAULTS = Settings()
+
 Blocks = dict[str, dict[str, list[str]]]
 
 
@@ -128,12 +130,12 @@ def settings_from(blocks: Blocks, path: str) -> Settings:
                 raise reader.wrong(_block_of(reader, o), o.name, "", "given where remote_host is")
     return Settings(
         config_file=path,
-        control_dir=reader.text("arex", "controldir", Settings.control_dir),
+        control_dir=reader.text("arex", "controldir", _DEFAULTS.control_dir),
         scratch_dir=reader.text("arex", "scratchdir", "").rstrip("/"),
         shared_scratch=reader.text("arex", "shared_scratch", "").rstrip("/"),
         shared_filesystem=reader.yes_no("arex", "shared_filesystem", True),
         log_level=reader.level("arex", "loglevel"),
-        gnu_time=reader.text("lrms", "gnu_time", Settings.gnu_time),
+        gnu_time=reader.text("lrms", "gnu_time", _DEFAULTS.gnu_time),
         nodename_command=reader.text("lrms", "nodename", ""),
         move_tool=reader.text("lrms", "movetool", ""),
         common=QueueSettings(**shared),

@@ -12,7 +12,8 @@ import errno
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from arc_lrms_oar.arex.userfiles import Owner
 from arc_lrms_oar.errors import ControlDirError
@@ -26,8 +27,7 @@ _STATUS_6 = re.compile(r"job\.(.+)\.status")
 _STATUS_7 = re.compile(r"([^.]+)\.status")
 
 
-@dataclass(frozen=True)
-class GridJob:
+class GridJob(NamedTuple):
     """A job of A-REX's.
 
     `local_id` is None where A-REX's `.local` file has none or cannot be read.
@@ -39,7 +39,7 @@ class GridJob:
     layout: int
     control_dir: str
     status_time: float
-    local: dict[str, str] = field(default_factory=dict)
+    local: Mapping[str, str] = MappingProxyType({})
 
     @property
     def local_id(self) -> int | None:

@@ -6,19 +6,17 @@ bytes; they are kept as surrogate escapes and come out again unchanged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class RuntimeEnvironment:
+class RuntimeEnvironment(NamedTuple):
     """A runtime environment (RTE) by name, with the options that the user gave it."""
 
     name: str
     options: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class JobDescription:
+class JobDescription(NamedTuple):
     """A grid job; times in seconds, memory and disk in MB, None where the user said nothing.
 
     `cpu_time` is the total over all slots, `wall_time` the job's wall clock, `memory` is for one
@@ -39,7 +37,8 @@ class JobDescription:
     memory: int | None = None
     virtual_memory: int | None = None
     disk: int | None = None
-    count: int = 1
+    # A tuple's own method of this name is of no use here.
+    count: int = 1  # type: ignore[assignment]
     count_per_node: int | None = None
     num_nodes: int | None = None
     exclusive: bool = False

@@ -8,7 +8,6 @@ shell here, so a value cannot be more than a value.
 
 from __future__ import annotations
 
-import calendar
 import errno
 import os
 import re
@@ -181,6 +180,9 @@ class _Reader:
             return None
         try:
             if _TIME.fullmatch(value):
+                # Few jobs have a start time, and it takes a millisecond and a half to load.
+                import calendar
+
                 return calendar.timegm(time.strptime(value, "%Y%m%d%H%M%SZ"))
         except ValueError:
             pass

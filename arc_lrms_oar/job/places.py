@@ -7,7 +7,6 @@ remote_sessiondir); what lies outside of them is taken to be at the same place.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import replace
 
 from arc_lrms_oar.job.description import JobDescription
 
@@ -27,8 +26,7 @@ def moved(job: JobDescription, remote_sessiondir: str) -> JobDescription:
     def path(value: str) -> str:
         return there(value, job.session_dir, remote_sessiondir)
 
-    return replace(
-        job,
+    return job._replace(
         stdin=job.stdin and path(job.stdin),
         stdout=job.stdout and path(job.stdout),
         stderr=job.stderr and path(job.stderr),

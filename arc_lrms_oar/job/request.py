@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from arc_lrms_oar import oarsub_values
 from arc_lrms_oar.errors import JobError
@@ -26,8 +26,7 @@ _LATEST = 253402300799
 _KB_OF_UNIT = {"kb": 1, "mb": 1024, "gb": 1024 * 1024}
 
 
-@dataclass(frozen=True)
-class OarRequest:
+class OarRequest(NamedTuple):
     """What OAR is asked for one job; times in seconds.
 
     `resources` are alternatives, and `wall_time` is that of each which names none. `checkpoint` is

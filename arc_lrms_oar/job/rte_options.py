@@ -8,7 +8,6 @@ enabled, can set them, but it may have made the value of an option that the user
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from arc_lrms_oar import oarsub_values
@@ -40,7 +39,7 @@ def for_one_job(queue: QueueSettings, values: Mapping[str, str]) -> QueueSetting
         option = _KNOWN[name]
         value = _converted(option, text)
         changes[option.name] = _together(getattr(queue, option.name), value, option.name)
-    return replace(queue, **changes)
+    return queue._replace(**changes)
 
 
 def _converted(option: Option, text: str) -> Any:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.grami import Values
@@ -62,8 +62,7 @@ done
 """
 
 
-@dataclass(frozen=True)
-class RteScript:
+class RteScript(NamedTuple):
     """One RTE as it goes into the job script: its text (with its parameters before it)."""
 
     name: str

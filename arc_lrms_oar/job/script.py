@@ -12,9 +12,10 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.description import JobDescription
@@ -36,8 +37,7 @@ _VARIABLE_FIRST = re.compile(
 _VARIABLE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})")
 
 
-@dataclass(frozen=True)
-class NodePlan:
+class NodePlan(NamedTuple):
     """What the site says about the node: paths on it and how to account there.
 
     `scratch_dir` is empty where jobs run in the session directory itself; it may hold variables
@@ -53,7 +53,7 @@ class NodePlan:
     move_tool: str = ""
     benchmark: str = "HEPSPEC:1.0"
     checkpoint_signal: int = 0
-    runtime: dict[str, str] = field(default_factory=dict)
+    runtime: Mapping[str, str] = MappingProxyType({})
 
 
 def write(path: str, text: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from arc_lrms_oar.errors import OarRefused
@@ -163,7 +162,7 @@ class OarClient:
             return list(records)
         found = supply.assigned(self._ask(ask))
         return [
-            replace(record, resources=ids, cores=len(ids) or None)
+            record._replace(resources=ids, cores=len(ids) or None)
             for record in records
             for ids in [found.get(record.job_id, record.resources)]
         ]
@@ -228,9 +227,8 @@ def _with_events(
     """Records with their events. OAR 3 hides the record of a job killed while it waited."""
     events = answers.events_3(stdout)
     return {
-        job_id: replace(
-            records.get(job_id) or JobRecord(job_id, states[job_id]),
-            events=events.get(job_id, ()),
+        job_id: (records.get(job_id) or JobRecord(job_id, states[job_id]))._replace(
+            events=events.get(job_id, ())
         )
         for job_id in ids
     }

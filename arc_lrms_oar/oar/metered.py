@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arc_lrms_oar.oar.runner import Command, Completed
@@ -14,16 +13,16 @@ if TYPE_CHECKING:
     from arc_lrms_oar.oar.client import Runner
 
 
-@dataclass
 class Usage:
     """What one command has cost: calls, calls that failed, and seconds in all.
 
     Failed are those that did not run, did not end in time, or had another exit code than 0.
     """
 
-    calls: int = 0
-    failures: int = 0
-    seconds: float = 0.0
+    def __init__(self) -> None:
+        self.calls = 0
+        self.failures = 0
+        self.seconds = 0.0
 
 
 class Metered:

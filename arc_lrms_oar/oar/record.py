@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """One event of a job's life: `date` seconds since 1970, None where OAR gives no number.
 
     `when` is the date as OAR 3 writes it, local time without a zone: for people only.
@@ -19,8 +18,7 @@ class Event:
     when: str = ""
 
 
-@dataclass(frozen=True)
-class JobRecord:
+class JobRecord(NamedTuple):
     """What OAR knows of a job. Times are seconds since 1970, `wall_time` seconds.
 
     None stands for what OAR does not tell; `exit_code` is the raw wait status, and None is not 0.

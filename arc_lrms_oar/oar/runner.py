@@ -27,6 +27,9 @@ ENVIRONMENT = {
 _CHUNK = 1 << 16
 # Linux's /proc/sys/fs/pipe-max-size as it is shipped.
 _LARGEST_PIPE = 1 << 20
+# Between looks whether a command has ended, which most do at once when their output has.
+_FIRST_PAUSE = 0.0002
+_LONGEST_PAUSE = 0.05
 
 
 class Completed(NamedTuple):
@@ -75,10 +78,12 @@ class Command:
         """The command's end, or None where it has not come after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         self._read_until(deadline)
+        pause = _FIRST_PAUSE
         while self._child.poll() is None:
             if time.monotonic() >= deadline:
                 return None
-            time.sleep(0.005)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
         self._read_the_rest()
         self._close()
         return Completed(self.argv, self._child.returncode, *self.printed())

@@ -5,25 +5,21 @@ Must not judge which resource is of use: that depends on the site's settings.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from arc_lrms_oar.errors import OarAnswerError
 from arc_lrms_oar.oar.answers import as_text, document, ids_in
 
 # How the rows begin, what stands before each, and what follows one; warnings may come before.
-_FIRST = re.compile(r"^(?:\{\s*(?=[\"}])|\[\s*(?=[{\]]))", re.M)
+_FIRST = r"(?m)^(?:\{\s*(?=[\"}])|\[\s*(?=[{\]]))"
 _KEY = r'(?:"(?:[^"\\]|\\.)*"\s*:\s*)?'
-_FIRST_KEY = re.compile(_KEY)
-_NEXT_KEY = re.compile(r"\s*,\s*" + _KEY)
-_END = re.compile(r"\s*[}\]]\s*\Z")
+_NEXT_KEY = r"\s*,\s*" + _KEY
+_END = r"\s*[}\]]\s*\Z"
 
 
-@dataclass(frozen=True)
-class Queue:
+class Queue(NamedTuple):
     """One queue of OAR: its scheduler (OAR 3: its policy), and whether it starts jobs."""
 
     name: str
@@ -36,24 +32,27 @@ def resources(stdout: str) -> Iterator[dict[str, Any]]:
 
     One at a time, since a large site has tens of thousands of rows with some twenty values each.
     """
+    import json
+
     stdout = as_text(stdout)
     if not stdout.strip():
         return
-    start = _FIRST.search(stdout)
+    start = re.search(_FIRST, stdout)
     if not start:
         raise OarAnswerError(f"oarnodes printed no JSON: {stdout[:80]!r}")
     decode = json.JSONDecoder().raw_decode
-    before: re.Match[str] | None = _FIRST_KEY.match(stdout, start.end())
+    next_key, end = re.compile(_NEXT_KEY), re.compile(_END)
+    before = re.compile(_KEY).match(stdout, start.end())
     place = start.end()
-    while before and not _END.match(stdout, place):
+    while before and not end.match(stdout, place):
         try:
             row, place = decode(stdout, before.end())
         except (ValueError, RecursionError) as error:
             raise OarAnswerError(f"oarnodes printed broken JSON: {error}") from None
         if isinstance(row, dict):
             yield row
-        before = _NEXT_KEY.match(stdout, place)
-    if not _END.match(stdout, place):
+        before = next_key.match(stdout, place)
+    if not end.match(stdout, place):
         raise OarAnswerError(f"oarnodes printed broken JSON: {stdout[place : place + 80]!r}")
 
 

@@ -7,7 +7,6 @@ at, unless it makes no sense without. Changes nothing; only a probe, when it is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from arc_lrms_oar.arex.config import Blocks, settings_from
 from arc_lrms_oar.errors import ConfigError, SiteError
@@ -65,7 +64,7 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
     yield from found
     queues = {name: one for name, one in settings.queues.items() if f"queue:{name}" in blocks}
     timeout = min(settings.command_timeout, _PATIENCE)
-    settings = replace(settings, queues=queues, command_timeout=timeout)
+    settings = settings._replace(queues=queues, command_timeout=timeout)
     yield from _oar(settings, blocks, accounts, probe)
 
 

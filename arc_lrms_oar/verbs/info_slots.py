@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from arc_lrms_oar.oar.supply import resource_id
@@ -40,16 +39,16 @@ _OWN = {
 Slot = tuple[str, str]
 
 
-@dataclass
 class Node:
     """One node; `memory` in kB, `word` is its state in one word."""
 
-    name: str
-    word: str
-    slots: list[Slot] = field(default_factory=list)
-    sockets: set[str] = field(default_factory=set)
-    memory: float = 0.0
-    tags: dict[str, Any] = field(default_factory=dict)
+    def __init__(self, name: str, word: str, tags: dict[str, Any]) -> None:
+        self.name = name
+        self.word = word
+        self.slots: list[Slot] = []
+        self.sockets: set[str] = set()
+        self.memory = 0.0
+        self.tags = tags
 
 
 class Slots:
@@ -80,7 +79,7 @@ class Slots:
         word, until = _condition(row, now)
         node = self.nodes.get(name)
         if node is None:
-            node = self.nodes[name] = Node(name, word, tags=self._tags(row))
+            node = self.nodes[name] = Node(name, word, self._tags(row))
         elif node.word != word:
             node.word = "mixed"
         self.of[number] = slot

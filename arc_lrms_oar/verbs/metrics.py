@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS
 from arc_lrms_oar.errors import OarUnavailable
@@ -23,8 +23,7 @@ _RESULTS = (OK, "oar_unavailable", "failed")
 _COMMANDS = ("oarstat", "oardel")
 
 
-@dataclass(frozen=True)
-class Numbers:
+class Numbers(NamedTuple):
     """All that there is to tell after a cycle, times in seconds (since 1970).
 
     `counted` are the counters by their words, `jobs` the jobs by A-REX's state, `states` those by

@@ -7,7 +7,7 @@ anything. The job's own files are read and written as its user.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from arc_lrms_oar.arex import controldir, userfiles
 from arc_lrms_oar.arex.controldir import GridJob
@@ -32,8 +32,7 @@ def read_diag(job: GridJob) -> Diag:
     return Diag.parse(content or b"")
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """An ended job with all that is known of it; `record` is None where OAR has forgotten it."""
 
     job: GridJob

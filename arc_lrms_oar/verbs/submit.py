@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from arc_lrms_oar import identity
 from arc_lrms_oar.arex import controldir
@@ -47,8 +47,7 @@ _TROUBLE = (
 )
 
 
-@dataclass
-class Prepared:
+class Prepared(NamedTuple):
     """A job ready to be submitted: what OAR is asked, and the text of the job script.
 
     `ignored` are lines "what: reason" on what has no effect.
@@ -121,7 +120,7 @@ def prepare(
     job = places.moved(job, settings.remote_sessiondir)
     queue = settings.queue(job.queue or "")
     project, oar_queue = identity.choose(queue.identity, who)
-    queue = replace(queue, project=project or queue.project, oar_queue=oar_queue or queue.oar_queue)
+    queue = queue._replace(project=project or queue.project, oar_queue=oar_queue or queue.oar_queue)
     queue = rte_options.for_one_job(queue, values)
     environments = tuple((rte.name, rte.options) for rte in job.runtime_environments)
     plan = script.NodePlan(

@@ -138,7 +138,7 @@ def _from_xrsl(text: str, settings: Settings, queue: str | None) -> list[_Asked]
                 f"{len(read.alternatives)} of {len(read.alternatives) + 1} alternatives: "
                 "the client tries them where no CE takes the first, which is shown here"
             )
-        asked = replace(read.description, queue=queue or read.description.queue)
+        asked = read.description._replace(queue=queue or read.description.queue)
         grid_id = _GRID_ID if len(jobs) == 1 else f"{_GRID_ID}{number}"
         place = Place(f"{_SESSIONS}/{grid_id}", settings.control_dir, grid_id)
         values = grami_values(replace(read, description=asked), place)
@@ -210,7 +210,7 @@ def _is_known(folder: str, name: str) -> bool:
 
 
 def _description(job: JobDescription, unsaid: Collection[str], rerun: int | None) -> dict[str, Any]:
-    values = {**vars(job), "rerun": rerun, **dict.fromkeys(unsaid)}
+    values = {**job._asdict(), "rerun": rerun, **dict.fromkeys(unsaid)}
     values["executable"] = job.executable or None
     values["runtime_environments"] = [
         {"name": rte.name, "options": list(rte.options)} for rte in job.runtime_environments

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,14 +108,13 @@ def test_runtime_configuration_of_arex(tmp_path: Path) -> None:
         bin_path="/opt/oar/bin",
         common=common,
         queues={
-            "default": replace(common, default_memory=2048, benchmark="HEPSPEC:12.5"),
-            "long": replace(
-                common,
+            "default": common._replace(default_memory=2048, benchmark="HEPSPEC:12.5"),
+            "long": common._replace(
                 oar_queue="grid-long",
                 default_walltime=172800,
                 limits=(("mincputime", 60), ("maxwalltime", 600)),
             ),
-            "night": replace(common, types=("night",)),
+            "night": common._replace(types=("night",)),
         },
     )
 
@@ -139,7 +137,7 @@ def test_empty_file_gives_the_defaults(tmp_path: Path) -> None:
 def test_defaults_of_the_table_are_those_of_the_classes() -> None:
     for option in OPTIONS:
         holder = QueueSettings if option.per_queue else Settings
-        assert option.convert(option.default) == getattr(holder, option.name), option.name
+        assert option.convert(option.default) == getattr(holder(), option.name), option.name
 
 
 @pytest.mark.parametrize(

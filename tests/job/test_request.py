@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ SCRIPT = "/sessions/x/.arc_oar/job-1.sh"
 
 
 def argv(site: QueueSettings = SITE, script: str = SCRIPT, **wishes: Any) -> list[str]:
-    return make_request(replace(JOB, **wishes), site, script, NOW).argv()
+    return make_request(JOB._replace(**wishes), site, script, NOW).argv()
 
 
 def option(words: list[str], name: str) -> list[str]:
@@ -330,7 +329,7 @@ def test_signal_and_notification(
 def test_signal_that_the_script_hands_on(
     site: dict[str, Any], wishes: dict[str, Any], signal: int
 ) -> None:
-    assert checkpoint_signal(replace(JOB, **wishes), QueueSettings(**site)) == signal
+    assert checkpoint_signal(JOB._replace(**wishes), QueueSettings(**site)) == signal
 
 
 def test_condition_of_an_rte_that_says_more_than_a_condition() -> None:

@@ -6,7 +6,6 @@ the fields of each job. Each description has a process of its own, as in arc_ans
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import json
 import sys
@@ -21,7 +20,7 @@ def read(arc: Any, text: str) -> dict[str, Any]:
     """All jobs of one description."""
     found = arc.JobDescriptionList()
     arc.JobDescription.Parse(text, found, "nordugrid:xrsl", "")
-    return {"jobs": [dataclasses.asdict(from_arc(job)) for job in found]}
+    return {"jobs": [from_arc(job)._asdict() for job in found]}
 
 
 def main() -> None:

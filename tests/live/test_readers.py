@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
@@ -47,7 +46,7 @@ def test_the_same_description(theirs: dict[str, Any], accepted: dict[str, str]) 
     differing = set()
     with compare.utc():
         for name, text in accepted.items():
-            jobs = [dataclasses.asdict(job) for job in xrsl.parse(text)]
+            jobs = [job._asdict() for job in xrsl.parse(text)]
             if json.loads(json.dumps(jobs)) != theirs[name]["jobs"]:
                 differing.add(name)
     assert len(accepted) > 400

@@ -57,7 +57,7 @@ class Sent(NamedTuple):
 
     def foreseen(self) -> JobDescription:
         """What we read, as A-REX would have it; it waits for a start time itself."""
-        return replace(self.read.description, queue="default", start_time=None)
+        return self.read.description._replace(queue="default", start_time=None)
 
 
 def descriptions() -> dict[str, xrsl.XrslJob]:
@@ -136,7 +136,7 @@ def test_oarsub_lines_are_the_same(sent: dict[str, Sent]) -> None:
     differences = {}
     for name, one in sent.items():
         theirs = grami.describe(one.values, "grami")
-        ours = replace(one.foreseen(), session_dir=one.place.session_dir, grid_id=one.place.grid_id)
+        ours = one.foreseen()._replace(session_dir=one.place.session_dir, grid_id=one.place.grid_id)
         lines = [make_request(job, QUEUE, "/script", 0).argv() for job in (theirs, ours)]
         if lines[0] != lines[1]:
             differences[name] = lines

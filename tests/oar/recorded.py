@@ -9,7 +9,7 @@ import functools
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from arc_lrms_oar.oar import answers
@@ -81,7 +81,7 @@ def records() -> Iterator[tuple[Call, JobRecord]]:
         if asked.version.startswith("3"):
             events = _events(asked)
             found = {
-                job_id: replace(record, events=events.get(job_id, ()))
+                job_id: record._replace(events=events.get(job_id, ()))
                 for job_id, record in found.items()
             }
         for record in found.values():

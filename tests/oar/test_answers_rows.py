@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -265,9 +264,8 @@ def test_odd_values_count_as_not_told(generation: str, value: Any) -> None:
     whole = ROWS[generation]()
     kept = {"Job_Id", "id", "state"}
     record = read(generation, {"7": {k: v if k in kept else value for k, v in whole.items()}})[7]
-    for field in fields(JobRecord):
-        found = getattr(record, field.name)
-        if field.name in ("job_id", "state"):
+    for name, found in record._asdict().items():
+        if name in ("job_id", "state"):
             continue
         if isinstance(value, str):
             assert found in (None, (), "", value)

@@ -6,7 +6,6 @@ import errno
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,7 +189,7 @@ def test_control_directory_and_package(
             f"others than root can change {arc.package}/cli.py, which A-REX runs as root",
         ),
     ]
-    gone = replace(settings, control_dir=str(site.ce.place))
+    gone = settings._replace(control_dir=str(site.ce.place))
     assert bad(check_arc.look_at_places(gone))[0][2].endswith(" is none: it has no processing/")
 
 

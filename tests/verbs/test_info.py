@@ -6,7 +6,6 @@ import io
 import json
 import pwd
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -472,7 +471,7 @@ def test_without_options_the_jobs_are_those_of_the_control_directory(
 
 
 def test_without_options_and_a_control_directory(site: Site) -> None:
-    settings = replace(site.settings(), control_dir=str(site.ce.place / "none"))
+    settings = site.settings()._replace(control_dir=str(site.ce.place / "none"))
     assert read_options(None, settings) == {"queues": {"default": {"users": []}}, "jobs": []}
 
 
