@@ -7,12 +7,13 @@ prints, on stderr and on stdout, is the sentence that the grid user reads in arc
 from __future__ import annotations
 
 import argparse
+import atexit
 import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from arc_lrms_oar.errors import JobError, OarLrmsError, OarUnavailable
 from arc_lrms_oar.log import Log, complain
@@ -48,6 +49,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             _complain(arguments.verb, _unexpected(error))
     return 1
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process of a verb whose exit code is `code`, all of whose output is written.
+
+    What is to happen at the end does, but memory is left to the system: Python would take 6 ms to
+    free it piece by piece, for each job and each scan.
+    """
+    atexit._run_exitfuncs()
+    os._exit(code)
 
 
 def _print_no_more() -> None:

@@ -68,6 +68,7 @@ def _slurm(site: Site) -> tuple[Run, int]:
         program(site.place / "slurm" / name, words)
     (source,) = glob.glob(_KEPT) or [_PLACE]
     arguments = ["-c", _SCAN, source, str(site.conf), str(site.control)]
+    site.settle()
     run = run_measured(arguments, site.environment(), site.place / "log")
     site.check(run)
     return run, len(site.calls.read_text().splitlines())

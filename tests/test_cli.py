@@ -406,3 +406,16 @@ def test_umask_is_closed(site: Site) -> None:
     os.umask(0)
     cli.main(["query", "--config", str(site.ce.conf), "1"])
     assert os.umask(0o022) == 0o077
+
+
+def test_what_is_to_happen_at_the_end_does() -> None:
+    """A-REX's scripts leave without Python's own end, at which the ssh connection is closed."""
+    script = (
+        "import atexit, os; from arc_lrms_oar.cli import leave; "
+        "atexit.register(os.write, 1, b'closed'); leave(3)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"closed", b"")

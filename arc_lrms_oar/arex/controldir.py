@@ -31,7 +31,8 @@ class GridJob(NamedTuple):
     """A job of A-REX's.
 
     `local_id` is None where A-REX's `.local` file has none or cannot be read.
-    `status_time` is when A-REX last changed the job's state, in seconds since 1970.
+    `status_time` is when A-REX last changed the job's state, in seconds since 1970. `owner` is
+    whose `.local` is, which is the job's user; None where there is none.
     """
 
     grid_id: str
@@ -40,6 +41,7 @@ class GridJob(NamedTuple):
     control_dir: str
     status_time: float
     local: Mapping[str, str] = MappingProxyType({})
+    owner: Owner | None = None
 
     @property
     def local_id(self) -> int | None:
@@ -66,10 +68,9 @@ class GridJob(NamedTuple):
 def control_file(control_dir: str, grid_id: str, kind: str, layout: int) -> str:
     """Path of a control file of a job, in the layout of ARC 6 or 7."""
     if layout == 6:
-        return os.path.join(control_dir, f"job.{grid_id}.{kind}")
-    return os.path.join(
-        control_dir, "jobs", grid_id[:3], grid_id[3:6], grid_id[6:9], grid_id[9:], kind
-    )
+        return f"{control_dir}/job.{grid_id}.{kind}"
+    parts = (grid_id[:3], grid_id[3:6], grid_id[6:9], grid_id[9:])
+    return "/".join((control_dir, "jobs", *filter(None, parts), kind))
 
 
 def sibling(grami: str, kind: str) -> str:
@@ -80,33 +81,40 @@ def sibling(grami: str, kind: str) -> str:
     return os.path.join(folder, kind)
 
 
-def read_local(path: str) -> dict[str, str]:
-    """The `key=value` lines of a `.local` file, the last of each key; {} where there is none."""
-    return {key: values[-1] for key, values in read_local_lines(path).items()}
-
-
 def read_local_lines(path: str) -> dict[str, list[str]]:
     """All values of each key of a `.local` file, in order; {} where there is none."""
     try:
-        lines = _local_lines(path)
+        text, _ = _local_text(path, _LOCAL_LIMIT)
     except (OSError, ValueError):
         return {}
     found: dict[str, list[str]] = {}
-    for line in lines:
+    for line in text.split("\n"):
         key, equals, value = line.partition("=")
         if equals:
             found.setdefault(key, []).append(value)
     return found
 
 
-def _local_lines(path: str, limit: int | None = _LOCAL_LIMIT) -> list[str]:
-    """The lines of a `.local` file's first `limit` characters (None: all), which newlines end and
-    nothing else.
+def _read_local(path: str) -> tuple[dict[str, str], Owner | None]:
+    """The last value of each key of a `.local` file, and its owner; ({}, None) where it is none."""
+    try:
+        text, owner = _local_text(path, _LOCAL_LIMIT)
+    except (OSError, ValueError):
+        return {}, None
+    pairs = (line.partition("=") for line in text.split("\n"))
+    return {key: value for key, equals, value in pairs if equals}, owner
+
+
+def _local_text(path: str, limit: int) -> tuple[str, Owner]:
+    """The first `limit` bytes (-1: all) of a `.local` file, whose lines newlines end and nothing
+    else, and its owner.
 
     A-REX writes the user's own words into it (jobname and others) and keeps only newlines out.
     """
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-        return file.read(limit).split("\n")
+    with open(path, "rb", buffering=0) as file:
+        status = os.fstat(file.fileno())
+        content = file.read(limit)
+    return content.decode("utf-8", "surrogateescape"), Owner(status.st_uid, status.st_gid)
 
 
 def grid_id_of(status_name: str) -> str | None:
@@ -139,8 +147,8 @@ def read_any_job(
     state, changed = _read_status(os.path.join(control_dir, folder, status_name))
     if not state or (states and state not in states):
         return None
-    local = read_local(control_file(control_dir, grid_id, "local", layout))
-    return GridJob(grid_id, state, layout, control_dir, changed, local)
+    local, owner = _read_local(control_file(control_dir, grid_id, "local", layout))
+    return GridJob(grid_id, state, layout, control_dir, changed, local, owner)
 
 
 def _read_status(path: str) -> tuple[str, float]:
@@ -247,8 +255,8 @@ def replace_files(contents: Mapping[str, bytes]) -> dict[str, OSError]:
 def set_local_id(job: GridJob, job_id: int) -> None:
     """Writes another OAR id into the job's `.local` file; raises OSError."""
     path = job.file("local")
-    lines = _local_lines(path, None)
-    kept = [line for line in lines if line and not line.startswith("localid=")]
+    text, _ = _local_text(path, -1)
+    kept = [line for line in text.split("\n") if line and not line.startswith("localid=")]
     text = "".join(line + "\n" for line in [*kept, f"localid={job_id}"])
     for error in replace_files({path: text.encode("utf-8", "surrogateescape")}).values():
         raise error
@@ -280,8 +288,8 @@ def read_errors(job: GridJob, limit: int) -> bytes:
 def read_end(job: GridJob, kind: str, limit: int) -> bytes:
     """The last `limit` bytes of a control file of the job, b"" where there is none to read."""
     try:
-        with open(job.file(kind), "rb") as file:
-            size = file.seek(0, os.SEEK_END)
+        with open(job.file(kind), "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - limit))
             return file.read(limit)
     except OSError:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS, read_job
 from arc_lrms_oar.errors import ControlDirError
+from arc_lrms_oar.runs import Run, runs_of
 
 _NAME = "arc_lrms_oar.jobs"
 _NEVER = 0
@@ -44,6 +45,7 @@ class Known:
     """What is remembered of the status files of one control directory.
 
     Rows are by the name of the status file: [its time in ns, its inode, OAR id or 0, canceling].
+    `before` are the runs of the OAR ids that the last look has found.
     """
 
     def __init__(self, control_dir: str) -> None:
@@ -52,16 +54,49 @@ class Known:
         self.twice: dict[int, list[Sighting]] = {}
         self.arrived = 0
         self._path = os.path.join(control_dir, _NAME)
-        self._rows, self._cycle = self._load()
+        self._rows: dict[str, list[int]] = {}
+        self._turn = 0
+        self._content = self._read()
+        self.before = _runs(self._content.partition(b"\n")[0])
 
-    def look(self) -> dict[int, Sighting]:
+    def look(self, turn: int) -> dict[int, Sighting]:
         """The jobs in the LRMS by OAR id, after a look at the directory.
 
-        Jobs without an id are listed in `without_id`, all jobs of an id that stands twice in
-        `twice`; of the latter only the first is given. `arrived` counts the jobs that have got
-        their first id since the last look; nothing is counted where that is not remembered. Raises
-        ControlDirError for what is no control directory.
+        `turn` is another number each time: it tells whose turn it is to be read anew. Jobs without
+        an id are listed in `without_id`, all jobs of an id that stands twice in `twice`; of the
+        latter only the first is given. `arrived` counts the jobs that have got their first id since
+        the last look; nothing is counted where that is not remembered. Raises ControlDirError for
+        what is no control directory.
         """
+        self._turn = turn
+        before = _rows(self._content.partition(b"\n")[2])
+        self._rows = before or {}
+        rows = self._listed()
+        changed = rows != before
+        if changed and before is not None:
+            self.arrived = sum(_is_new(before.get(name)) for name, row in rows.items() if row[2])
+        self._rows = rows
+        found: dict[int, Sighting] = {}
+        for name, (when, _, job_id, canceling) in rows.items():
+            if not job_id:
+                continue
+            sighting = Sighting(name, when / 1e9, bool(canceling))
+            if found.setdefault(job_id, sighting) is not sighting:
+                self.twice.setdefault(job_id, [found[job_id]]).append(sighting)
+        runs = runs_of(found)
+        if changed or runs != self.before:
+            self._save(runs)
+        return found
+
+    def forget(self, status_names: Iterable[str]) -> None:
+        """Has the next look read the files of these jobs anew: their ids are others by now."""
+        names = set(status_names).intersection(self._rows)
+        for name in names:
+            self._rows[name] = [_NEVER, *self._rows[name][1:]]
+        if names:
+            self._save(runs_of(row[2] for row in self._rows.values() if row[2]))
+
+    def _listed(self) -> dict[str, list[int]]:
         folder = os.path.join(self.control_dir, "processing")
         rows: dict[str, list[int]] = {}
         try:
@@ -74,26 +109,7 @@ class Known:
             raise ControlDirError(
                 f"{folder}: not the processing directory of a control directory: {error.strerror}"
             ) from None
-        before, self._rows = self._rows, rows
-        self._save()
-        if self._cycle:
-            self.arrived = sum(_is_new(before.get(name)) for name, row in rows.items() if row[2])
-        found: dict[int, Sighting] = {}
-        for name, (changed, _, job_id, canceling) in rows.items():
-            if not job_id:
-                continue
-            sighting = Sighting(name, changed / 1e9, bool(canceling))
-            if found.setdefault(job_id, sighting) is not sighting:
-                self.twice.setdefault(job_id, [found[job_id]]).append(sighting)
-        return found
-
-    def forget(self, status_names: Iterable[str]) -> None:
-        """Has the next look read the files of these jobs anew: their ids are others by now."""
-        names = set(status_names).intersection(self._rows)
-        for name in names:
-            self._rows[name] = [_NEVER, *self._rows[name][1:]]
-        if names:
-            self._save()
+        return rows
 
     def _row(self, entry: os.DirEntry[str]) -> list[int] | None:
         try:
@@ -105,7 +121,7 @@ class Known:
             row is not None
             and row[0] == status.st_mtime_ns
             and row[1] == status.st_ino
-            and (self._cycle + zlib.crc32(entry.name.encode())) % _ROUND
+            and (self._turn + zlib.crc32(entry.name.encode())) % _ROUND
         ):
             return row
         job = read_job(self.control_dir, entry.name)
@@ -116,23 +132,19 @@ class Known:
             return None
         return [status.st_mtime_ns, status.st_ino, job.local_id, int(job.state == CANCELING)]
 
-    def _load(self) -> tuple[dict[str, list[int]], int]:
+    def _read(self) -> bytes:
         try:
             with open(self._path, "rb") as file:
-                found: Any = json.loads(file.read(_LIMIT))
-            rows, cycle = found["rows"], int(found["cycle"])
-            for row in rows.values():
-                changed, inode, job_id, canceling = row
-                if type(changed) is type(inode) is type(job_id) is type(canceling) is int:
-                    continue
-                return {}, 0
-        except (OSError, ValueError, TypeError, LookupError, AttributeError, *_TOO_MUCH):
-            return {}, 0
-        return rows, cycle
+                return file.read(_LIMIT)
+        except OSError:
+            return b""
 
-    def _save(self) -> None:
-        """Written aside and renamed. Where the disk is full the old one stays, and serves."""
-        content = json.dumps({"cycle": self._cycle + 1, "rows": self._rows}, separators=(",", ":"))
+    def _save(self, runs: Sequence[Run]) -> None:
+        """Written aside and renamed. Where the disk is full the old one stays, and serves.
+
+        The runs of the ids have a line of their own, which is read long before the rows.
+        """
+        content = json.dumps(runs) + "\n" + json.dumps(self._rows, separators=(",", ":"))
         aside = self._path + ".new"
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -141,6 +153,33 @@ class Known:
             os.replace(aside, self._path)
         except OSError:
             return
+
+
+def _rows(content: bytes) -> dict[str, list[int]] | None:
+    """The rows that are remembered; None where there are none, or it is nonsense."""
+    try:
+        found: Any = json.loads(content)
+        for row in found.values():
+            changed, inode, job_id, canceling = row
+            if type(changed) is type(inode) is type(job_id) is type(canceling) is int:
+                continue
+            return None
+    except (ValueError, TypeError, AttributeError, *_TOO_MUCH):
+        return None
+    rows: dict[str, list[int]] = found
+    return rows
+
+
+def _runs(content: bytes) -> list[Run]:
+    """The runs that are remembered; none where it is nonsense."""
+    try:
+        runs = [(first, last) for first, last in json.loads(content)]
+        ends = [end for run in runs for end in run]
+        if all(type(end) is int for end in ends) and ends == sorted(ends) and ends[:1] > [0]:
+            return runs
+    except (ValueError, TypeError, *_TOO_MUCH):
+        pass
+    return []
 
 
 def _is_new(before: list[int] | None) -> bool:

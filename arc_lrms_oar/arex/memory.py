@@ -1,10 +1,10 @@
 """What scan remembers from one run to the next, in one small file of the control directory.
 
 Only numbers: since when a job is unknown to OAR, when it was last asked to delete one, when it was
-last asked for all and of which generation it was then, what was said of a job already, which
-troubles have been told, and what the metrics count. Losing the file, or finding nonsense in it,
-only makes scan wait a little longer, tell a trouble again, and count anew. The file is also the
-lock that keeps two scans apart; the lock goes with its owner.
+last asked for all and of which generation it was then, how many scans there were, what was said of
+a job already, which troubles have been told, and what the metrics count. Losing the file, or
+finding nonsense in it, only makes scan wait a little longer, tell a trouble again, and count anew.
+The file is also the lock that keeps two scans apart; the lock goes with its owner.
 """
 
 from __future__ import annotations
@@ -100,6 +100,13 @@ class Memory:
         """The jobs that OAR did not know when it was last asked for them."""
         return {key for key, row in self._rows.items() if "cycles" in row}
 
+    def turn(self) -> int:
+        """How many scans there were before this one, as far as that is remembered."""
+        row = self.note("turns")
+        before = int(row.get("number", 0))
+        row["number"] = before + 1
+        return before
+
     def audit_due(self, now: float, period: float) -> bool:
         """Whether the last audit was `period` seconds ago; the very first scan counts as one."""
         row = self.note(_AUDIT)
@@ -137,8 +144,11 @@ class Memory:
         self._rows.pop(f" {name}", None)
 
     def keep_only(self, grid_ids: Iterable[str]) -> None:
-        """Drops all that is remembered of other jobs than `grid_ids`; notes stay."""
-        kept = set(grid_ids)
+        """Drops all that is remembered of other jobs than `grid_ids`; notes stay.
+
+        Mostly nothing is remembered of any job, and `grid_ids` not looked at.
+        """
+        kept = set() if all(key[:1] == " " for key in self._rows) else set(grid_ids)
         self._rows = {
             key: row for key, row in self._rows.items() if row and (key in kept or key[:1] == " ")
         }

@@ -7,7 +7,7 @@ Three answers are kept apart: OAR could not be asked (OarUnavailable), OAR does 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from arc_lrms_oar.errors import OarRefused
@@ -22,13 +22,14 @@ from arc_lrms_oar.oar.dialect import (
 from arc_lrms_oar.oar.record import JobRecord
 from arc_lrms_oar.oar.runner import Command, CommandFailed, CommandTimeout, Completed
 from arc_lrms_oar.oar.supply import Queue
+from arc_lrms_oar.runs import Run, runs_of
 
 # One command line of Linux holds 2 MiB; "-j", an id and their two pointers take some 40 bytes.
 STATES_IN_ONE_CALL = 20000
 RECORDS_IN_ONE_CALL = 1000
 
 # An SQL query that fails ends with exit code 0 and no rows; with some LOG_LEVEL it says this.
-_SQL_FAILED = re.compile(r"^DBD::\w+::\w+ \w+ failed", re.M)
+_SQL_FAILED = r"(?m)^DBD::\w+::\w+ \w+ failed"
 # Of several ids oardel's exit code tells of the last one only.
 _NOT_YOURS = "You are not the right user"
 # A shell's exit code for a program that the caller may not run.
@@ -46,6 +47,9 @@ class Runner(Protocol):
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         """Runs a command to its end; raises CommandFailed or CommandTimeout."""
+
+    def begin(self, argv: Sequence[str]) -> Callable[[], Completed]:
+        """Starts a command and gives what waits for its end; both raise as `run` does."""
 
     def lives(self, pid: int, ticket: str) -> bool:
         """Whether a command started earlier, as process `pid` with `ticket`, may still do its work.
@@ -98,14 +102,29 @@ class OarClient:
         Only a hint, for `records` to confirm: what is missing here may have ended all the same.
         Raises OarUnavailable.
         """
-        asked = sorted(set(ids))
-        commands = self.dialect.ask_ended(asked)
+        asked = set(ids)
+        answer = self.begin_ended(runs_of(asked))
+        return None if answer is None else answer().intersection(asked)
+
+    def begin_ended(self, runs: Iterable[Run]) -> Callable[[], set[int]] | None:
+        """Asks which jobs of these ids seem to have ended; what it gives waits for the answer.
+
+        As for `ended`, which see. Both raise OarUnavailable.
+        """
+        commands = self.dialect.ask_ended(runs)
         if commands is None:
             return None
-        found: set[int] = set()
-        for command in commands:
-            found |= answers.ended_hint(self._ask(command))
-        return found.intersection(asked)
+        first = [self.runner.begin(command) for command in commands[:1]]
+
+        def answer() -> set[int]:
+            found: set[int] = set()
+            for waiting in first:
+                found |= answers.ended_hint(_said(waiting()))
+            for command in commands[1:]:
+                found |= answers.ended_hint(self._ask(command))
+            return found
+
+        return answer
 
     def records(self, states: Mapping[int, str]) -> dict[int, JobRecord]:
         """All that OAR tells of the jobs in `states` (state words by id), as far as it does.
@@ -204,10 +223,14 @@ class OarClient:
         raise _failed(done)
 
     def _ask(self, argv: Sequence[str]) -> str:
-        done = self.runner.run(argv)
-        if done.code != 0 or _SQL_FAILED.search(done.stderr):
-            raise _failed(done)
-        return done.stdout
+        return _said(self.runner.run(argv))
+
+
+def _said(done: Completed) -> str:
+    """What a command has printed that was to answer; raises CommandFailed."""
+    if done.code != 0 or re.search(_SQL_FAILED, done.stderr):
+        raise _failed(done)
+    return done.stdout
 
 
 def _is_refusal(done: Completed) -> bool:

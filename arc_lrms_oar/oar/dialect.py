@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from arc_lrms_oar.oar import answers
 from arc_lrms_oar.oar.record import JobRecord
+from arc_lrms_oar.runs import Run, runs_of
 
 OARDEL_OK = 0
 OARDEL_SERVER_NOT_TOLD = 2
@@ -24,12 +25,12 @@ def _each(ids: Iterable[int]) -> list[str]:
     return [word for job_id in ids for word in ("-j", str(job_id))]
 
 
-def _conditions(column: str, ids: Sequence[int]) -> Iterator[str]:
-    """SQL conditions for exactly `ids` (ascending), none longer than an argument may be."""
+def _conditions(column: str, runs: Iterable[Run]) -> Iterator[str]:
+    """SQL conditions for exactly the ids of `runs`, none longer than an argument may be."""
     singles: list[str] = []
     ranges: list[str] = []
     size = 0
-    for first, last in _runs(ids):
+    for first, last in runs:
         if last - first >= _LONG_RUN:
             pieces, words = ranges, [f"{column} BETWEEN {first} AND {last}"]
         else:
@@ -42,15 +43,6 @@ def _conditions(column: str, ids: Sequence[int]) -> Iterator[str]:
             singles, ranges, size = [], [], 0
     if size:
         yield _either(column, singles, ranges)
-
-
-def _runs(ids: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each run of ids without a gap."""
-    start = 0
-    for index in range(1, len(ids) + 1):
-        if index == len(ids) or ids[index] != ids[index - 1] + 1:
-            yield ids[start], ids[index - 1]
-            start = index
 
 
 def _either(column: str, singles: list[str], ranges: list[str]) -> str:
@@ -69,8 +61,8 @@ class Dialect:
         """The state of each of `ids` that OAR knows; also of those that -J hides (OAR 3)."""
         return ["oarstat", "-s", "-J", *_each(ids)]
 
-    def ask_ended(self, ids: Sequence[int]) -> list[list[str]] | None:
-        """The commands that list those of `ids` that have ended, or None where none can.
+    def ask_ended(self, runs: Iterable[Run]) -> list[list[str]] | None:
+        """The commands that list which ids of `runs` have ended, or None where none can.
 
         Their answer is only a hint: text rows can be forged, and an SQL error looks like no rows.
         """
@@ -114,11 +106,11 @@ class Dialect2(Dialect):
 
     generation = 2
 
-    def ask_ended(self, ids: Sequence[int]) -> list[list[str]] | None:
+    def ask_ended(self, runs: Iterable[Run]) -> list[list[str]] | None:
         """One SQL query a command, however many jobs there are."""
         return [
             ["oarstat", "--format", "2", "--sql", f"state IN ('Terminated','Error') AND ({where})"]
-            for where in _conditions("job_id", ids)
+            for where in _conditions("job_id", runs)
         ]
 
     def ask_records(self, ids: Sequence[int]) -> list[str]:
@@ -149,7 +141,7 @@ class Dialect3(Dialect):
     generation = 3
     foretells = True
 
-    def ask_ended(self, ids: Sequence[int]) -> list[list[str]] | None:
+    def ask_ended(self, runs: Iterable[Run]) -> list[list[str]] | None:
         return None
 
     def ask_records(self, ids: Sequence[int]) -> list[str]:
@@ -163,7 +155,7 @@ class Dialect3(Dialect):
 
     def ask_followers(self, ids: Sequence[int]) -> list[list[str]]:
         """Recorded: an idempotent job that exited with 99. Finds only those still active."""
-        wheres = _conditions("resubmit_job_id", ids)
+        wheres = _conditions("resubmit_job_id", runs_of(ids))
         return [["oarstat", "-J", "-f", "--sql", where] for where in wheres]
 
     def ask_active(self) -> list[str]:

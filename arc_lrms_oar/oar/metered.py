@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from arc_lrms_oar.oar.runner import Command, Completed
@@ -42,12 +42,25 @@ class Metered:
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         """Runs a command to its end and counts it; raises what the runner raises."""
+        return self._counted(argv, time.monotonic(), lambda: self._runner.run(argv, timeout))
+
+    def begin(self, argv: Sequence[str]) -> Callable[[], Completed]:
+        """Starts a command, counted once its end was waited for; raises what the runner raises.
+
+        What it takes is counted to the moment at which it was asked for its answer and had it.
+        """
+        started = time.monotonic()
+        waiting = self._runner.begin(argv)
+        return lambda: self._counted(argv, started, waiting)
+
+    def _counted(
+        self, argv: Sequence[str], started: float, work: Callable[[], Completed]
+    ) -> Completed:
         usage = self.usage.setdefault(os.path.basename(argv[0]), Usage())
         usage.calls += 1
-        started = time.monotonic()
         failed = True
         try:
-            completed = self._runner.run(argv, timeout)
+            completed = work()
             failed = completed.code != 0
         finally:
             usage.seconds += time.monotonic() - started

@@ -13,7 +13,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from arc_lrms_oar.errors import OarUnavailable
@@ -177,6 +177,11 @@ class LocalRunner:
         `timeout` seconds.
         """
         return self.finish(self.start(argv), self.timeout if timeout is None else timeout)
+
+    def begin(self, argv: Sequence[str]) -> Callable[[], Completed]:
+        """Starts `argv` and gives what waits for its end; both raise as `run` does."""
+        command = self.start(argv)
+        return lambda: self.finish(command, self.timeout)
 
     def finish(self, command: Command, timeout: float) -> Completed:
         """The end of a command under way; raises CommandTimeout."""

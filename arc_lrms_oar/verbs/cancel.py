@@ -7,7 +7,7 @@ asks OAR to delete what is still alive of the jobs that A-REX is cancelling.
 
 from __future__ import annotations
 
-from arc_lrms_oar.arex.controldir import read_local, sibling
+from arc_lrms_oar.arex.controldir import read_local_lines, sibling
 from arc_lrms_oar.errors import GramiError, OarRefused, OarUnavailable
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.oar.client import OarClient
@@ -27,7 +27,7 @@ def local_id_of(target: str) -> int:
     """
     if target.isdecimal():
         return int(target)
-    written = read_local(sibling(target, "local")).get("localid", "")
+    written = "".join(read_local_lines(sibling(target, "local")).get("localid", [])[-1:])
     ids = [int(written)] if written.isdecimal() else []
     try:
         found = grami.local_id(grami.read_values(target))

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from arc_lrms_oar.arex.controldir import GridJob, read_job
-from arc_lrms_oar.arex.everyjob import user_of
 from arc_lrms_oar.arex.known import Sighting
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.record import JobRecord
@@ -25,24 +24,33 @@ class Ownership:
     def __init__(self, settings: Settings, control_dir: str) -> None:
         self._remote_user = settings.remote_user
         self._control_dir = control_dir
+        self._names: dict[int, str] = {}
 
     def user_there(self, job: GridJob) -> str:
-        """The user for whom OAR must have the job: a name, or a number where he has none."""
-        return self._remote_user or user_of(job)
+        """The user for whom OAR must have the job: a name, or a number where he has none, "" if it
+        is not known whose the job is."""
+        if self._remote_user or job.owner is None:
+            return self._remote_user
+        uid = job.owner.uid
+        if uid not in self._names:
+            self._names[uid] = job.owner.name
+        return self._names[uid]
 
     def is_own(self, record: JobRecord | None, sighting: Sighting) -> bool:
         """Whether OAR says that the job is its grid job's user's; what is not known is not his."""
         job = self._read(sighting)
-        return job is not None and record is not None and record.owner == self.user_there(job)
+        if job is None or record is None or not record.owner:
+            return False
+        return record.owner == self.user_there(job)
 
     def anothers(
-        self, records: Mapping[int, JobRecord], jobs: Mapping[int, Sighting]
+        self, records: Mapping[int, JobRecord], jobs: Mapping[int, GridJob]
     ) -> dict[int, str]:
         """Why a job of `records` is not the grid job's in `jobs`, by id, as far as OAR tells."""
         found = {}
-        for job_id, record in records.items():
-            job = self._read(jobs[job_id])
-            if job is None or not record.owner:
+        for job_id, job in jobs.items():
+            record = records.get(job_id)
+            if record is None or not record.owner:
                 continue
             user = self.user_there(job)
             if user and not user.isdecimal() and user != record.owner:

@@ -24,11 +24,10 @@ _ROOM_PATIENCE = 600.0
 
 
 def read_diag(job: GridJob) -> Diag:
-    """What the job script has noted so far; raises ControlDirError where the job is gone."""
-    owner = controldir.owner_of(job)
-    if not job.session_dir:
+    """What the job script has noted so far."""
+    if not job.session_dir or job.owner is None:
         return Diag()
-    content = userfiles.read_start(job.session_dir + ".diag", LIMIT, owner)
+    content = userfiles.read_start(job.session_dir + ".diag", LIMIT, job.owner)
     return Diag.parse(content or b"")
 
 

@@ -17,8 +17,8 @@ from arc_lrms_oar.errors import ControlDirError
 MEMORY = "arc_lrms_oar.jobs"
 
 
-def look(ce: Ce) -> dict[int, Sighting]:
-    return Known(str(ce.control)).look()
+def look(ce: Ce, turn: int = 0) -> dict[int, Sighting]:
+    return Known(str(ce.control)).look(turn)
 
 
 def status(files: JobFiles, text: str, when: int) -> None:
@@ -100,7 +100,7 @@ def test_job_that_gets_its_id_later(any_ce: Ce) -> None:
     files = any_ce.in_lrms("a" * 12, "")
     status(files, "INLRMS", 1000)
     known = Known(str(any_ce.control))
-    assert known.look() == {}
+    assert known.look(0) == {}
     assert known.without_id == [str(files.file("local"))]
     local = files.file("local")
     local.write_text(local.read_text() + "localid=5\n")
@@ -112,7 +112,7 @@ def test_whatever_is_remembered_is_read_anew_now_and_then(any_ce: Ce) -> None:
     look(any_ce)
     local = files.file("local")
     local.write_text(local.read_text() + "localid=6\n")
-    cycles = next(n for n in range(1, 70) if list(look(any_ce)) == [6])
+    cycles = next(n for n in range(1, 70) if list(look(any_ce, n)) == [6])
     assert cycles <= module._ROUND
 
 
@@ -124,9 +124,9 @@ def test_jobs_are_not_all_read_anew_in_the_same_scan(
     look(ce)
     names = opened(monkeypatch)
     counts = []
-    for _ in range(module._ROUND):
+    for turn in range(module._ROUND):
         names.clear()
-        look(ce)
+        look(ce, turn)
         counts.append(len(names))
     assert sum(counts) == 50
     assert max(counts) < 10
@@ -137,14 +137,13 @@ def test_job_that_is_gone_is_forgotten(any_ce: Ce) -> None:
     look(any_ce)
     files.status.unlink()
     assert look(any_ce) == {}
-    rows = json.loads((any_ce.control / MEMORY).read_text())["rows"]
-    assert rows == {}
+    assert (any_ce.control / MEMORY).read_text() == "[]\n{}"
 
 
 def test_id_that_stands_twice(any_ce: Ce) -> None:
     names = {any_ce.in_lrms(letter * 12, 5).status.name for letter in "ab"}
     known = Known(str(any_ce.control))
-    (sighting,) = known.look().values()
+    (sighting,) = known.look(0).values()
     assert {name for name, _, _ in known.twice[5]} == names
     assert known.twice[5][0] == sighting
 
@@ -166,15 +165,13 @@ def test_other_files_are_left_out(any_ce: Ce) -> None:
         b"[]",
         b"null",
         b"{}",
-        b'{"rows": {}}',
-        b'{"rows": [], "cycle": 1}',
-        b'{"rows": {"STATUS": [1]}, "cycle": 1}',
-        b'{"rows": {"STATUS": [1, 2, "5", 0]}, "cycle": 1}',
-        b'{"rows": {"STATUS": [1, 2, null, 0]}, "cycle": 1}',
-        b'{"rows": {"STATUS": 7}, "cycle": 1}',
-        b'{"rows": {}, "cycle": "x"}',
-        b'{"rows": {}, "cycle": Infinity}',
-        b'{"rows": {"STATUS": [1, 2, 3, 4, 5]}, "cycle": 1}',
+        b'{"rows": {}, "cycle": 1}',
+        b"[[5, 5]]\n[]",
+        b'[[5, 5]]\n{"STATUS": [1]}',
+        b'[[5, 5]]\n{"STATUS": [1, 2, "5", 0]}',
+        b'[[5, 5]]\n{"STATUS": [1, 2, null, 0]}',
+        b'[[5, 5]]\n{"STATUS": 7}',
+        b'[[5, 5]]\n{"STATUS": [1, 2, 3, 4, 5]}',
         b"[" * 100_000,
         b"\xff" * 10,
     ],
@@ -190,7 +187,7 @@ def test_nonsense_is_no_memory(any_ce: Ce, content: bytes) -> None:
 def test_memory_that_lies_about_another_file(any_ce: Ce) -> None:
     files = any_ce.in_lrms("a" * 12, 5)
     rows = {files.status.name: [1, 1, 99, 1], "job.none.status": [1, 1, 98, 0]}
-    (any_ce.control / MEMORY).write_text(json.dumps({"rows": rows, "cycle": 3}))
+    (any_ce.control / MEMORY).write_text("[[98, 99]]\n" + json.dumps(rows))
     assert list(look(any_ce)) == [5]
 
 
@@ -205,12 +202,55 @@ def test_memory_is_for_its_owner_alone_and_no_link(any_ce: Ce) -> None:
     assert (any_ce.control / MEMORY).stat().st_mode & 0o777 == 0o600
 
 
+def before(ce: Ce) -> list[tuple[int, int]]:
+    return Known(str(ce.control)).before
+
+
+@pytest.mark.usefixtures("_one_round")
+def test_ids_of_the_last_look_are_known_before_the_next(any_ce: Ce) -> None:
+    assert before(any_ce) == []
+    for number in (5, 6, 2**33):
+        any_ce.in_lrms(f"{number:012}", number)
+    any_ce.in_lrms("a" * 12, "")
+    look(any_ce)
+    assert before(any_ce) == [(5, 6), (2**33, 2**33)]
+    memory = any_ce.control / MEMORY
+    memory.write_text("[]\n" + memory.read_text().partition("\n")[2])
+    look(any_ce)
+    assert before(any_ce) == [(5, 6), (2**33, 2**33)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("", "{}", "7", "[7]", "[[7]]", "[[7, 8, 9]]", "[[0, 7]]", "[[-3, 7]]", "[[8, 7]]"),
+        *("[[7, 8], [5, 6]]", "[[7, 8.0]]", '[["7", "8"]]', "[[true, 7]]", "[[7, Infinity]]"),
+        *("[[7, null]]", "[[7, 9]", "[" * 100_000),
+    ],
+)
+def test_nonsense_is_no_id(any_ce: Ce, line: str) -> None:
+    (any_ce.control / MEMORY).write_text(line + "\n{}")
+    assert before(any_ce) == []
+
+
+@pytest.mark.usefixtures("_one_round")
+def test_memory_is_written_only_when_something_has_changed(any_ce: Ce) -> None:
+    any_ce.in_lrms("a" * 12, 5)
+    look(any_ce)
+    first = (any_ce.control / MEMORY).stat().st_ino
+    look(any_ce)
+    assert (any_ce.control / MEMORY).stat().st_ino == first
+    any_ce.in_lrms("b" * 12, 6)
+    look(any_ce)
+    assert (any_ce.control / MEMORY).stat().st_ino != first
+
+
 @pytest.mark.parametrize("what", ["missing", "file"])
 def test_what_is_no_control_directory(tmp_path: Path, what: str) -> None:
     if what == "file":
         (tmp_path / "processing").touch()
     with pytest.raises(ControlDirError) as caught:
-        Known(str(tmp_path)).look()
+        Known(str(tmp_path)).look(0)
     assert str(caught.value).startswith(
         f"{tmp_path}/processing: not the processing directory of a control directory: "
     )
@@ -219,7 +259,7 @@ def test_what_is_no_control_directory(tmp_path: Path, what: str) -> None:
 def test_job_whose_id_has_changed_is_read_anew(any_ce: Ce) -> None:
     files = any_ce.in_lrms("a" * 12, 5)
     known = Known(str(any_ce.control))
-    known.look()
+    known.look(0)
     local = files.file("local")
     local.write_text(local.read_text().replace("localid=5\n", "localid=6\n"))
     known.forget([files.status.name, "never heard of"])

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from fuzzing.inputs import as_bytes
 from oar.recorded import calls
+from oneshot import OneShot
 
-from arc_lrms_oar.oar.runner import Command, Completed
+from arc_lrms_oar.oar.runner import Completed
 
 _LONGEST = 20_000
 NOISE = ("# WARNING: something\n", "[ADMISSION RULE] x\n", "{\n", "Job id    S User\n", "[1]\n")
@@ -33,7 +34,7 @@ def documents(program: str, *options: str, dialect: str = "") -> list[str]:
     return sorted(found, key=lambda text: (len(text), text))
 
 
-class Says:
+class Says(OneShot):
     """A runner whose commands all end alike, but for those that have a certain word in them.
 
     `by_word` are stdouts by such a word, an option without its dashes.
@@ -47,9 +48,6 @@ class Says:
         stdout = next((self.by_word[word] for word in words if word in self.by_word), self.stdout)
         printed = (as_bytes(text).decode("utf-8", "replace") for text in (stdout, self.stderr))
         return Completed(list(argv), self.code, *printed)
-
-    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
-        raise NotImplementedError
 
     def lives(self, pid: int, ticket: str) -> bool:
         return False

@@ -27,7 +27,8 @@ _DIAG_KEYS = ("nodename", "exitcode", "ExitCode", "WallTime", "UserTime", "LRMSM
 _MEMORY = (
     '{"1": {"cycles": 2, "since": 1.5, "deleted": 3}, " audit": {"audited": 5, "generation": 2}}'
 )
-_KNOWN = '{"cycle": 3, "rows": {"job.1.status": [1, 2, 17, 0]}}'
+_RUNS = "[[17, 17]]"
+_ROWS = '{"job.1.status": [1, 2, 17, 0]}'
 _MARK = '{"script": "job-0123456789ab.sh", "pid": 17, "tries": 2}'
 locals_ = settings_of(_KEYS, ("17", "/grid/session/1", "/vo/Role=x"), "{}={}\n") | spoiled([_LOCAL])
 diags = settings_of(_DIAG_KEYS, ("0", "5s", "1.5", "a"), "{}={}\n") | spoiled([_DIAG], 5)
@@ -47,7 +48,7 @@ def test_any_files_are_a_job_or_none(local: str, status: str) -> None:
         (place / "job.1.local").write_bytes(as_bytes(local))
         (place / "job.1.failed").write_bytes(as_bytes(local))
         known = Known(str(place))
-        found = known.look()
+        found = known.look(0)
         for job in EveryJob(str(place)).look():
             assert job.local_id is None or job.local_id > 0
             failure_of(job)
@@ -107,14 +108,16 @@ def test_a_spoiled_memory_costs_time_alone(content: str) -> None:
             assert memory.doubted() == {"1"}
 
 
-@fuzzed(30, content=wrong_json([_KNOWN]) | raw)
-def test_a_spoiled_list_of_jobs_costs_time_alone(content: str) -> None:
+@fuzzed(30, runs=wrong_json([_RUNS]) | raw, rows=wrong_json([_ROWS]) | raw)
+def test_a_spoiled_list_of_jobs_costs_time_alone(runs: str, rows: str) -> None:
     with control_dir() as place:
-        (place / "arc_lrms_oar.jobs").write_bytes(as_bytes(content))
+        (place / "arc_lrms_oar.jobs").write_bytes(as_bytes(f"{runs}\n{rows}"))
         (place / "processing" / "job.1.status").write_text("INLRMS\n")
         (place / "job.1.local").write_text(_LOCAL)
-        assert list(Known(str(place)).look()) == [17]
-        assert list(Known(str(place)).look()) == [17]
+        assert list(Known(str(place)).look(0)) == [17]
+        known = Known(str(place))
+        assert known.before == [(17, 17)]
+        assert list(known.look(1)) == [17]
 
 
 @fuzzed(30, content=wrong_json([_MARK]) | raw)

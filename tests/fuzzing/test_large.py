@@ -181,7 +181,7 @@ def test_files_of_the_control_directory(tmp_path: Path, text: str) -> None:
     (tmp_path / "processing" / "job.1.status").write_text("INLRMS\n")
     with patience(), Memory.locked(str(tmp_path)) as memory:
         assert memory is not None
-        Known(str(tmp_path)).look()
+        Known(str(tmp_path)).look(0)
     with patience():
         assert len(Diag.parse(text.encode()).format()) <= LIMIT
 

@@ -6,25 +6,20 @@ import json
 from collections.abc import Callable, Sequence
 
 from oar.recorded import Call
+from oneshot import OneShot
 
-from arc_lrms_oar.oar.runner import Command, Completed
+from arc_lrms_oar.oar.runner import Completed
 
 Answer = tuple[int, str, str]
 Answers = Callable[[Sequence[str]], Answer]
 
 
-class Replay:
+class Replay(OneShot):
     """A runner that gives prepared answers and remembers what it was asked."""
 
     def __init__(self, answer: Answers) -> None:
         self.asked: list[list[str]] = []
         self._answer = answer
-
-    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
-        raise NotImplementedError
-
-    def lives(self, pid: int, ticket: str) -> bool:
-        raise NotImplementedError
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         self.asked.append(list(argv))

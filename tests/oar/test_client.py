@@ -175,7 +175,7 @@ def test_another_users_forged_row_is_not_in_our_answer(version: str) -> None:
     """Their job's name holds the text row of our held job, as ended."""
     ours = int(call(version, "forged", "oarsub").stdout.rpartition("=")[2])
     asked = call(version, "forged", "ours.oarstat-ended")
-    (command,) = OarClient(always(), "2").dialect.ask_ended([ours]) or []
+    (command,) = OarClient(always(), "2").dialect.ask_ended([(ours, ours)]) or []
     assert shlex.split(asked.command) == command
     assert OarClient(from_recording(asked), "2").ended([ours]) == set()
 

@@ -10,6 +10,7 @@ from oar.recorded import VERSIONS, calls
 
 from arc_lrms_oar.oar import answers
 from arc_lrms_oar.oar.dialect import Dialect, Dialect2, Dialect3, dialect_of
+from arc_lrms_oar.runs import runs_of
 
 TWO = Dialect2()
 THREE = Dialect3()
@@ -21,7 +22,7 @@ LONGEST_ARGUMENT = 128 * 1024
 def conditions(ids: Sequence[int]) -> list[str]:
     """What the cheap question puts after `--sql`, without the part that is always the same."""
     found = []
-    for words in TWO.ask_ended(ids) or []:
+    for words in TWO.ask_ended(runs_of(ids)) or []:
         assert words[:-1] == ["oarstat", "--format", "2", "--sql"]
         match = re.fullmatch(re.escape(ENDED) + r" AND \((.*)\)", words[-1])
         assert match
@@ -83,7 +84,7 @@ def test_the_words_for_oar_2() -> None:
     assert TWO.ask_records([7, 12]) == [
         *("oarstat", "--format", "2", "-J", "-f", "-j", "7", "-j", "12")
     ]
-    assert TWO.ask_ended([7, 12]) == [
+    assert TWO.ask_ended([(7, 7), (12, 12)]) == [
         ["oarstat", "--format", "2", "--sql", f"{ENDED} AND (job_id IN (7,12))"]
     ]
     assert TWO.ask_events([7]) is None
@@ -135,7 +136,7 @@ def test_a_hundred_thousand_jobs_in_few_questions() -> None:
 
 def test_oar_3_has_no_such_question() -> None:
     """Its --sql lists active jobs only, and its text is not to be read."""
-    assert THREE.ask_ended([7]) is None
+    assert THREE.ask_ended([(7, 7)]) is None
 
 
 def test_oar_3_is_never_asked_for_text() -> None:

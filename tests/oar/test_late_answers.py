@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from oar.recorded import call
+from oar.replay import always
 
 from arc_lrms_oar.errors import OarAnswerError, OarRefused, OarUnavailable
 from arc_lrms_oar.oar import answers
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.dialect import dialect_of
 from arc_lrms_oar.oar.record import JobRecord
-from arc_lrms_oar.oar.runner import Command, Completed
 
 KEY = {"2": "Job_Id", "3": "id"}
 TIMES = {
@@ -81,29 +80,15 @@ def test_o6_numbers_as_text(generation: str) -> None:
     assert found == {7: JobRecord(7, "Terminated", 768)}
 
 
-class Replay:
-    def __init__(self, code: int, stdout: str, stderr: str) -> None:
-        self.answer = (code, stdout, stderr)
-
-    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
-        raise NotImplementedError
-
-    def lives(self, pid: int, ticket: str) -> bool:
-        raise NotImplementedError
-
-    def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
-        return Completed(list(argv), *self.answer)
-
-
 @pytest.mark.parametrize("version", ["2.5.9", "2.6.1"])
 def test_o7_sql_that_failed_is_no_empty_answer(version: str) -> None:
     """oarstat itself ends with 0 and says so on stderr only."""
     recorded = call(version, "unknown", "sql-error.oarstat-J")
     assert (recorded.code, recorded.stdout) == (0, "")
-    client = OarClient(Replay(0, recorded.stdout, recorded.stderr), "2")
+    client = OarClient(always(0, recorded.stdout, recorded.stderr), "2")
     with pytest.raises(OarUnavailable):
         client.named("x")
-    client = OarClient(Replay(0, "{}\n", recorded.stderr), "2")
+    client = OarClient(always(0, "{}\n", recorded.stderr), "2")
     with pytest.raises(OarUnavailable):
         client.states([7])
 
@@ -112,6 +97,6 @@ def test_o7_sql_that_failed_is_no_empty_answer(version: str) -> None:
 def test_o8_a_refusal_among_others_is_told(version: str) -> None:
     """oardel's exit code is that of the last job only."""
     recorded = call(version, "oardel", "oardel.mix")
-    client = OarClient(Replay(recorded.code, recorded.stdout, recorded.stderr), "2")
+    client = OarClient(always(recorded.code, recorded.stdout, recorded.stderr), "2")
     with pytest.raises(OarRefused):
         client.delete([99999999, 1])

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from ce import GRID_ID, NOBODY, Ce, JobFiles
 from clock import FakeClock
+from oneshot import OneShot
 from scanning import Hours
 from swapping import SECRET, Prey, Swaps, clear_away, swapping
 from users import needs_root, run_as
@@ -37,7 +38,7 @@ OTHER_USER = 2
 ROUNDS = 150
 
 
-class Quick:
+class Quick(OneShot):
     """OAR without its processes: each job that it is asked for has ended well, and oarsub works."""
 
     def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 import pytest
 from ce import GRID_ID, JobFiles
 from oarsite import Site
+from oneshot import OneShot
 from scanning import OTHER, Hours, ended, said
 
 from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.runner import Command, Completed
+from arc_lrms_oar.oar.runner import Completed
 from arc_lrms_oar.verbs.scan import scan
 
 # More than one command asks for (oar.client.RECORDS_IN_ONE_CALL).
@@ -44,18 +45,12 @@ def test_half_a_document(site: Site, hours: Hours) -> None:
     assert site.scan() == [GRID_ID]
 
 
-class Altered:
+class Altered(OneShot):
     """OAR's commands, of which something is changed in what oarstat prints as JSON."""
 
     def __init__(self, site: Site, change: Callable[[dict[str, dict[str, object]]], object]):
         self.runner = site.client().runner
         self.change = change
-
-    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
-        raise RuntimeError(f"scan starts no {argv[0]}")
-
-    def lives(self, pid: int, ticket: str) -> bool:
-        raise RuntimeError("scan looks for no earlier command")
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         done = self.runner.run(argv, timeout)
@@ -178,17 +173,11 @@ def test_entries_that_vanish_between_listing_and_reading(
     assert other.done() is None
 
 
-class Ended:
+class Ended(OneShot):
     """OAR in which every job that it is asked for by id has ended well; counts the questions."""
 
     def __init__(self) -> None:
         self.asked = 0
-
-    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
-        raise RuntimeError(f"scan starts no {argv[0]}")
-
-    def lives(self, pid: int, ticket: str) -> bool:
-        raise RuntimeError("scan looks for no earlier command")
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         self.asked += 1

@@ -11,29 +11,24 @@ import pytest
 from ce import GRID_ID, NOBODY, Ce, JobFiles
 from killing import killed_before
 from oarsite import Site, listing
+from oneshot import OneShot
 from standin import Standin
 
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.runner import Command, Completed, LocalRunner
+from arc_lrms_oar.oar.runner import Completed, LocalRunner
 from arc_lrms_oar.verbs.scan import scan
 
 SECOND = "s" * 50
 WORKERS = 4
 
 
-class Recorded:
+class Recorded(OneShot):
     """What OAR's commands have answered the first time, without running them again."""
 
     def __init__(self, runner: LocalRunner) -> None:
         self.runner = runner
         self.answers: dict[tuple[str, ...], Completed] = {}
-
-    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
-        raise RuntimeError(f"scan starts no {argv[0]}")
-
-    def lives(self, pid: int, ticket: str) -> bool:
-        raise RuntimeError("scan looks for no earlier command")
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         if tuple(argv) not in self.answers:
