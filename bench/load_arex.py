@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bed import GRIDUSER, Bed
+from bed import GRIDUSER, Bed, BedError
 from bed.arcconf import CONTROLDIR, DEFAULT_TEMPLATE
 from bed.grid import xrsl
 from bed.layout import CHECKOUT_INSIDE
@@ -43,6 +44,7 @@ class ARex:
     def __init__(self, bed: Bed, lrms: str) -> None:
         self.bed = bed
         self.control = Path()
+        self._client: subprocess.Popen[str] | None = None
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as template:
             template.write(DEFAULT_TEMPLATE.read_text().replace("lrms = OAR", f"lrms = {lrms}"))
             template.flush()
@@ -115,7 +117,24 @@ class ARex:
         argv = ["python3", "-c", _ACCOUNTS, f"{CONTROLDIR}/accounting"]
         return dict(json.loads(self.bed.run(argv).stdout))
 
+    def close(self) -> None:
+        """Ends the client that has submitted and killed the jobs."""
+        if self._client is not None:
+            self._client.communicate()
+
     def _rest(self, **asked: list[str]) -> Any:
-        argv = ["python3", f"{CHECKOUT_INSIDE}/bench/load_rest.py"]
-        done = self.bed.run(argv, user=GRIDUSER, input=json.dumps(asked), timeout=300)
-        return json.loads(done.stdout)
+        if self._client is None:
+            argv = ["python3", f"{CHECKOUT_INSIDE}/bench/load_rest.py"]
+            command, environment = self.bed.inside.command(argv, user=GRIDUSER)
+            pipe = subprocess.PIPE
+            self._client = subprocess.Popen(
+                command, env=environment, stdin=pipe, stdout=pipe, text=True, bufsize=1
+            )
+        client = self._client
+        assert client.stdin is not None
+        assert client.stdout is not None
+        client.stdin.write(json.dumps(asked) + "\n")
+        answer = client.stdout.readline()
+        if not answer:
+            raise BedError("A-REX's REST interface did not take what was asked; see above")
+        return json.loads(answer)

@@ -1,9 +1,10 @@
 """Feeds A-REX through its REST interface, run inside a bed as the grid user.
 
-Reads {"new": [xRSL, ...]} or {"kill": [grid ID, ...]} from standard input; prints a list, in the
-same order: the grid IDs, or whether A-REX took each kill. A process of `arcsub` for each job would
-take more CPU than the job, and one for many xRSL is refused ("Empty job description source string",
-ARC 6.17).
+Reads {"new": [xRSL, ...]} or {"kill": [grid ID, ...]} from standard input, one in a line; answers
+with a list in a line, in the same order: the grid IDs, or whether A-REX took each kill. A process
+of `arcsub` for each job would take more CPU than the job, and one for many xRSL is refused ("Empty
+job description source string", ARC 6.17). Grid users have machines of their own: what is done here
+is to take as little as may be of the one that is measured.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ _SOME = 100
 
 
 def main() -> int:
-    asked = json.load(sys.stdin)
     context = ssl.create_default_context(capath="/etc/grid-security/certificates")
     context.check_hostname = False
     context.load_cert_chain(f"/tmp/x509up_u{os.getuid()}")
-    server = http.client.HTTPSConnection(_HOST, _PORT, timeout=120, context=context)
-    print(json.dumps(new(server, asked["new"]) if "new" in asked else kill(server, asked["kill"])))
+    for line in sys.stdin:
+        asked = json.loads(line)
+        server = http.client.HTTPSConnection(_HOST, _PORT, timeout=120, context=context)
+        said = new(server, asked["new"]) if "new" in asked else kill(server, asked["kill"])
+        print(json.dumps(said), flush=True)
+        server.close()
     return 0
 
 

@@ -232,7 +232,7 @@ arc_oar_open_streams() {
     local file
     for file in "$RUNTIME_JOB_STDOUT" "$RUNTIME_JOB_STDERR"; do
         [ "$file" != /dev/null ] || continue
-        mkdir -p "${file%/*}"
+        [ -d "${file%/*}" ] || mkdir -p "${file%/*}"
         if ! : >"$file"; then
             arc_oar_say "Cannot write the output file $file"
             return 1
