@@ -16,7 +16,7 @@ from typing import Any
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 150, 30, 50
 JOBS = (1_000, 100_000)
-SECONDS = (0.1, 100.0)
+SECONDS = (0.01, 100.0)
 COLOURS = ("#1b6ca8", "#4c9f70", "#d17a22", "#a8323e")
 
 
@@ -53,7 +53,7 @@ def _grid() -> list[str]:
         x = _x(jobs)
         parts.append(f'<path d="M{x:.0f} {TOP}V{floor}" stroke="#ddd"/>')
         parts.append(f'<text x="{x:.0f}" y="{floor + 18}" text-anchor="middle">{jobs:,}</text>')
-    for seconds in (0.1, 1, 10, 100):
+    for seconds in (0.01, 0.1, 1, 10, 100):
         y = _y(seconds)
         parts.append(f'<path d="M{LEFT} {y:.0f}H{right}" stroke="#ddd"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.0f}" text-anchor="end">{seconds:g} s</text>')
