@@ -85,7 +85,9 @@ def test_refused(site: Site) -> None:
     ] * 2
 
 
-def test_job_that_fails(site: Site) -> None:
+def test_job_that_fails(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is still there when its wall time is over, however fast this machine is."""
+    monkeypatch.setattr(probing, "_PROGRAM", "exec sleep 600")
     site.oar.set("walltime_factor", 0)
     found = send(site)
     assert shown(found) == [("FAIL", f"{NAME}{user().name}")]
