@@ -55,9 +55,8 @@ class Known:
         self.arrived = 0
         self._path = os.path.join(control_dir, _NAME)
         self._rows: dict[str, list[int]] = {}
-        self._turn = 0
-        self._content = self._read()
-        self.before = _runs(self._content.partition(b"\n")[0])
+        runs, _, self._remembered = self._read().partition(b"\n")
+        self.before = _runs(runs)
 
     def look(self, turn: int) -> dict[int, Sighting]:
         """The jobs in the LRMS by OAR id, after a look at the directory.
@@ -68,14 +67,11 @@ class Known:
         the last look; nothing is counted where that is not remembered. Raises ControlDirError for
         what is no control directory.
         """
-        self._turn = turn
-        before = _rows(self._content.partition(b"\n")[2])
-        self._rows = before or {}
-        rows = self._listed()
+        before = _rows(self._remembered)
+        rows = self._rows = self._listed(before or {}, turn)
         changed = rows != before
         if changed and before is not None:
             self.arrived = sum(_is_new(before.get(name)) for name, row in rows.items() if row[2])
-        self._rows = rows
         found: dict[int, Sighting] = {}
         for name, (when, _, job_id, canceling) in rows.items():
             if not job_id:
@@ -96,13 +92,13 @@ class Known:
         if names:
             self._save(runs_of(row[2] for row in self._rows.values() if row[2]))
 
-    def _listed(self) -> dict[str, list[int]]:
+    def _listed(self, before: dict[str, list[int]], turn: int) -> dict[str, list[int]]:
         folder = os.path.join(self.control_dir, "processing")
         rows: dict[str, list[int]] = {}
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    row = self._row(entry)
+                    row = self._row(entry, before.get(entry.name), turn)
                     if row is not None:
                         rows[entry.name] = row
         except OSError as error:
@@ -111,17 +107,17 @@ class Known:
             ) from None
         return rows
 
-    def _row(self, entry: os.DirEntry[str]) -> list[int] | None:
+    def _row(self, entry: os.DirEntry[str], row: list[int] | None, turn: int) -> list[int] | None:
+        """The row of a status file, which is `row` where that still holds."""
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError:
             return None
-        row = self._rows.get(entry.name)
         if (
             row is not None
             and row[0] == status.st_mtime_ns
             and row[1] == status.st_ino
-            and (self._turn + zlib.crc32(entry.name.encode())) % _ROUND
+            and (turn + zlib.crc32(entry.name.encode())) % _ROUND
         ):
             return row
         job = read_job(self.control_dir, entry.name)
