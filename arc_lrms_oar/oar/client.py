@@ -114,13 +114,14 @@ class OarClient:
         commands = self.dialect.ask_ended(runs)
         if commands is None:
             return None
-        first = [self.runner.begin(command) for command in commands[:1]]
+        if not commands:
+            return set
+        first, *others = commands
+        waiting = self.runner.begin(first)
 
         def answer() -> set[int]:
-            found: set[int] = set()
-            for waiting in first:
-                found |= answers.ended_hint(_said(waiting()))
-            for command in commands[1:]:
+            found = answers.ended_hint(_said(waiting()))
+            for command in others:
                 found |= answers.ended_hint(self._ask(command))
             return found
 

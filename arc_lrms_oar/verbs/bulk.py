@@ -61,8 +61,7 @@ class Bulk:
             return self._client.ended(ids)
         others = outside(self._asked, ids)
         answer, self._answer = self._answer, None
-        found = answer().intersection(ids)
-        return found | (self._client.ended(others) or set()) if others else found
+        return answer().intersection(ids) | (self._client.ended(others) or set())
 
     def close(self) -> None:
         """Waits for an answer that nobody has asked for, since something else went wrong."""
