@@ -83,26 +83,20 @@ def sibling(grami: str, kind: str) -> str:
 
 def read_local_lines(path: str) -> dict[str, list[str]]:
     """All values of each key of a `.local` file, in order; {} where there is none."""
-    try:
-        text, _ = _local_text(path, _LOCAL_LIMIT)
-    except (OSError, ValueError):
-        return {}
     found: dict[str, list[str]] = {}
-    for line in text.split("\n"):
-        key, equals, value = line.partition("=")
-        if equals:
-            found.setdefault(key, []).append(value)
+    for key, value in _local_pairs(path)[0]:
+        found.setdefault(key, []).append(value)
     return found
 
 
-def _read_local(path: str) -> tuple[dict[str, str], Owner | None]:
-    """The last value of each key of a `.local` file, and its owner; ({}, None) where it is none."""
+def _local_pairs(path: str) -> tuple[list[tuple[str, str]], Owner | None]:
+    """The keys and values of a `.local` file in order, and its owner; ([], None) for no such."""
     try:
         text, owner = _local_text(path, _LOCAL_LIMIT)
     except (OSError, ValueError):
-        return {}, None
-    pairs = (line.partition("=") for line in text.split("\n"))
-    return {key: value for key, equals, value in pairs if equals}, owner
+        return [], None
+    parts = (line.partition("=") for line in text.split("\n"))
+    return [(key, value) for key, equals, value in parts if equals], owner
 
 
 def _local_text(path: str, limit: int) -> tuple[str, Owner]:
@@ -147,8 +141,8 @@ def read_any_job(
     state, changed = _read_status(os.path.join(control_dir, folder, status_name))
     if not state or (states and state not in states):
         return None
-    local, owner = _read_local(control_file(control_dir, grid_id, "local", layout))
-    return GridJob(grid_id, state, layout, control_dir, changed, local, owner)
+    pairs, owner = _local_pairs(control_file(control_dir, grid_id, "local", layout))
+    return GridJob(grid_id, state, layout, control_dir, changed, dict(pairs), owner)
 
 
 def _read_status(path: str) -> tuple[str, float]:
