@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
+# The scripts that A-REX starts.
+SHARE = ROOT / "arc_lrms_oar" / "share"
 
 
 class Run(NamedTuple):

@@ -12,11 +12,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from measure import ROOT, Run, program, run_measured
+from measure import ROOT, SHARE, Run, program, run_measured
 
 FIRST_ID = 5_000_000
-# What A-REX starts.
-_SCRIPT = ROOT / "arc_lrms_oar" / "share" / "scan-OAR-job"
 _STATES = ("Running", "Waiting", "Launching", "Finishing")
 # It only prints a file, so that what is measured is ours.
 _OARSTAT = """#!/bin/sh
@@ -122,7 +120,7 @@ class Site:
 
     def run(self) -> Run:
         """One scan, whatever comes of it."""
-        words = [str(_SCRIPT), "--config", str(self.conf), str(self.control)]
+        words = [str(SHARE / "scan-OAR-job"), "--config", str(self.conf), str(self.control)]
         return run_measured(words, self.environment(), self.place / "log")
 
     def environment(self) -> dict[str, str]:
