@@ -1,166 +1,45 @@
-"""`python3 -m arc_lrms_oar VERB …`: arguments in, exit code out, and nothing else.
-
-A-REX's scripts in its data directory call the same `main`. The first line that a failed submission
-prints, on stderr and on stdout, is the sentence that the grid user reads in arcstat.
-"""
+"""`python3 -m arc_lrms_oar VERB …`: arguments in, exit code out, and nothing else."""
 
 from __future__ import annotations
 
 import argparse
-import atexit
-import errno
-import os
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
-from arc_lrms_oar.errors import JobError, OarLrmsError, OarUnavailable
-from arc_lrms_oar.log import Log, complain
+from arc_lrms_oar import scripts
+from arc_lrms_oar.ending import guarded
 from arc_lrms_oar.version import __version__
 
 _PROGRAM = "python3 -m arc_lrms_oar"
-_UMASK = 0o077
-# These write nothing but their output.
-_TELLERS = ("query", "info", "jobs", "explain", "translate", "doctor")
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one verb and gives its exit code; no error gets out of it as a traceback."""
-    words = sys.argv[1:] if argv is None else argv
-    arguments = _parse(words)
-    os.umask(_UMASK)
+    """Runs one verb and gives its exit code; ends the process where the words are wrong."""
+    arguments = _parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = arguments.run
-    try:
-        code = run(arguments)
-        sys.stdout.flush()
-        return code
-    except OarLrmsError as error:
-        _complain(arguments.verb, error)
-    except BrokenPipeError:
-        _print_no_more()
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:
-        if arguments.verb in _TELLERS and isinstance(error, OSError) and error.errno in _FULL:
-            _print_no_more()
-            complain(f"what there is to tell cannot be written: {error.strerror}")
-        else:
-            _complain(arguments.verb, _unexpected(error))
-    return 1
+    return guarded(arguments.verb, lambda: run(arguments))
 
 
-def leave(code: int) -> NoReturn:
-    """Ends the process of a verb whose exit code is `code`, all of whose output is written.
-
-    What is to happen at the end does, but memory is left to the system: Python would take 6 ms to
-    free it piece by piece, for each job and each scan.
-    """
-    atexit._run_exitfuncs()
-    os._exit(code)
-
-
-def _print_no_more() -> None:
-    """Lets go of what is printed and not written, which Python would try to write at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _complain(verb: str, error: OarLrmsError) -> None:
-    line = str(error).encode("utf-8", "replace").decode()
-    complain(line)
-    if verb == "submit":
-        with suppress(OSError):
-            print(line, flush=True)
-    if isinstance(error, JobError) and error.details:
-        complain(error.details.rstrip())
-
-
-def _unexpected(error: Exception) -> OarLrmsError:
-    """An error that nobody has foreseen, with the place where it came up, in one line."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f"{place.tb_frame.f_code.co_filename}, line {place.tb_lineno}" if place else "?"
-    return OarLrmsError(
-        f"internal error of arc_lrms_oar {__version__}: {type(error).__name__}: {error} ({where})"
-    )
-
-
-def _parse(words: Sequence[str]) -> argparse.Namespace:
-    """What is asked; ends the process where that cannot be understood.
-
-    The parser of the verb alone is made where it stands first, as always: each other one would
-    cost a submission half a millisecond.
-    """
-    if words and words[0] in _VERBS:
-        verb = _VERBS[words[0]]
-        parser = argparse.ArgumentParser(
-            f"{_PROGRAM} {words[0]}", description=verb.description, formatter_class=_formatter
-        )
-        return verb.prepare(words[0], parser).parse_args(words[1:])
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(_PROGRAM, description="The LRMS backend of ARC CE for OAR.")
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(required=True, metavar="VERB", title="verbs")
     for name, verb in _VERBS.items():
-        verb.prepare(name, verbs.add_parser(name, help=verb.text, description=verb.description))
-    return parser.parse_args(words)
-
-
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    """argparse's own, which would load shutil to learn how wide the terminal is."""
-    try:
-        width = os.get_terminal_size().columns
-    except OSError:
-        width = 80
-    return argparse.HelpFormatter(prog, width=width - 2)
+        about = f"{verb.text[0].upper()}{verb.text[1:]}."
+        verb.prepare(name, verbs.add_parser(name, help=verb.text, description=about))
+    return parser
 
 
 def _submit(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.verbs import client_of, settings_of
-    from arc_lrms_oar.verbs.submit import submit
-
-    settings = settings_of(arguments.config)
-    job_id = submit(settings, client_of(settings), arguments.grami)
-    line = f"{_of_grid_job(arguments.grami)}OAR job {job_id} submitted"
-    Log("submit-OAR-job", settings.log_level).say("INFO", line)
-    return 0
+    return scripts.submit(arguments.config, arguments.grami)
 
 
 def _cancel(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.verbs import client_of, settings_of
-    from arc_lrms_oar.verbs.cancel import cancel
-
-    settings = settings_of(arguments.config)
-    done = cancel(settings, client_of(settings), arguments.target)
-    line = _of_grid_job(arguments.target) + done
-    Log("cancel-OAR-job", settings.log_level).say("INFO", line)
-    return 0
-
-
-def _of_grid_job(target: str) -> str:
-    """How a line of the log on the job of a GRAMi file begins; "" for one by its OAR id alone."""
-    from arc_lrms_oar.errors import GramiError
-    from arc_lrms_oar.job import grami
-
-    try:
-        grid_id = grami.read_values(target).get("joboption_gridid")
-    except GramiError:
-        return ""
-    return f"{grid_id}: " if grid_id else ""
+    return scripts.cancel(arguments.config, arguments.target)
 
 
 def _scan(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.verbs import client_of, settings_of
-    from arc_lrms_oar.verbs.scan import scan
-
-    settings = settings_of(arguments.config)
-    log = Log("scan-OAR-job", settings.log_level)
-    try:
-        scan(settings, client_of(settings), arguments.control_dirs, log)
-    except OarUnavailable:
-        return 1
-    return 0
+    return scripts.scan(arguments.config, *arguments.control_dirs)
 
 
 def _query(arguments: argparse.Namespace) -> int:
@@ -254,18 +133,13 @@ class _Verb(NamedTuple):
     fill: Callable[[argparse.ArgumentParser], None]
     configured: bool = True
 
-    @property
-    def description(self) -> str:
-        return f"{self.text[0].upper()}{self.text[1:]}."
-
-    def prepare(self, name: str, parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    def prepare(self, name: str, parser: argparse.ArgumentParser) -> None:
         self.fill(parser)
         if self.configured:
             parser.add_argument(
                 "--config", metavar="FILE", help="ARC's configuration (default: this CE's)"
             )
         parser.set_defaults(verb=name, run=self.run)
-        return parser
 
 
 def _submit_takes(parser: argparse.ArgumentParser) -> None:

@@ -200,6 +200,31 @@ def test_wrong_usage(site: Site, words: list[str]) -> None:
     assert done.stderr.startswith("usage: ")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--config"], ["--config", "x"], ["--config", "x", "a", "b"], ["-x", "y", "z"]],
+)
+def test_wrong_usage_of_a_script(site: Site, words: list[str]) -> None:
+    """A person has called it: A-REX's words are always right."""
+    done = run([SHARE / "submit-OAR-job", *words], site.ce.place)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("usage: python3 -m arc_lrms_oar ")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--config", "x", "--help"]])
+def test_help_of_a_script(site: Site, words: list[str]) -> None:
+    done = run([SHARE / "scan-OAR-job", *words], site.ce.place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: python3 -m arc_lrms_oar scan ")
+
+
+def test_words_of_a_script_in_another_order(site: Site) -> None:
+    path = site.ce.job().file("grami")
+    done = run([SHARE / "submit-OAR-job", path, f"--config={site.ce.conf}"], site.ce.place)
+    assert done.returncode == 0
+    assert len(site.oar.jobs()) == 1
+
+
 def test_version_and_help(site: Site) -> None:
     assert run(["-m", "arc_lrms_oar", "--version"], site.ce.place).stdout == f"{__version__}\n"
     for words in ([], ["submit"], ["cancel"], ["scan"], ["query"], ["info"]):
@@ -411,7 +436,7 @@ def test_umask_is_closed(site: Site) -> None:
 def test_what_is_to_happen_at_the_end_does() -> None:
     """A-REX's scripts leave without Python's own end, at which the ssh connection is closed."""
     script = (
-        "import atexit, os; from arc_lrms_oar.cli import leave; "
+        "import atexit, os; from arc_lrms_oar.ending import leave; "
         "atexit.register(os.write, 1, b'closed'); leave(3)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -14,9 +14,9 @@ import sys
 from typing import Any
 
 from arc_lrms_oar.arex.controldir import control_file
-from arc_lrms_oar.cli import main
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.job.arcjob import from_arc
+from arc_lrms_oar.scripts import run
 
 _ARC_6 = 6
 
@@ -37,19 +37,19 @@ def Submit(config: str, jobdesc: Any) -> str | None:
         )
         return None
     path = control_file(job.control_dir, job.grid_id, "grami", _ARC_6)
-    if main(["submit", "--config", config, path]) != 0:
+    if run("submit", config, path) != 0:
         return None
     return str(grami.local_id(grami.read_values(path)))
 
 
 def Cancel(config: str, jobid: str) -> bool:
     """Cancels the job of a GRAMi file, which is what A-REX gives, or one by its OAR id."""
-    return main(["cancel", "--config", config, jobid]) == 0
+    return run("cancel", config, jobid) == 0
 
 
 def Scan(config: str, ctr_dirs: list[str]) -> None:
     """Reports the ended jobs of the control directories to A-REX."""
-    main(["scan", "--config", config, *ctr_dirs])
+    run("scan", config, *ctr_dirs)
 
 
 def get_lrms_options_schema() -> dict[str, Any]:
