@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,6 +28,8 @@ def guarded(verb: str, run: Callable[[], int]) -> int:
     the grid user reads in arcstat.
     """
     os.umask(_UMASK)
+    # Where who has started us ignores it, nobody would learn how OAR's commands end.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         code = run()
         sys.stdout.flush()

@@ -427,6 +427,18 @@ def test_interrupted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.main(["submit", "--config", str(site.ce.conf), "grami"]) == 130
 
 
+def test_signals_of_ended_commands_are_ours(site: Site) -> None:
+    """Who starts us may ignore them, and exit codes would be lost."""
+    site.oar.add_jobs(1, state="Terminated")
+    script = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+        "os.execv(sys.executable, [sys.executable, '-m', 'arc_lrms_oar', *sys.argv[1:]])"
+    )
+    done = run(["-c", script, "query", "--config", site.ce.conf, "1"], site.ce.place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Terminated" in done.stdout
+
+
 def test_umask_is_closed(site: Site) -> None:
     os.umask(0)
     cli.main(["query", "--config", str(site.ce.conf), "1"])

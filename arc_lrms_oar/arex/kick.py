@@ -6,7 +6,6 @@ A-REX looks by itself from time to time, so a kick that fails loses nothing but 
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Sequence
 
 from arc_lrms_oar.arex.controldir import GridJob, kick_argument
@@ -32,6 +31,9 @@ def kick(jobs: Sequence[GridJob], log: Log) -> None:
     program = find_gm_kick() if jobs else None
     if program is None:
         return
+    # It takes 4 ms to load, and most scans have nobody to kick for.
+    import subprocess
+
     for start in range(0, len(jobs), _JOBS_IN_ONE_CALL):
         block = jobs[start : start + _JOBS_IN_ONE_CALL]
         words = [word for job in block for word in ("-j", job.grid_id)]

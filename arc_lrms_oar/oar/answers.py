@@ -1,4 +1,4 @@
-"""Reads what OAR's commands print. Pure: text in, values out, for every dialect.
+"""Reads the JSON that OAR's commands print. Pure: text in, values out, for every dialect.
 
 Only JSON is trusted for what jobs are and do: text rows can be forged by any user whose job's
 name holds newlines (FIELD-NOTES, "Text rows can be forged").
@@ -6,8 +6,9 @@ name holds newlines (FIELD-NOTES, "Text rows can be forged").
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -22,10 +23,6 @@ WAITING = ("Waiting", "toAckReservation", "Hold")
 _BEGINNINGS = 100
 # No time or id of OAR's is beyond this, and Python's calendar takes no later time.
 _LATEST = 1 << 40
-_JOB_ID = re.compile(r"^OAR_JOB_ID=([1-9][0-9]{0,17})[ \t\r]*$", re.M)
-# The others are compiled by `re` when they are first needed: submit needs almost none of them.
-_ENDED_ROW = r"(?m)^([1-9][0-9]{0,17}) +[TE] "
-_VERSION = r"OAR version ?: ?([0-9]{1,3}\.[^\s]{0,80})"
 # In JSON an escape, or a whole pair of them; and, as a group, half of one. Only bytes that are no
 # text make those, as OAR 3 prints them, and no file or terminal would take them.
 _ESCAPE = (
@@ -34,45 +31,6 @@ _ESCAPE = (
 )
 # "R=8,W=0:10:0,J=B…" begins what OAR notes of a job's request; OAR 3 writes W in seconds.
 _REQUEST = r"R=([0-9]{1,9})(?:,W=(?:([0-9]{1,7}):([0-9]{1,2}):)?([0-9]{1,9}))?,"
-_NOISE = (
-    r"^(?:#\s*(?:WARNING|INFO):.*|\[ADMISSION RULE\] (?:Modify resource|Set default|Automatic).*"
-    r"|OAR_JOB_ID=.*|OAR_ARRAY_ID=.*|.*verify your (?:request|job submission) syntax\.?"
-    r"|#ERROR: unamed error|Traceback .*|LINE \d+:.*|  .*|\s*(?:\)\s*)?)$"
-)
-_LABEL = (
-    r"(?i)^(?:#\s*|\[ERROR\]\s*|\[ADMISSION RULE\]\s*|ADMISSION RULE>\s*|/!\\\s*|ERROR\s*:\s*)+"
-)
-_TUPLE = r"""(?s)^\(-?\d+,\s*(['"])(.*)\1\)$"""
-
-
-def submitted_id(stdout: str) -> int | None:
-    """The id of the job that oarsub made, or None: an empty or negative one is a refusal."""
-    match = _JOB_ID.search(stdout)
-    return int(match[1]) if match else None
-
-
-def version(stdout: str) -> str:
-    """The version that `oarstat -V` prints, such as 2.5.9; raises OarAnswerError."""
-    match = re.search(_VERSION, stdout)
-    if not match:
-        raise OarAnswerError(f"oarstat -V printed no version: {stdout[:80]!r}")
-    return match[1]
-
-
-def refusal(stdout: str, stderr: str) -> str:
-    """OAR's own reason for refusing a job, without its noise; "" where it gave none."""
-    lines = []
-    for line in [*stderr.splitlines(), *stdout.splitlines()]:
-        if not re.match(_NOISE, line):
-            text = re.sub(_LABEL, "", line).strip()
-            match = re.match(_TUPLE, text)
-            lines.append(match[2] if match else text)
-    reason = " ".join(dict.fromkeys(line for line in lines if line))
-    return _shorter(reason)
-
-
-def _shorter(text: str) -> str:
-    return text if len(text) <= 400 else text[:397] + "..."
 
 
 def as_text(stdout: str) -> str:
@@ -84,9 +42,6 @@ def as_text(stdout: str) -> str:
 
 def document(stdout: str) -> Any:
     """The JSON that `stdout` holds, after any lines of warnings; raises OarAnswerError."""
-    # A submission without trouble reads no JSON, which takes 2 ms to load.
-    import json
-
     stdout = as_text(stdout)
     trouble = f"oarstat printed no JSON: {stdout[:80]!r}"
     for start in islice(re.finditer(r"^[\[{]", stdout, re.M), _BEGINNINGS):
@@ -115,11 +70,6 @@ def states(stdout: str, asked: Iterable[int]) -> dict[int, str]:
             word = rows[str(job_id)]
             found[job_id] = word if isinstance(word, str) else ""
     return found
-
-
-def ended_hint(stdout: str) -> set[int]:
-    """The ids of the rows of a text listing that say Terminated or Error; a hint, no more."""
-    return {int(match[1]) for match in re.finditer(_ENDED_ROW, stdout)}
 
 
 def records_2(stdout: str) -> dict[int, JobRecord]:
@@ -269,6 +219,22 @@ def events_3(stdout: str) -> dict[int, tuple[Event, ...]]:
         )
         for key, events in rows.items()
         if _ID.fullmatch(key) and isinstance(events, list)
+    }
+
+
+def with_events(
+    ids: Sequence[int], states: Mapping[int, str], records: dict[int, JobRecord], stdout: str
+) -> dict[int, JobRecord]:
+    """Records of OAR 3 with their events, which `stdout` tells; `states` are words by job id.
+
+    OAR 3 hides the record of a job killed while it waited: it gets one of state and events alone.
+    """
+    events = events_3(stdout)
+    return {
+        job_id: (records.get(job_id) or JobRecord(job_id, states[job_id]))._replace(
+            events=events.get(job_id, ())
+        )
+        for job_id in ids
     }
 
 

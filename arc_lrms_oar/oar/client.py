@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from arc_lrms_oar.errors import OarRefused
-from arc_lrms_oar.oar import answers, supply
+from arc_lrms_oar.oar import texts
 from arc_lrms_oar.oar.dialect import (
     OARDEL_ALREADY,
     OARDEL_OK,
@@ -19,10 +19,13 @@ from arc_lrms_oar.oar.dialect import (
     Dialect,
     dialect_of,
 )
-from arc_lrms_oar.oar.record import JobRecord
 from arc_lrms_oar.oar.runner import Command, CommandFailed, CommandTimeout, Completed
-from arc_lrms_oar.oar.supply import Queue
 from arc_lrms_oar.runs import Run, runs_of
+
+# What reads JSON is loaded where it is needed, which for scan is when its question is on its way.
+if TYPE_CHECKING:
+    from arc_lrms_oar.oar.record import JobRecord
+    from arc_lrms_oar.oar.supply import Queue
 
 # One command line of Linux holds 2 MiB; "-j", an id and their two pointers take some 40 bytes.
 STATES_IN_ONE_CALL = 20000
@@ -86,11 +89,13 @@ class OarClient:
     def version(self) -> str:
         """OAR's version, such as 2.5.9, asked for once; raises OarUnavailable."""
         if not self._version:
-            self._version = answers.version(self._ask(["oarstat", "-V"]))
+            self._version = texts.version(self._ask(["oarstat", "-V"]))
         return self._version
 
     def states(self, ids: Iterable[int]) -> dict[int, str]:
         """OAR's word for the state of each of `ids` that it knows; raises OarUnavailable."""
+        from arc_lrms_oar.oar import answers
+
         found: dict[int, str] = {}
         for block in _blocks(ids, STATES_IN_ONE_CALL):
             found.update(answers.states(self._ask(self.dialect.ask_states(block)), block))
@@ -120,9 +125,9 @@ class OarClient:
         waiting = self.runner.begin(first)
 
         def answer() -> set[int]:
-            found = answers.ended_hint(_said(waiting()))
+            found = texts.ended_hint(_said(waiting()))
             for command in others:
-                found |= answers.ended_hint(self._ask(command))
+                found |= texts.ended_hint(self._ask(command))
             return found
 
         return answer
@@ -132,12 +137,14 @@ class OarClient:
 
         Raises OarUnavailable.
         """
+        from arc_lrms_oar.oar import answers
+
         found: dict[int, JobRecord] = {}
         for block in _blocks(states, RECORDS_IN_ONE_CALL):
             records = self.dialect.read_records(self._ask(self.dialect.ask_records(block)))
             ask_events = self.dialect.ask_events(block)
             if ask_events is not None:
-                records = _with_events(block, states, records, self._ask(ask_events))
+                records = answers.with_events(block, states, records, self._ask(ask_events))
             found.update((job_id, records[job_id]) for job_id in block if job_id in records)
         return found
 
@@ -172,6 +179,8 @@ class OarClient:
 
         Raises OarUnavailable.
         """
+        from arc_lrms_oar.oar import answers, supply
+
         started = [
             record.job_id
             for record in records
@@ -193,6 +202,8 @@ class OarClient:
         Raises OarUnavailable, also at the place where the answer is found to be broken. Of a
         wrong condition OAR 2 finds nothing.
         """
+        from arc_lrms_oar.oar import supply
+
         chosen = ["--sql", where] if where else []
         return supply.resources(self._ask(["oarnodes", "-J", *chosen]))
 
@@ -201,6 +212,8 @@ class OarClient:
 
         Raises OarUnavailable.
         """
+        from arc_lrms_oar.oar import supply
+
         try:
             return supply.queues(self._ask(self.dialect.ask_queues()))
         except CommandFailed as failed:
@@ -216,11 +229,11 @@ class OarClient:
         """
         done = self.runner.run(["oardel", *(str(job_id) for job_id in ids)])
         if _NOT_YOURS in done.stdout + done.stderr:
-            raise OarRefused(answers.refusal("", done.stderr) or _NOT_YOURS)
+            raise OarRefused(texts.refusal("", done.stderr) or _NOT_YOURS)
         if done.code in (OARDEL_OK, OARDEL_SERVER_NOT_TOLD, OARDEL_ALREADY):
             return
         if _is_refusal(done):
-            raise OarRefused(answers.refusal("", done.stderr) or f"oardel: exit code {done.code}")
+            raise OarRefused(texts.refusal("", done.stderr) or f"oardel: exit code {done.code}")
         raise _failed(done)
 
     def _ask(self, argv: Sequence[str]) -> str:
@@ -240,22 +253,9 @@ def _is_refusal(done: Completed) -> bool:
 
 
 def _failed(done: Completed) -> CommandFailed:
-    said = answers.refusal("", done.stderr) or "no message"
+    said = texts.refusal("", done.stderr) or "no message"
     why = f"exit code {done.code}: {said}"
     return CommandFailed(why, done.argv, done.code, done.stdout, done.stderr)
-
-
-def _with_events(
-    ids: Sequence[int], states: Mapping[int, str], records: dict[int, JobRecord], stdout: str
-) -> dict[int, JobRecord]:
-    """Records with their events. OAR 3 hides the record of a job killed while it waited."""
-    events = answers.events_3(stdout)
-    return {
-        job_id: (records.get(job_id) or JobRecord(job_id, states[job_id]))._replace(
-            events=events.get(job_id, ())
-        )
-        for job_id in ids
-    }
 
 
 def _blocks(ids: Iterable[int], size: int) -> Iterator[list[int]]:

@@ -7,10 +7,12 @@ rewritten on the way, and is never read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from arc_lrms_oar.oar import answers
-from arc_lrms_oar.oar.record import JobRecord
 from arc_lrms_oar.runs import Run, runs_of
+
+if TYPE_CHECKING:
+    from arc_lrms_oar.oar.record import JobRecord
 
 OARDEL_OK = 0
 OARDEL_SERVER_NOT_TOLD = 2
@@ -117,6 +119,8 @@ class Dialect2(Dialect):
         return ["oarstat", "--format", "2", "-J", "-f", *_each(ids)]
 
     def read_records(self, stdout: str) -> dict[int, JobRecord]:
+        from arc_lrms_oar.oar import answers
+
         return answers.records_2(stdout)
 
     def ask_events(self, ids: Sequence[int]) -> list[str] | None:
@@ -148,6 +152,8 @@ class Dialect3(Dialect):
         return ["oarstat", "-J", "-f", *_each(ids)]
 
     def read_records(self, stdout: str) -> dict[int, JobRecord]:
+        from arc_lrms_oar.oar import answers
+
         return answers.records_3(stdout)
 
     def ask_events(self, ids: Sequence[int]) -> list[str] | None:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from arc_lrms_oar.errors import OarRefused
 from arc_lrms_oar.oar.runner import (
     ENVIRONMENT,
+    Child,
     Command,
     CommandFailed,
     Completed,
@@ -50,9 +51,7 @@ class Frontend(NamedTuple):
 class RemoteCommand(Command):
     """A command on another machine; `pid` is the ssh client here."""
 
-    def __init__(
-        self, argv: Sequence[str], child: subprocess.Popen[bytes], frontend: Frontend, token: str
-    ) -> None:
+    def __init__(self, argv: Sequence[str], child: Child, frontend: Frontend, token: str) -> None:
         super().__init__(argv, child)
         self._frontend = frontend
         self._token = token

@@ -5,6 +5,7 @@ Must not judge which resource is of use: that depends on the site's settings.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -32,8 +33,6 @@ def resources(stdout: str) -> Iterator[dict[str, Any]]:
 
     One at a time, since a large site has tens of thousands of rows with some twenty values each.
     """
-    import json
-
     stdout = as_text(stdout)
     if not stdout.strip():
         return

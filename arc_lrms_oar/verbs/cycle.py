@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from arc_lrms_oar.arex.memory import Memory
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.metered import Metered
 from arc_lrms_oar.settings import Settings
 from arc_lrms_oar.verbs.troubles import OAR_SILENT, Troubles
+
+if TYPE_CHECKING:
+    from arc_lrms_oar.oar.metered import Metered
 
 _COUNTED = "metrics"
 _STATES = "states"
@@ -33,7 +36,7 @@ class Cycle:
         self._memory = memory
         self._client = client
         self._runner = client.runner
-        self._meter = Metered(client.runner)
+        self._meter: Metered | None = None
         self._started = time.monotonic()
         # The metrics are those of arc.conf's control directory, whatever else is scanned.
         own = os.path.normpath(path) == os.path.normpath(settings.control_dir)
@@ -41,7 +44,9 @@ class Cycle:
 
     def __enter__(self) -> Cycle:
         if self._metrics_file:
-            self._client.runner = self._meter
+            from arc_lrms_oar.oar.metered import Metered
+
+            self._client.runner = self._meter = Metered(self._runner)
         return self
 
     def __exit__(
@@ -70,7 +75,7 @@ class Cycle:
             self._memory.note(_STATES).update(states, asked=self.now)
 
     def _write_metrics(self, error: BaseException | None) -> None:
-        if not self._metrics_file:
+        if self._meter is None:
             return
         from arc_lrms_oar.verbs import metrics
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from arc_lrms_oar import identity
 from arc_lrms_oar.arex import controldir
@@ -23,13 +23,15 @@ from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.job.request import OarRequest, checkpoint_signal, make_request
 from arc_lrms_oar.job.unheeded import unheeded, unused_keys
 from arc_lrms_oar.log import complain
-from arc_lrms_oar.oar import answers
+from arc_lrms_oar.oar import texts
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.record import JobRecord
 from arc_lrms_oar.oar.runner import Command, Completed
 from arc_lrms_oar.oar.states import State
 from arc_lrms_oar.settings import Settings
 from arc_lrms_oar.verbs.patience import Patience
+
+if TYPE_CHECKING:
+    from arc_lrms_oar.oar.record import JobRecord
 
 PAUSES = (5.0, 10.0, 20.0, 40.0, 60.0)
 _SERVER_DOWN = 9
@@ -263,10 +265,10 @@ def _is_torn(record: JobRecord) -> bool:
 
 def _judge(done: Completed) -> int:
     """The id of the job that oarsub made; a positive one counts whatever the exit code."""
-    job_id = answers.submitted_id(done.stdout)
+    job_id = texts.submitted_id(done.stdout)
     if job_id is not None:
         return job_id
-    reason = answers.refusal(done.stdout, done.stderr)
+    reason = texts.refusal(done.stdout, done.stderr)
     said = (done.stderr + done.stdout).lower()
     if done.code <= 0 or done.code == _SERVER_DOWN or any(word in said for word in _TROUBLE):
         raise OarUnavailable(f"oarsub: exit code {done.code}: {reason or 'no job id'}")

@@ -22,7 +22,7 @@ from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.job.request import make_request
 from arc_lrms_oar.job.rte_options import for_one_job
 from arc_lrms_oar.job.script import NodePlan, build
-from arc_lrms_oar.oar import answers, supply
+from arc_lrms_oar.oar import answers, supply, texts
 from arc_lrms_oar.settings import OPTIONS, QueueSettings
 
 # The usual tests have to be quick; what grows faster than the input shows here as well.
@@ -147,9 +147,9 @@ def test_json_of_oars(text: str) -> None:
 
 @parametrized(LINES)
 def test_lines_of_oars(text: str) -> None:
-    for read in (answers.submitted_id, answers.version, answers.ended_hint, supply.queues):
+    for read in (texts.submitted_id, texts.version, texts.ended_hint, supply.queues):
         _try(read, text)
-    _try(lambda text: answers.refusal(text, text), text)
+    _try(lambda text: texts.refusal(text, text), text)
 
 
 @parametrized(VALUES)

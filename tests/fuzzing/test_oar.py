@@ -13,7 +13,7 @@ from oar.recorded import calls
 from arc_lrms_oar.arex.controldir import GridJob, done_line
 from arc_lrms_oar.arex.diag import Diag
 from arc_lrms_oar.errors import OarLrmsError, OarRefused, OarUnavailable
-from arc_lrms_oar.oar import answers, supply
+from arc_lrms_oar.oar import supply, texts
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.record import JobRecord
 from arc_lrms_oar.oar.states import state_of
@@ -120,9 +120,9 @@ def test_a_lost_job_has_the_code_of_a_program_or_none(code: str) -> None:
 
 @fuzzed(stdout=spoiled(SHORT, 4), stderr=spoiled(SHORT, 4))
 def test_oarsubs_answer(stdout: str, stderr: str) -> None:
-    job_id = answers.submitted_id(stdout)
+    job_id = texts.submitted_id(stdout)
     assert job_id is None or f"OAR_JOB_ID={job_id}" in stdout
-    reason = answers.refusal(stdout, stderr)
+    reason = texts.refusal(stdout, stderr)
     assert len(reason) <= 400
     assert len(str(OarRefused(reason)).splitlines()) <= 1
 

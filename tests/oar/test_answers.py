@@ -9,7 +9,7 @@ import pytest
 from oar.recorded import Call, call, calls
 
 from arc_lrms_oar.errors import OarAnswerError
-from arc_lrms_oar.oar import answers, supply
+from arc_lrms_oar.oar import answers, supply, texts
 from arc_lrms_oar.oar.record import Event
 
 
@@ -27,7 +27,7 @@ def test_the_id_of_every_recorded_submission(asked: Call) -> None:
         for line in asked.stdout.split("\n")
         if line.startswith("OAR_JOB_ID=") and line.partition("=")[2].isdecimal()
     ]
-    assert answers.submitted_id(asked.stdout) == (ids[0] if ids else None)
+    assert texts.submitted_id(asked.stdout) == (ids[0] if ids else None)
     # Recorded along with them, but nothing that this package ever asks for.
     others = {"-J", "-V", "--resubmit"} & set(asked.command.replace("=", " ").split())
     assert ids or asked.code or others
@@ -58,7 +58,7 @@ def test_the_id_of_every_recorded_submission(asked: Call) -> None:
     ],
 )
 def test_the_id_of_a_submission(stdout: str, job_id: int | None) -> None:
-    assert answers.submitted_id(stdout) == job_id
+    assert texts.submitted_id(stdout) == job_id
 
 
 # A word that the grid user must read in the reason, by the recording's last part.
@@ -95,7 +95,7 @@ NOISE = (
     "asked", [asked for asked in recorded("oarsub") if asked.code], ids=lambda asked: asked.where
 )
 def test_the_reason_of_every_recorded_refusal(asked: Call) -> None:
-    reason = answers.refusal(asked.stdout, asked.stderr)
+    reason = texts.refusal(asked.stdout, asked.stderr)
     name = asked.step.removeprefix("oarsub.") if asked.scenario == "oarsub-refused" else asked.step
     assert REASONS.get(name, "") in reason
     assert not [noise for noise in NOISE if noise in reason]
@@ -118,7 +118,7 @@ def test_the_reason_of_every_recorded_refusal(asked: Call) -> None:
     ],
 )
 def test_the_reason_of_a_refusal(stdout: str, stderr: str, reason: str) -> None:
-    assert answers.refusal(stdout, stderr) == reason
+    assert texts.refusal(stdout, stderr) == reason
 
 
 # ---- oarstat -V --------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def test_the_reason_of_a_refusal(stdout: str, stderr: str, reason: str) -> None:
 def test_the_version_of_every_recording(asked: Call) -> None:
     # The source of 3.0.2's recordings calls itself so.
     expected = {"2.5.9": "2.5.9", "2.6.1": "2.6.1", "3.0.2": "3.0.3dev"}[asked.version]
-    assert answers.version(asked.stdout) == expected
+    assert texts.version(asked.stdout) == expected
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_the_version_of_every_recording(asked: Call) -> None:
 )
 def test_no_version(text: str) -> None:
     with pytest.raises(OarAnswerError, match="no version"):
-        answers.version(text)
+        texts.version(text)
 
 
 # ---- oarstat -s -J -----------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def test_warnings_before_the_answer_do_no_harm(before: str) -> None:
     ],
 )
 def test_what_a_text_listing_hints_at(stdout: str, ids: set[int]) -> None:
-    assert answers.ended_hint(stdout) == ids
+    assert texts.ended_hint(stdout) == ids
 
 
 # ---- oarstat -e -J -----------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from arc_lrms_oar.oar.runner import CommandFailed, CommandTimeout, Completed, Lo
 
 # Far longer than any of these commands takes, for a machine that is busy.
 PATIENCE = 30.0
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Programs:
@@ -215,6 +217,51 @@ def test_no_open_files_of_ours(programs: Programs, tmp_path: Path) -> None:
         assert programs.run().stdout == "4\n"
 
 
+def test_open_files_to_keep(programs: Programs, tmp_path: Path) -> None:
+    """Such as the lock of a submission; only this command is to have it."""
+    with (tmp_path / "lock").open("w") as handle:
+        kept = handle.fileno()
+        programs.python("import os\nprint(*os.listdir('/proc/self/fd'))")
+        command = programs.runner.start(["oarstat"], [kept])
+        done = command.wait(PATIENCE)
+        assert done is not None
+        assert set(map(int, done.stdout.split())) >= {0, 1, 2, kept}
+        assert len(done.stdout.split()) == 5
+        assert not os.get_inheritable(kept)
+        assert programs.run().stdout.split() == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1), (0, 1, 2)])
+def test_without_open_files_of_our_own(programs: Programs, closed: tuple[int, ...]) -> None:
+    """Whoever starts us may have closed them, and a pipe may get their numbers."""
+    programs.shell('read line || echo "end"; echo err >&2')
+    script = (
+        "import os, sys\n"
+        f"for one in {closed!r}: os.close(one)\n"
+        "from arc_lrms_oar.oar.runner import LocalRunner\n"
+        f"done = LocalRunner({str(programs.directory)!r}, {PATIENCE}).run(['oarstat'])\n"
+        f"open({str(programs.directory / 'told')!r}, 'w').write(repr(tuple(done[1:])))\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+    assert (programs.directory / "told").read_text() == "(0, 'end\\n', 'err\\n')"
+
+
+def test_signals_that_python_ignores(programs: Programs) -> None:
+    programs.shell("kill -s PIPE $$; echo lives")
+    assert programs.run().code == -signal.SIGPIPE
+
+
+def test_where_nobody_is_told_how_a_process_ends(programs: Programs) -> None:
+    """SIGCHLD is ignored, which a process inherits: any end might have been a failure."""
+    programs.shell("echo out; exit 0")
+    ours = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        done = programs.run()
+    finally:
+        signal.signal(signal.SIGCHLD, ours)
+    assert (done.code, done.stdout) == (255, "out\n")
+
+
 def test_a_process_group_and_session_of_its_own(programs: Programs) -> None:
     programs.python("import os\nprint(os.getpid(), os.getpgrp(), os.getsid(0))")
     command = programs.runner.start(["oarstat"])
@@ -226,6 +273,15 @@ def test_a_process_group_and_session_of_its_own(programs: Programs) -> None:
 def test_commands_are_looked_for_in_the_usual_places() -> None:
     done = LocalRunner("", PATIENCE).run(["sh", "-c", "echo $0", "x"])
     assert done == Completed(["sh", "-c", "echo $0", "x"], 0, "x\n", "")
+
+
+def test_no_other_places(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the caller's PATH nor the directory in which he happens to be."""
+    programs.shell("echo not this one", "oarnothing")
+    monkeypatch.setenv("PATH", str(programs.directory))
+    monkeypatch.chdir(programs.directory)
+    with pytest.raises(CommandFailed, match="oarnothing: cannot be run: No such file"):
+        LocalRunner("", PATIENCE).run(["oarnothing"])
 
 
 def test_a_directory_given_is_the_only_one(programs: Programs) -> None:

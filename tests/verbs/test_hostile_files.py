@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -43,7 +42,7 @@ class Quick(OneShot):
 
     def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
         line = ["/bin/echo", "OAR_JOB_ID=7"]
-        return Command(argv, spawn(argv, line, subprocess.DEVNULL, keep))
+        return Command(argv, spawn(argv, line, None, keep))
 
     def lives(self, pid: int, ticket: str) -> bool:
         return False
