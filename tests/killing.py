@@ -14,7 +14,7 @@ _KILLED = 77
 _FAILED = 78
 _CALLS = (
     *("write", "pwrite", "replace", "rename", "unlink", "mkdir", "rmdir", "fsync", "ftruncate"),
-    *("chmod", "fchmod", "fchown", "seteuid"),
+    *("chmod", "fchmod", "fchown", "seteuid", "posix_spawn"),
 )
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 

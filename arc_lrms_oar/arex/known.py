@@ -8,23 +8,19 @@ a job before its files were read afresh; a memory that is lost or wrong costs ti
 
 from __future__ import annotations
 
-import json
 import os
 import zlib
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS, read_job
+from arc_lrms_oar.arex.last_look import LastLook, Rows
 from arc_lrms_oar.errors import ControlDirError
-from arc_lrms_oar.runs import Run, runs_of
+from arc_lrms_oar.runs import runs_of
 
-_NAME = "arc_lrms_oar.jobs"
 _NEVER = 0
-_LIMIT = 256 << 20
 # Each status file is read at least once in so many scans.
 _ROUND = 64
-# What JSON that somebody made up can raise besides.
-_TOO_MUCH = (OverflowError, RecursionError)
 
 
 class Sighting(NamedTuple):
@@ -42,21 +38,15 @@ class Sighting(NamedTuple):
 
 
 class Known:
-    """What is remembered of the status files of one control directory.
+    """The status files of one control directory; `last` is what is remembered of them."""
 
-    Rows are by the name of the status file: [its time in ns, its inode, OAR id or 0, canceling].
-    `before` are the runs of the OAR ids that the last look has found.
-    """
-
-    def __init__(self, control_dir: str) -> None:
-        self.control_dir = control_dir
+    def __init__(self, last: LastLook) -> None:
+        self.control_dir = last.control_dir
         self.without_id: list[str] = []
         self.twice: dict[int, list[Sighting]] = {}
         self.arrived = 0
-        self._path = os.path.join(control_dir, _NAME)
-        self._rows: dict[str, list[int]] = {}
-        runs, _, self._remembered = self._read().partition(b"\n")
-        self.before = _runs(runs)
+        self._last = last
+        self._rows: Rows = {}
 
     def look(self, turn: int) -> dict[int, Sighting]:
         """The jobs in the LRMS by OAR id, after a look at the directory.
@@ -67,7 +57,7 @@ class Known:
         the last look; nothing is counted where that is not remembered. Raises ControlDirError for
         what is no control directory.
         """
-        before = _rows(self._remembered)
+        before = self._last.rows()
         rows = self._rows = self._listed(before or {}, turn)
         changed = rows != before
         if changed and before is not None:
@@ -80,8 +70,8 @@ class Known:
             if found.setdefault(job_id, sighting) is not sighting:
                 self.twice.setdefault(job_id, [found[job_id]]).append(sighting)
         runs = runs_of(found)
-        if changed or runs != self.before:
-            self._save(runs)
+        if changed or runs != self._last.runs:
+            self._last.save(runs, rows)
         return found
 
     def forget(self, status_names: Iterable[str]) -> None:
@@ -90,11 +80,12 @@ class Known:
         for name in names:
             self._rows[name] = [_NEVER, *self._rows[name][1:]]
         if names:
-            self._save(runs_of(row[2] for row in self._rows.values() if row[2]))
+            ids = runs_of(row[2] for row in self._rows.values() if row[2])
+            self._last.save(ids, self._rows)
 
-    def _listed(self, before: dict[str, list[int]], turn: int) -> dict[str, list[int]]:
+    def _listed(self, before: Rows, turn: int) -> Rows:
         folder = os.path.join(self.control_dir, "processing")
-        rows: dict[str, list[int]] = {}
+        rows: Rows = {}
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
@@ -127,55 +118,6 @@ class Known:
             self.without_id.append(job.file("local"))
             return None
         return [status.st_mtime_ns, status.st_ino, job.local_id, int(job.state == CANCELING)]
-
-    def _read(self) -> bytes:
-        try:
-            with open(self._path, "rb") as file:
-                return file.read(_LIMIT)
-        except OSError:
-            return b""
-
-    def _save(self, runs: Sequence[Run]) -> None:
-        """Written aside and renamed. Where the disk is full the old one stays, and serves.
-
-        The runs of the ids have a line of their own, which is read long before the rows.
-        """
-        content = json.dumps(runs) + "\n" + json.dumps(self._rows, separators=(",", ":"))
-        aside = self._path + ".new"
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            with open(os.open(aside, flags, 0o600), "w", encoding="utf-8") as file:
-                file.write(content)
-            os.replace(aside, self._path)
-        except OSError:
-            return
-
-
-def _rows(content: bytes) -> dict[str, list[int]] | None:
-    """The rows that are remembered; None where there are none, or it is nonsense."""
-    try:
-        found: Any = json.loads(content)
-        for row in found.values():
-            changed, inode, job_id, canceling = row
-            if type(changed) is type(inode) is type(job_id) is type(canceling) is int:
-                continue
-            return None
-    except (ValueError, TypeError, AttributeError, *_TOO_MUCH):
-        return None
-    rows: dict[str, list[int]] = found
-    return rows
-
-
-def _runs(content: bytes) -> list[Run]:
-    """The runs that are remembered; none where it is nonsense."""
-    try:
-        runs = [(first, last) for first, last in json.loads(content)]
-        ends = [end for run in runs for end in run]
-        if all(type(end) is int for end in ends) and ends == sorted(ends) and ends[:1] > [0]:
-            return runs
-    except (ValueError, TypeError, *_TOO_MUCH):
-        pass
-    return []
 
 
 def _is_new(before: list[int] | None) -> bool:

@@ -1,16 +1,16 @@
 """What scan remembers from one run to the next, in one small file of the control directory.
 
-Only numbers: since when a job is unknown to OAR, when it was last asked to delete one, when it was
-last asked for all and of which generation it was then, how many scans there were, what was said of
-a job already, which troubles have been told, and what the metrics count. Losing the file, or
-finding nonsense in it, only makes scan wait a little longer, tell a trouble again, and count anew.
-The file is also the lock that keeps two scans apart; the lock goes with its owner.
+Only numbers. The first line is what the question to OAR takes: of which generation OAR is, and when
+it was last asked for all. The second is read later: since when a job is unknown to OAR, when OAR
+was last asked to delete one, how many scans there were, what was said of a job already, which
+troubles have been told, and what the metrics count. Losing the file, or finding nonsense in it,
+only makes scan wait a little longer, tell a trouble again, and count anew. The file is also the
+lock that keeps two scans apart; the lock goes with its owner.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -21,15 +21,25 @@ from arc_lrms_oar.errors import ControlDirError
 
 _NAME = "arc_lrms_oar.scan"
 _LIMIT = 64 << 20
-_AUDIT = "audit"
+
+_Rows = dict[str, dict[str, float]]
 
 
 class Memory:
     """The remembered numbers, by grid ID; notes, which belong to no job, are kept with a space in
-    front of their names."""
+    front of their names. `generation` is that of OAR's commands, None where it is not known."""
 
-    def __init__(self, rows: dict[str, dict[str, float]]) -> None:
-        self._rows = rows
+    def __init__(self, content: bytes) -> None:
+        head, _, rest = content.partition(b"\n")
+        self.generation, self._audited = _head(head)
+        self._unread = rest.partition(b"\n")[0]
+        self._read: _Rows | None = None
+
+    @property
+    def _rows(self) -> _Rows:
+        if self._read is None:
+            self._read = _rows(self._unread)
+        return self._read
 
     @classmethod
     @contextmanager
@@ -51,7 +61,7 @@ class Memory:
                 yield None
                 return
             before = os.pread(descriptor, _LIMIT, 0)
-            memory = cls(_rows(before.partition(b"\n")[0]))
+            memory = cls(before)
             try:
                 yield memory
             finally:
@@ -60,9 +70,9 @@ class Memory:
             os.close(descriptor)
 
     def _save(self, descriptor: int, before: bytes) -> None:
-        """In place, since the file is the lock; of what is there only the first line is read, so
-        that who is killed before the cut has saved all the same."""
-        content = json.dumps(self._rows).encode() + b"\n" if self._rows else b""
+        """In place, since the file is the lock; of what is there only two lines are read, so that
+        who is killed before the cut has saved all the same."""
+        content = self._content()
         if content == before:
             return
         try:
@@ -70,6 +80,18 @@ class Memory:
             os.ftruncate(descriptor, len(content))
         except OSError:
             return
+
+    def _content(self) -> bytes:
+        rows = self._unread
+        if self._read is not None:
+            import json
+
+            rows = json.dumps(self._read).encode() if self._read else b""
+        told = (self.generation, self._audited)
+        if not rows and told == (None, None):
+            return b""
+        head = " ".join("-" if number is None else str(number) for number in told)
+        return b"%s\n%s\n" % (head.encode(), rows)
 
     def missing(self, grid_id: str, now: float) -> tuple[int, float]:
         """Counts that OAR did not know the job; gives how often in a row, and since when."""
@@ -109,20 +131,12 @@ class Memory:
 
     def audit_due(self, now: float, period: float) -> bool:
         """Whether the last audit was `period` seconds ago; the very first scan counts as one."""
-        row = self.note(_AUDIT)
-        if 0 <= now - row.setdefault("audited", now) < period:
+        if self._audited is None:
+            self._audited = now
+        if 0 <= now - self._audited < period:
             return False
-        row["audited"] = now
+        self._audited = now
         return True
-
-    def generation(self) -> int | None:
-        """The generation of OAR's commands that was last found out."""
-        found = self.note(_AUDIT).get("generation")
-        return None if found is None else int(found)
-
-    def note_generation(self, generation: int) -> None:
-        """Remembers the generation of OAR's commands."""
-        self.note(_AUDIT)["generation"] = generation
 
     def forget(self, grid_id: str) -> None:
         """OAR knows the job: what was counted against it is void."""
@@ -149,12 +163,25 @@ class Memory:
         Mostly nothing is remembered of any job, and `grid_ids` not looked at.
         """
         kept = set() if all(key[:1] == " " for key in self._rows) else set(grid_ids)
-        self._rows = {
+        self._read = {
             key: row for key, row in self._rows.items() if row and (key in kept or key[:1] == " ")
         }
 
 
-def _rows(content: bytes) -> dict[str, dict[str, float]]:
+def _head(line: bytes) -> tuple[int | None, float | None]:
+    """The generation and the time of the last audit, each None where that is nonsense."""
+    generation, _, audited = line.decode("ascii", "replace").partition(" ")
+    try:
+        when = _finite(audited)
+    except ValueError:
+        return None, None
+    return int(generation) if generation in ("2", "3") else None, when
+
+
+def _rows(content: bytes) -> _Rows:
+    # The question is on its way by now; it would have to wait 2 ms for this to be loaded.
+    import json
+
     try:
         found: Any = json.loads(content) if content else {}
         return {

@@ -36,10 +36,9 @@ class Bulk:
         self._asked: list[Run] = []
         self._answer: Callable[[], set[int]] | None = None
         self._audit = memory.audit_due(now, _AUDIT_PERIOD)
-        generation = memory.generation()
-        if self._audit or generation is None:
+        if self._audit or memory.generation is None:
             return
-        client.assume(generation)
+        client.assume(memory.generation)
         if before:
             first, last = before[-1]
             self._asked = [*before[:-1], (first, last + _AHEAD)]
@@ -54,7 +53,7 @@ class Bulk:
         not know, or that this question has missed, and always where OAR has no such question.
         Raises OarUnavailable.
         """
-        self._memory.note_generation(self._client.dialect.generation)
+        self._memory.generation = self._client.dialect.generation
         if self._audit:
             return None
         if self._answer is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
-from arc_lrms_oar.arex.known import Known
+from arc_lrms_oar.arex.last_look import LastLook
 from arc_lrms_oar.arex.memory import Memory
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
@@ -29,12 +29,14 @@ def scan(settings: Settings, client: OarClient, control_dirs: Sequence[str], log
             if memory is None:
                 log.say("WARNING", f"{path}: another scan is at work")
                 continue
-            known = Known(path)
+            last = LastLook(path)
             with (
                 Cycle(settings, client, path, memory, log) as cycle,
-                closing(Bulk(client, memory, known.before, cycle.now)) as bulk,
+                closing(Bulk(client, memory, last.runs, cycle.now)) as bulk,
             ):
+                from arc_lrms_oar.arex.known import Known
                 from arc_lrms_oar.verbs.look import Look
 
+                known = Known(last)
                 reported += Look(settings, client, known, memory, log, cycle, bulk).run()
     return reported

@@ -62,6 +62,37 @@ def test_what_is_said_is_said_once(tmp_path: Path) -> None:
             memory.keep_only(["a"])
 
 
+def audited(place: Path, now: float, generation: int | None = None) -> tuple[bool, int | None]:
+    """Whether an audit is due, and the generation that was remembered."""
+    with Memory.locked(str(place)) as memory:
+        assert memory is not None
+        before = memory.generation
+        memory.generation = generation or before
+        return memory.audit_due(now, 300.0), before
+
+
+def test_audit_and_generation(tmp_path: Path) -> None:
+    assert audited(tmp_path, 1000.5) == (False, None), "a new control directory holds no old job"
+    assert audited(tmp_path, 1300.0, 3) == (False, None)
+    assert audited(tmp_path, 1300.5) == (True, 3)
+    assert audited(tmp_path, 1600.0) == (False, 3)
+    assert audited(tmp_path, 20.0) == (True, 3), "a clock that jumped back must not put it off"
+    assert (tmp_path / NAME).read_bytes() == b"3 20.0\n\n"
+    assert missing(tmp_path, "a", 1.0) == (1, 1.0)
+    assert audited(tmp_path, 30.0) == (False, 3)
+    assert missing(tmp_path, "a", 2.0) == (2, 1.0), "unread, and not lost"
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["", "-", "- -", "2", "2 x", "2 nan", "2 inf", "2 ", "x 1", "{}", "é 5", "1e3 7", "9 9 9"],
+)
+def test_nonsense_before_the_rows(tmp_path: Path, head: str) -> None:
+    (tmp_path / NAME).write_text(f'{head}\n{{"a": {{"cycles": 1, "since": 1.0}}}}\n')
+    assert audited(tmp_path, 5.0)[1] is None
+    assert missing(tmp_path, "a", 2.0) == (2, 1.0)
+
+
 def test_other_jobs_are_dropped_and_the_file_ends_empty(tmp_path: Path) -> None:
     for name in ("a", "b"):
         missing(tmp_path, name, 1.0)
@@ -117,8 +148,9 @@ def test_saved_also_after_an_error(tmp_path: Path) -> None:
         b"[" * 100_000,
     ],
 )
-def test_nonsense_counts_as_nothing(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / NAME).write_bytes(content)
+@pytest.mark.parametrize("head", [b"", b"2 5.0\n"])
+def test_nonsense_counts_as_nothing(tmp_path: Path, head: bytes, content: bytes) -> None:
+    (tmp_path / NAME).write_bytes(head + content)
     assert missing(tmp_path, "a", 5.0) == (1, 5.0)
     assert missing(tmp_path, "a", 6.0) == (2, 5.0)
 

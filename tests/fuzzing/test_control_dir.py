@@ -16,6 +16,7 @@ from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag, utc
 from arc_lrms_oar.arex.everyjob import EveryJob, failure_of
 from arc_lrms_oar.arex.known import Known
+from arc_lrms_oar.arex.last_look import LastLook
 from arc_lrms_oar.arex.memory import Memory
 from arc_lrms_oar.errors import ControlDirError, JobError
 from arc_lrms_oar.job.mark import open_mark
@@ -24,10 +25,9 @@ _KEYS = ("localid", "sessiondir", "jobname", "subject", "voms", "localvo", "toke
 _LOCAL = "globalid=1\nlocalid=17\nsessiondir=/grid/session/1\njobname=some name\nsubject=/CN=x\n"
 _DIAG = "nodename=a\nProcessors=2\nWallTime=5s\nLRMSStartTime=20260101000000Z\nexitcode=0\n"
 _DIAG_KEYS = ("nodename", "exitcode", "ExitCode", "WallTime", "UserTime", "LRMSMessage", "nosuch")
-_MEMORY = (
-    '{"1": {"cycles": 2, "since": 1.5, "deleted": 3}, " audit": {"audited": 5, "generation": 2}}'
-)
-_RUNS = "[[17, 17]]"
+_HEAD = "2 5.0"
+_MEMORY = '{"1": {"cycles": 2, "since": 1.5, "deleted": 3}, " turns": {"number": 5}}'
+_RUNS = "17-17 19-20"
 _ROWS = '{"job.1.status": [1, 2, 17, 0]}'
 _MARK = '{"script": "job-0123456789ab.sh", "pid": 17, "tries": 2}'
 locals_ = settings_of(_KEYS, ("17", "/grid/session/1", "/vo/Role=x"), "{}={}\n") | spoiled([_LOCAL])
@@ -47,7 +47,7 @@ def test_any_files_are_a_job_or_none(local: str, status: str) -> None:
         (place / "processing" / "job.1.status").write_bytes(as_bytes(status))
         (place / "job.1.local").write_bytes(as_bytes(local))
         (place / "job.1.failed").write_bytes(as_bytes(local))
-        known = Known(str(place))
+        known = Known(LastLook(str(place)))
         found = known.look(0)
         for job in EveryJob(str(place)).look():
             assert job.local_id is None or job.local_id > 0
@@ -89,35 +89,35 @@ def test_every_time_of_oars_can_be_written(moment: int) -> None:
     assert utc(moment).endswith("Z")
 
 
-@fuzzed(30, content=wrong_json([_MEMORY]) | raw)
-def test_a_spoiled_memory_costs_time_alone(content: str) -> None:
+@fuzzed(30, head=spoiled([_HEAD], 5) | raw, content=wrong_json([_MEMORY]) | raw)
+def test_a_spoiled_memory_costs_time_alone(head: str, content: str) -> None:
     with control_dir() as place:
-        (place / "arc_lrms_oar.scan").write_bytes(as_bytes(content))
+        (place / "arc_lrms_oar.scan").write_bytes(as_bytes(f"{head}\n{content}"))
         with Memory.locked(str(place)) as memory:
             assert memory is not None
             memory.missing("1", 10.0)
             memory.due("1", 10.0, 60.0)
             memory.first("1", "x")
             memory.audit_due(10.0, 300.0)
-            generation = memory.generation()
-            memory.note_generation(2 if generation is None else generation)
+            memory.turn()
+            generation = memory.generation = memory.generation or 3
             memory.keep_only(["1"])
         with Memory.locked(str(place)) as memory:
             assert memory is not None
-            assert memory.generation() == (2 if generation is None else generation)
+            assert memory.generation == generation
             assert memory.doubted() == {"1"}
 
 
-@fuzzed(30, runs=wrong_json([_RUNS]) | raw, rows=wrong_json([_ROWS]) | raw)
+@fuzzed(30, runs=spoiled([_RUNS], 5) | raw, rows=wrong_json([_ROWS]) | raw)
 def test_a_spoiled_list_of_jobs_costs_time_alone(runs: str, rows: str) -> None:
     with control_dir() as place:
         (place / "arc_lrms_oar.jobs").write_bytes(as_bytes(f"{runs}\n{rows}"))
         (place / "processing" / "job.1.status").write_text("INLRMS\n")
         (place / "job.1.local").write_text(_LOCAL)
-        assert list(Known(str(place)).look(0)) == [17]
-        known = Known(str(place))
-        assert known.before == [(17, 17)]
-        assert list(known.look(1)) == [17]
+        assert list(Known(LastLook(str(place))).look(0)) == [17]
+        last = LastLook(str(place))
+        assert last.runs == [(17, 17)]
+        assert list(Known(last).look(1)) == [17]
 
 
 @fuzzed(30, content=wrong_json([_MARK]) | raw)

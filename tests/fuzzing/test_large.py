@@ -15,6 +15,7 @@ from arc_lrms_oar.arex import config, controldir
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag
 from arc_lrms_oar.arex.known import Known
+from arc_lrms_oar.arex.last_look import LastLook
 from arc_lrms_oar.arex.memory import Memory
 from arc_lrms_oar.errors import OarLrmsError
 from arc_lrms_oar.job import grami, xrsl
@@ -181,7 +182,7 @@ def test_files_of_the_control_directory(tmp_path: Path, text: str) -> None:
     (tmp_path / "processing" / "job.1.status").write_text("INLRMS\n")
     with patience(), Memory.locked(str(tmp_path)) as memory:
         assert memory is not None
-        Known(str(tmp_path)).look(0)
+        Known(LastLook(str(tmp_path))).look(0)
     with patience():
         assert len(Diag.parse(text.encode()).format()) <= LIMIT
 

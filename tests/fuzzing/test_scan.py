@@ -38,8 +38,8 @@ _ROW = {
 }
 _HEALTHY = {**_ROW, "Job_Id": 18, "state": "Terminated", "exit_code": 0, "events": []}
 # What scan remembers: that it is to ask for the states of all jobs, or for what has ended alone.
-_ALL = '{" audit": {"audited": 1}}'
-_ENDED = json.dumps({" audit": {"audited": time.time(), "generation": 2}})
+_ALL = "- 1.0\n"
+_ENDED = f"2 {time.time()}\n"
 _LISTING = "17   E u  0:00:09 R=1\n18   T u  0:00:09 R=1\n"
 
 
