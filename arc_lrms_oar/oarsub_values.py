@@ -73,6 +73,8 @@ def condition(value: str) -> str:
     """
     right = "an SQL condition on properties such as gpu='NO' AND mem>=4096, in balanced brackets"
     text = value.strip()
+    if not text:
+        return ""
     if len(text) > _LONGEST_CONDITION:
         raise ValueError(f"{right}, of at most {_LONGEST_CONDITION} characters")
     token_at = re.compile(_TOKEN).match
@@ -94,7 +96,7 @@ def condition(value: str) -> str:
             raise ValueError(right)
         compares = compares or bool(token["compares"]) or word in _COMPARE
         before, operand, position = word or token[0].strip(), is_operand, token.end()
-    if depth or text.startswith("-") or (text and not compares):
+    if depth or text.startswith("-") or not compares:
         raise ValueError(right)
     return text
 
