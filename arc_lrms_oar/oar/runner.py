@@ -289,11 +289,14 @@ def _inherited() -> list[int]:
 
 
 def _found(program: bytes) -> bytes:
-    """The path of a program, a name of which is looked for in the usual places alone."""
+    """The path of a program, a name of which is looked for in the usual places alone.
+
+    One that is there and may not be run comes before one that is not there.
+    """
     if b"/" in program:
         return program
     places = [os.path.join(os.fsencode(p), program) for p in ENVIRONMENT["PATH"].split(":")]
-    return next((path for path in places if os.access(path, os.X_OK)), places[-1])
+    return max(places, key=lambda path: (os.access(path, os.X_OK), os.access(path, os.F_OK)))
 
 
 def _environment() -> dict[str, str]:

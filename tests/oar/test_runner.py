@@ -13,7 +13,13 @@ from pathlib import Path
 import pytest
 
 from arc_lrms_oar.errors import OarUnavailable
-from arc_lrms_oar.oar.runner import CommandFailed, CommandTimeout, Completed, LocalRunner
+from arc_lrms_oar.oar.runner import (
+    ENVIRONMENT,
+    CommandFailed,
+    CommandTimeout,
+    Completed,
+    LocalRunner,
+)
 
 # Far longer than any of these commands takes, for a machine that is busy.
 PATIENCE = 30.0
@@ -282,6 +288,24 @@ def test_no_other_places(programs: Programs, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(programs.directory)
     with pytest.raises(CommandFailed, match="oarnothing: cannot be run: No such file"):
         LocalRunner("", PATIENCE).run(["oarnothing"])
+
+
+@pytest.mark.parametrize(("order", "code"), [("ab", 5), ("ba", 5), ("b", None)])
+def test_a_command_of_the_usual_places_that_the_caller_may_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str, code: int | None
+) -> None:
+    """It is told as that, not as missing, unless another place has one that he may run."""
+    for name, mode in (("a", 0o755), ("b", 0o644)):
+        (tmp_path / name).mkdir()
+        Programs(tmp_path / name).shell("exit 5")
+        (tmp_path / name / "oarstat").chmod(mode)
+    places = [str(tmp_path / name) for name in order]
+    monkeypatch.setitem(ENVIRONMENT, "PATH", ":".join([*places, "/nonexistent"]))
+    if code is not None:
+        assert LocalRunner("", PATIENCE).run(["oarstat"]).code == code
+        return
+    with pytest.raises(CommandFailed, match="oarstat: cannot be run: Permission denied"):
+        LocalRunner("", PATIENCE).run(["oarstat"])
 
 
 def test_a_directory_given_is_the_only_one(programs: Programs) -> None:
