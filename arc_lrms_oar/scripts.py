@@ -3,12 +3,14 @@
 They are started for each job and every few seconds, and their words are always the same: so these
 are not read by argparse, which takes as long to load as half of Python's own start.
 
-Source of the words: ARC 6.17 and 7.0 `src/services/a-rex/grid-manager/jobs/JobsList.cpp`
-(`--config FILE GRAMI`, `--config FILE CONTROLDIR`).
+Source of the words: ARC 6.17 and 7.0 `src/services/a-rex/grid-manager`, `jobs/JobsList.cpp` for
+submit and cancel (`--config FILE GRAMI`), `conf/CoreConfig.cpp` for scan (`--config FILE
+CONTROLDIR`).
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import NoReturn
 
@@ -19,6 +21,8 @@ from arc_lrms_oar.log import Log
 
 def call(verb: str) -> NoReturn:
     """Runs the script of `verb` with the words of this process, and ends it."""
+    # The process is too short for garbage to matter, and looking for it takes a tenth of its time.
+    gc.disable()
     words = sys.argv[1:]
     targets = words[2:]
     plain = words[:1] == ["--config"] and not any(word.startswith("-") for word in targets)
