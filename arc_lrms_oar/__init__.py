@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from arc_lrms_oar.version import __version__
 
 if TYPE_CHECKING:
-    from arc_lrms_oar.verbs.query import QueryResult
+    from arc_lrms_oar.commands.query import QueryResult
 
 __all__ = [
     "Cancel",
@@ -30,8 +30,8 @@ def Submit(config: str, grami: str) -> str:
 
     Raises `errors.OarLrmsError`; its text is a sentence for the grid user.
     """
-    from arc_lrms_oar.verbs import client_of, settings_of
-    from arc_lrms_oar.verbs.submit import submit
+    from arc_lrms_oar.commands.connect import client_of, settings_of
+    from arc_lrms_oar.commands.submit import submit
 
     settings = settings_of(config)
     return str(submit(settings, client_of(settings), grami))
@@ -42,8 +42,8 @@ def Cancel(config: str, jobid: str) -> bool:
 
     Raises `errors.OarLrmsError` where OAR refuses.
     """
-    from arc_lrms_oar.verbs import client_of, settings_of
-    from arc_lrms_oar.verbs.cancel import cancel
+    from arc_lrms_oar.commands.cancel import cancel
+    from arc_lrms_oar.commands.connect import client_of, settings_of
 
     settings = settings_of(config)
     return bool(cancel(settings, client_of(settings), str(jobid)))
@@ -54,9 +54,9 @@ def Scan(config: str, ctr_dirs: Sequence[str]) -> list[str]:
 
     Raises `errors.OarLrmsError`; nothing has changed where OAR could not be asked.
     """
+    from arc_lrms_oar.commands.connect import client_of, settings_of
     from arc_lrms_oar.log import Log
-    from arc_lrms_oar.verbs import client_of, settings_of
-    from arc_lrms_oar.verbs.scan import scan
+    from arc_lrms_oar.scan.scan import scan
 
     settings = settings_of(config)
     return scan(settings, client_of(settings), ctr_dirs, Log("Scan", settings.log_level))
@@ -67,16 +67,16 @@ def Query(config: str, ids: Iterable[int]) -> list[QueryResult]:
 
     Raises `errors.OarLrmsError`.
     """
-    from arc_lrms_oar.verbs import client_of, settings_of
-    from arc_lrms_oar.verbs.query import query
+    from arc_lrms_oar.commands.connect import client_of, settings_of
+    from arc_lrms_oar.commands.query import query
 
     return query(client_of(settings_of(config)), ids)
 
 
 def get_lrms_info(options: dict[str, Any]) -> dict[str, Any]:
     """What A-REX's information provider publishes of OAR; raises `errors.OarLrmsError`."""
-    from arc_lrms_oar.verbs import client_of, settings_of
-    from arc_lrms_oar.verbs.info import lrms_info
+    from arc_lrms_oar.commands.connect import client_of, settings_of
+    from arc_lrms_oar.info.provider import lrms_info
 
     settings = settings_of(None)
     return lrms_info(settings, client_of(settings), options)
@@ -84,6 +84,6 @@ def get_lrms_info(options: dict[str, Any]) -> dict[str, Any]:
 
 def get_lrms_options_schema() -> dict[str, Any]:
     """The options that `get_lrms_info` takes, as ARC's InfoChecker describes them."""
-    from arc_lrms_oar.verbs.info import options_schema
+    from arc_lrms_oar.info.provider import options_schema
 
     return options_schema()

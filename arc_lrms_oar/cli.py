@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from arc_lrms_oar import scripts
+from arc_lrms_oar import entrypoint
 from arc_lrms_oar.ending import guarded
 from arc_lrms_oar.version import __version__
 
@@ -31,20 +31,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _submit(arguments: argparse.Namespace) -> int:
-    return scripts.submit(arguments.config, arguments.grami)
+    return entrypoint.submit(arguments.config, arguments.grami)
 
 
 def _cancel(arguments: argparse.Namespace) -> int:
-    return scripts.cancel(arguments.config, arguments.target)
+    return entrypoint.cancel(arguments.config, arguments.target)
 
 
 def _scan(arguments: argparse.Namespace) -> int:
-    return scripts.scan(arguments.config, *arguments.control_dirs)
+    return entrypoint.scan(arguments.config, *arguments.control_dirs)
 
 
 def _query(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.verbs import client_of, settings_of
-    from arc_lrms_oar.verbs.query import query, table
+    from arc_lrms_oar.commands.connect import client_of, settings_of
+    from arc_lrms_oar.commands.query import query, table
 
     results = query(client_of(settings_of(arguments.config)), arguments.ids)
     if arguments.json:
@@ -57,8 +57,8 @@ def _query(arguments: argparse.Namespace) -> int:
 
 
 def _jobs(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.site.jobs import jobs
-    from arc_lrms_oar.verbs import client_of, settings_of
+    from arc_lrms_oar.admin.jobs import jobs
+    from arc_lrms_oar.commands.connect import client_of, settings_of
 
     settings = settings_of(arguments.config)
     client = client_of(settings)
@@ -66,8 +66,8 @@ def _jobs(arguments: argparse.Namespace) -> int:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.site.explain import explain
-    from arc_lrms_oar.verbs import client_of, settings_of
+    from arc_lrms_oar.admin.explain import explain
+    from arc_lrms_oar.commands.connect import client_of, settings_of
 
     settings = settings_of(arguments.config)
     print(explain(settings, client_of(settings), arguments.id))
@@ -75,7 +75,7 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 
 def _translate(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.verbs.translate_show import show
+    from arc_lrms_oar.commands.translate_output import show
 
     return show(
         arguments.file,
@@ -91,9 +91,9 @@ def _info(arguments: argparse.Namespace) -> int:
     import gc
     import json
 
-    from arc_lrms_oar.verbs import client_of, settings_of
-    from arc_lrms_oar.verbs.info import lrms_info, read_options
-    from arc_lrms_oar.verbs.info_show import as_text
+    from arc_lrms_oar.commands.connect import client_of, settings_of
+    from arc_lrms_oar.info.provider import lrms_info, read_options
+    from arc_lrms_oar.info.render import as_text
 
     # The process ends with its answer, and looking for garbage would take a sixth of its time.
     gc.disable()
@@ -105,22 +105,22 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _install(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.site.install import install, print_step
+    from arc_lrms_oar.admin.install import install, print_step
 
     install(arguments.lrms, arguments.arc_datadir, arguments.dry_run, print_step)
     return 0
 
 
 def _uninstall(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.site.install import print_step
-    from arc_lrms_oar.site.uninstall import uninstall
+    from arc_lrms_oar.admin.install import print_step
+    from arc_lrms_oar.admin.uninstall import uninstall
 
     uninstall(arguments.arc_datadir, arguments.dry_run, print_step)
     return 0
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.site.doctor import doctor
+    from arc_lrms_oar.admin.doctor import doctor
 
     return doctor(arguments.config, arguments.user, arguments.probe, arguments.json)
 

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ce import Ce
-from clock import FakeClock
-from kicks import Kicks
-from scanning import Hours
 from standin import Standin
+from support.ce import Ce
+from support.fake_clock import FakeClock
+from support.kicks import Kicks
+from support.oar_site import Site
+from support.scan_jobs import Hours
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +89,15 @@ def kicks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kicks:
 @pytest.fixture
 def hours(monkeypatch: pytest.MonkeyPatch) -> Hours:
     return Hours(monkeypatch)
+
+
+@pytest.fixture
+def site(ce: Ce, oar: Standin) -> Site:
+    """A CE whose OAR is the stand-in."""
+    return Site(ce, oar)
+
+
+@pytest.fixture
+def any_site(any_ce: Ce, oar: Standin) -> Site:
+    """A CE with the layout of ARC 6, then one with that of ARC 7."""
+    return Site(any_ce, oar)

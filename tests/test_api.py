@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from ce import GRID_ID, Ce
-from oarsite import Site
 from standin import Standin
+from support.ce import GRID_ID, Ce
+from support.oar_site import Site
 
 import arc_lrms_oar
 from arc_lrms_oar.errors import GramiError, OarUnavailable
@@ -80,8 +80,8 @@ def modules(code: str) -> set[str]:
 
 def test_nothing_but_the_standard_library_on_arex_path() -> None:
     """Copying the folder into site-packages is a full installation."""
-    verbs = ("submit", "cancel", "scan", "query", "info")
-    code = "import arc_lrms_oar.cli\n" + "".join(f"import arc_lrms_oar.verbs.{v}\n" for v in verbs)
+    names = ("commands.submit", "commands.cancel", "commands.query", "scan.scan", "info.provider")
+    code = "".join(f"import arc_lrms_oar.{name}\n" for name in ("cli", *names))
     before = modules("")
     roots = {name.partition(".")[0] for name in modules(code) - before}
     allowed = set(sys.stdlib_module_names) if sys.version_info >= (3, 10) else roots

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from ce import GRID_ID, Ce
-from kicks import Kicks
-from oarsite import Site
 from standin import Standin
+from support.ce import GRID_ID, Ce
+from support.kicks import Kicks
+from support.oar_site import Site
 
 from arc_lrms_oar import cli
 from arc_lrms_oar.version import __version__
@@ -410,7 +410,7 @@ def test_error_that_nobody_has_foreseen(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("two\nlines")
 
-    monkeypatch.setattr("arc_lrms_oar.verbs.submit.submit", fail)
+    monkeypatch.setattr("arc_lrms_oar.commands.submit.submit", fail)
     assert cli.main(["submit", "--config", str(site.ce.conf), "grami"]) == 1
     out, err = capsys.readouterr()
     assert out == err
@@ -423,7 +423,7 @@ def test_interrupted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("arc_lrms_oar.verbs.submit.submit", interrupt)
+    monkeypatch.setattr("arc_lrms_oar.commands.submit.submit", interrupt)
     assert cli.main(["submit", "--config", str(site.ce.conf), "grami"]) == 130
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hostile import WORDS
+from support.hostile_text import WORDS
 
 from arc_lrms_oar.identity import Identity, Rule, choose, of_local, rules
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matrix
 import pytest
+from support import matrix
 
 REPORT = """<testsuites><testsuite>
 <testcase classname="tests.live.test_grid_jobs" name="a"/>

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from arc_lrms_oar.verbs import metrics
+from arc_lrms_oar.scan import metrics
 
 PLACE = Path(__file__).parent.parent / "monitoring"
 ADDED_BY_PROMETHEUS = {"instance", "job"}

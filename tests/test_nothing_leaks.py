@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ce import GRID_ID, Ce, JobFiles
-from kicks import Kicks
-from oarsite import Site
 from standin import Standin
+from support.ce import GRID_ID, Ce, JobFiles
+from support.kicks import Kicks
+from support.oar_site import Site
 
 from arc_lrms_oar import cli
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hostile import ALIKE, WORDS
+from support.hostile_text import ALIKE, WORDS
 
 from arc_lrms_oar import oarsub_values
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from arc_lrms_oar.arex.config import parse_blocks, settings_from
+from arc_lrms_oar.commands.translate import translate
 from arc_lrms_oar.job import grami
-from arc_lrms_oar.job.xrsl import attributes, late, no_effect, special
+from arc_lrms_oar.job.xrsl import attributes, dependent_attributes, no_effect, special_attributes
 from arc_lrms_oar.settings import OPTIONS
-from arc_lrms_oar.verbs.translate import translate
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 _, _, CHAPTER = README.partition("## What becomes of a job description\n")
@@ -77,8 +77,13 @@ def test_every_key_of_grami_that_is_read() -> None:
 
 
 def test_every_attribute_of_xrsl() -> None:
-    known = {*attributes._ONCE, *attributes._NUMBERS, *attributes._TIMES, *special.OTHERS}
-    known |= {*late.ATTRIBUTES, *no_effect.SINGLE, *no_effect.ONCE, *no_effect.ANY}
+    known = {
+        *attributes._ONCE,
+        *attributes._NUMBERS,
+        *attributes._TIMES,
+        *special_attributes.OTHERS,
+    }
+    known |= {*dependent_attributes.ATTRIBUTES, *no_effect.SINGLE, *no_effect.ONCE, *no_effect.ANY}
     missing = {name for name in known if not re.search(rf"`{name}`|\({name}=", CHAPTER)}
     assert missing == set()
 

@@ -15,14 +15,7 @@ import re
 from typing import Any
 
 from arc_lrms_oar.errors import ConfigError
-from arc_lrms_oar.settings import (
-    OPTIONS,
-    SSH_BLOCK,
-    SSH_OPTIONS,
-    Option,
-    QueueSettings,
-    Settings,
-)
+from arc_lrms_oar.settings import OPTIONS, SSH_BLOCK, SSH_OPTIONS, Option, QueueSettings, Settings
 
 RUNTIME_CONFIG = "/run/arched-arex.cfg"
 SYSTEM_CONFIG = "/etc/arc.conf"

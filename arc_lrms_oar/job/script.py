@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.description import JobDescription
-from arc_lrms_oar.job.mark import PRIVATE_DIR
 from arc_lrms_oar.job.runtime_env import RteScript
 from arc_lrms_oar.job.script_parts import BODY
+from arc_lrms_oar.job.submit_journal import PRIVATE_DIR
 from arc_lrms_oar.version import __version__
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from arc_lrms_oar.errors import OarRefused
-from arc_lrms_oar.oar import texts
+from arc_lrms_oar.id_ranges import Run, runs_of
+from arc_lrms_oar.oar import text_parser
 from arc_lrms_oar.oar.dialect import (
     OARDEL_ALREADY,
     OARDEL_OK,
@@ -20,12 +21,11 @@ from arc_lrms_oar.oar.dialect import (
     dialect_of,
 )
 from arc_lrms_oar.oar.runner import Command, CommandFailed, CommandTimeout, Completed
-from arc_lrms_oar.runs import Run, runs_of
 
 # What reads JSON is loaded where it is needed, which for scan is when its question is on its way.
 if TYPE_CHECKING:
-    from arc_lrms_oar.oar.record import JobRecord
-    from arc_lrms_oar.oar.supply import Queue
+    from arc_lrms_oar.oar.job_record import JobRecord
+    from arc_lrms_oar.oar.resources import Queue
 
 # One command line of Linux holds 2 MiB; "-j", an id and their two pointers take some 40 bytes.
 STATES_IN_ONE_CALL = 20000
@@ -89,16 +89,16 @@ class OarClient:
     def version(self) -> str:
         """OAR's version, such as 2.5.9, asked for once; raises OarUnavailable."""
         if not self._version:
-            self._version = texts.version(self._ask(["oarstat", "-V"]))
+            self._version = text_parser.version(self._ask(["oarstat", "-V"]))
         return self._version
 
     def states(self, ids: Iterable[int]) -> dict[int, str]:
         """OAR's word for the state of each of `ids` that it knows; raises OarUnavailable."""
-        from arc_lrms_oar.oar import answers
+        from arc_lrms_oar.oar import json_parser
 
         found: dict[int, str] = {}
         for block in _blocks(ids, STATES_IN_ONE_CALL):
-            found.update(answers.states(self._ask(self.dialect.ask_states(block)), block))
+            found.update(json_parser.states(self._ask(self.dialect.ask_states(block)), block))
         return found
 
     def ended(self, ids: Iterable[int]) -> set[int] | None:
@@ -125,9 +125,9 @@ class OarClient:
         waiting = self.runner.begin(first)
 
         def answer() -> set[int]:
-            found = texts.ended_hint(_said(waiting()))
+            found = text_parser.ended_hint(_said(waiting()))
             for command in others:
-                found |= texts.ended_hint(self._ask(command))
+                found |= text_parser.ended_hint(self._ask(command))
             return found
 
         return answer
@@ -137,14 +137,14 @@ class OarClient:
 
         Raises OarUnavailable.
         """
-        from arc_lrms_oar.oar import answers
+        from arc_lrms_oar.oar import json_parser
 
         found: dict[int, JobRecord] = {}
         for block in _blocks(states, RECORDS_IN_ONE_CALL):
             records = self.dialect.read_records(self._ask(self.dialect.ask_records(block)))
             ask_events = self.dialect.ask_events(block)
             if ask_events is not None:
-                records = answers.with_events(block, states, records, self._ask(ask_events))
+                records = json_parser.with_events(block, states, records, self._ask(ask_events))
             found.update((job_id, records[job_id]) for job_id in block if job_id in records)
         return found
 
@@ -179,17 +179,17 @@ class OarClient:
 
         Raises OarUnavailable.
         """
-        from arc_lrms_oar.oar import answers, supply
+        from arc_lrms_oar.oar import json_parser, resources
 
         started = [
             record.job_id
             for record in records
-            if not record.resources and record.state not in answers.WAITING
+            if not record.resources and record.state not in json_parser.WAITING
         ]
         ask = self.dialect.ask_assigned(started) if started else None
         if ask is None:
             return list(records)
-        found = supply.assigned(self._ask(ask))
+        found = resources.assigned(self._ask(ask))
         return [
             record._replace(resources=ids, cores=len(ids) or None)
             for record in records
@@ -202,20 +202,20 @@ class OarClient:
         Raises OarUnavailable, also at the place where the answer is found to be broken. Of a
         wrong condition OAR 2 finds nothing.
         """
-        from arc_lrms_oar.oar import supply
+        from arc_lrms_oar.oar import resources
 
         chosen = ["--sql", where] if where else []
-        return supply.resources(self._ask(["oarnodes", "-J", *chosen]))
+        return resources.resources(self._ask(["oarnodes", "-J", *chosen]))
 
     def queues(self) -> dict[str, Queue] | None:
         """OAR's queues by name; None where the caller may not list them (only root and oar may).
 
         Raises OarUnavailable.
         """
-        from arc_lrms_oar.oar import supply
+        from arc_lrms_oar.oar import resources
 
         try:
-            return supply.queues(self._ask(self.dialect.ask_queues()))
+            return resources.queues(self._ask(self.dialect.ask_queues()))
         except CommandFailed as failed:
             if failed.code in (None, _NOT_PERMITTED) and not isinstance(failed, CommandTimeout):
                 return None
@@ -229,11 +229,13 @@ class OarClient:
         """
         done = self.runner.run(["oardel", *(str(job_id) for job_id in ids)])
         if _NOT_YOURS in done.stdout + done.stderr:
-            raise OarRefused(texts.refusal("", done.stderr) or _NOT_YOURS)
+            raise OarRefused(text_parser.refusal("", done.stderr) or _NOT_YOURS)
         if done.code in (OARDEL_OK, OARDEL_SERVER_NOT_TOLD, OARDEL_ALREADY):
             return
         if _is_refusal(done):
-            raise OarRefused(texts.refusal("", done.stderr) or f"oardel: exit code {done.code}")
+            raise OarRefused(
+                text_parser.refusal("", done.stderr) or f"oardel: exit code {done.code}"
+            )
         raise _failed(done)
 
     def _ask(self, argv: Sequence[str]) -> str:
@@ -253,7 +255,7 @@ def _is_refusal(done: Completed) -> bool:
 
 
 def _failed(done: Completed) -> CommandFailed:
-    said = texts.refusal("", done.stderr) or "no message"
+    said = text_parser.refusal("", done.stderr) or "no message"
     why = f"exit code {done.code}: {said}"
     return CommandFailed(why, done.argv, done.code, done.stdout, done.stderr)
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from arc_lrms_oar.runs import Run, runs_of
+from arc_lrms_oar.id_ranges import Run, runs_of
 
 if TYPE_CHECKING:
-    from arc_lrms_oar.oar.record import JobRecord
+    from arc_lrms_oar.oar.job_record import JobRecord
 
 OARDEL_OK = 0
 OARDEL_SERVER_NOT_TOLD = 2
@@ -119,9 +119,9 @@ class Dialect2(Dialect):
         return ["oarstat", "--format", "2", "-J", "-f", *_each(ids)]
 
     def read_records(self, stdout: str) -> dict[int, JobRecord]:
-        from arc_lrms_oar.oar import answers
+        from arc_lrms_oar.oar import json_parser
 
-        return answers.records_2(stdout)
+        return json_parser.records_2(stdout)
 
     def ask_events(self, ids: Sequence[int]) -> list[str] | None:
         return None
@@ -152,9 +152,9 @@ class Dialect3(Dialect):
         return ["oarstat", "-J", "-f", *_each(ids)]
 
     def read_records(self, stdout: str) -> dict[int, JobRecord]:
-        from arc_lrms_oar.oar import answers
+        from arc_lrms_oar.oar import json_parser
 
-        return answers.records_3(stdout)
+        return json_parser.records_3(stdout)
 
     def ask_events(self, ids: Sequence[int]) -> list[str] | None:
         return ["oarstat", "-e", "-J", *_each(ids)]

@@ -10,7 +10,7 @@ Source of the events: OAR 2.5 `sources/core/modules/node_change_state.pl`, "Susp
 
 from __future__ import annotations
 
-from arc_lrms_oar.oar.record import JobRecord
+from arc_lrms_oar.oar.job_record import JobRecord
 
 _SUSPENDS = "HOLD_RUNNING_JOB"
 _RESUMES = {

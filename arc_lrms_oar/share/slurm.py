@@ -14,9 +14,9 @@ import sys
 from typing import Any
 
 from arc_lrms_oar.arex.controldir import control_file
+from arc_lrms_oar.entrypoint import run
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.job.arcjob import from_arc
-from arc_lrms_oar.scripts import run
 
 _ARC_6 = 6
 
@@ -54,7 +54,7 @@ def Scan(config: str, ctr_dirs: list[str]) -> None:
 
 def get_lrms_options_schema() -> dict[str, Any]:
     """The options that `get_lrms_info` takes, as ARC's InfoChecker describes them."""
-    from arc_lrms_oar.verbs.info import options_schema
+    from arc_lrms_oar.info.provider import options_schema
 
     return options_schema()
 
@@ -64,8 +64,8 @@ def get_lrms_info(options: dict[Any, Any]) -> dict[str, Any]:
 
     Raises OarLrmsError, at which the provider keeps its last document.
     """
-    from arc_lrms_oar.verbs import client_of, settings_of
-    from arc_lrms_oar.verbs.info import lrms_info
+    from arc_lrms_oar.commands.connect import client_of, settings_of
+    from arc_lrms_oar.info.provider import lrms_info
 
     settings = settings_of(_provider_config())
     return lrms_info(settings, client_of(settings), _decoded(options))

@@ -7,8 +7,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from ce import GRID_ID, NOBODY, Ce
-from users import needs_root
+from support.ce import GRID_ID, NOBODY, Ce
+from support.users import needs_root
 
 from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.arex.controldir import GridJob, read_job

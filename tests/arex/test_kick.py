@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from ce import Ce
-from kicks import Kicks
+from support.ce import Ce
+from support.kicks import Kicks
 
 from arc_lrms_oar.arex import kick as module
 from arc_lrms_oar.arex.controldir import GridJob, read_job

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ce import NOBODY
-from users import needs_root
+from support.ce import NOBODY
+from support.users import needs_root
 
 from arc_lrms_oar.arex import userfiles
 from arc_lrms_oar.arex.userfiles import Owner, acting_as, overwrite, read_end, read_start

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ce import Ce
-from site_under_contract import Contract
 from standin import Standin
+from support.ce import Ce
+from support.contract_site import Contract
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from site_under_contract import Contract
+from support.contract_site import Contract
 
 import arc_lrms_oar
 from arc_lrms_oar.errors import OarRefused

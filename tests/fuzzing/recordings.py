@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fuzzing.inputs import as_bytes
 from oar.recorded import calls
-from oneshot import OneShot
+from support.one_shot import OneShot
 
 from arc_lrms_oar.oar.runner import Completed
 

@@ -11,8 +11,8 @@ from job.readers import arc_object
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job import arcjob
+from arc_lrms_oar.job.ignored_attributes import unheeded
 from arc_lrms_oar.job.request import make_request
-from arc_lrms_oar.job.unheeded import unheeded
 from arc_lrms_oar.settings import QueueSettings
 
 # What C++ has for times and sizes there: int and int64_t, and no text without an end.

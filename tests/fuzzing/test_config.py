@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from arc_lrms_oar import identity, oarsub_values
 from arc_lrms_oar.arex import config
 from arc_lrms_oar.errors import ConfigError, JobError
-from arc_lrms_oar.job.rte_options import for_one_job
+from arc_lrms_oar.job.rte_overrides import for_one_job
 from arc_lrms_oar.settings import OPTIONS, QueueSettings, Settings
 
 _EXAMPLE = (Path(__file__).parents[2] / "arc.conf.example").read_text()

@@ -14,12 +14,12 @@ from arc_lrms_oar import identity
 from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag, utc
-from arc_lrms_oar.arex.everyjob import EveryJob, failure_of
-from arc_lrms_oar.arex.known import Known
-from arc_lrms_oar.arex.last_look import LastLook
-from arc_lrms_oar.arex.memory import Memory
+from arc_lrms_oar.arex.job_listing import EveryJob, failure_of
 from arc_lrms_oar.errors import ControlDirError, JobError
-from arc_lrms_oar.job.mark import open_mark
+from arc_lrms_oar.job.submit_journal import open_mark
+from arc_lrms_oar.scan.job_cache import LastLook
+from arc_lrms_oar.scan.job_index import Known
+from arc_lrms_oar.scan.state import Memory
 
 _KEYS = ("localid", "sessiondir", "jobname", "subject", "voms", "localvo", "tokenclaim.sub", "args")
 _LOCAL = "globalid=1\nlocalid=17\nsessiondir=/grid/session/1\njobname=some name\nsubject=/CN=x\n"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ce import grami_text, shell_value
 from fuzzing.fuzzed import fuzzed, in_memory
 from fuzzing.inputs import as_bytes, glued, raw, settings_of, spoiled
 from hypothesis import strategies as st
+from support.ce import grami_text, shell_value
 
 from arc_lrms_oar.errors import GramiError, JobError
-from arc_lrms_oar.job import grami, unheeded
+from arc_lrms_oar.job import grami, ignored_attributes
 from arc_lrms_oar.job.request import make_request
 from arc_lrms_oar.settings import QueueSettings
 
@@ -66,8 +66,8 @@ def test_any_text_is_a_job_or_an_error(text: str) -> None:
         return
     finally:
         grami.local_id({"joboption_jobid": text})
-    unheeded.unheeded(job, QueueSettings(), 0.0)
-    unheeded.unused_keys(values)
+    ignored_attributes.unheeded(job, QueueSettings(), 0.0)
+    ignored_attributes.unused_keys(values)
     try:
         line = make_request(job, QueueSettings(), "/grid/session/1/.arc_oar/job.sh", 0.0).argv()
     except JobError:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from oar.recorded import calls
 
 from arc_lrms_oar.errors import OarUnavailable
+from arc_lrms_oar.info.provider import lrms_info
+from arc_lrms_oar.info.render import as_text
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.settings import QueueSettings, Settings
-from arc_lrms_oar.verbs.info import lrms_info
-from arc_lrms_oar.verbs.info_show import as_text
 
 _RESOURCES = {dialect: documents("oarnodes", "-J", dialect=dialect) for dialect in "23"}
 _JOBS = {

@@ -14,16 +14,16 @@ from arc_lrms_oar import identity
 from arc_lrms_oar.arex import config, controldir
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag
-from arc_lrms_oar.arex.known import Known
-from arc_lrms_oar.arex.last_look import LastLook
-from arc_lrms_oar.arex.memory import Memory
 from arc_lrms_oar.errors import OarLrmsError
 from arc_lrms_oar.job import grami, xrsl
 from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.job.request import make_request
-from arc_lrms_oar.job.rte_options import for_one_job
+from arc_lrms_oar.job.rte_overrides import for_one_job
 from arc_lrms_oar.job.script import NodePlan, build
-from arc_lrms_oar.oar import answers, supply, texts
+from arc_lrms_oar.oar import json_parser, resources, text_parser
+from arc_lrms_oar.scan.job_cache import LastLook
+from arc_lrms_oar.scan.job_index import Known
+from arc_lrms_oar.scan.state import Memory
 from arc_lrms_oar.settings import OPTIONS, QueueSettings
 
 # The usual tests have to be quick; what grows faster than the input shows here as well.
@@ -140,17 +140,27 @@ def test_xrsl(text: str) -> None:
 
 @parametrized(JSON)
 def test_json_of_oars(text: str) -> None:
-    for read in (answers.records_2, answers.records_3, answers.events_3, supply.assigned):
+    for read in (
+        json_parser.records_2,
+        json_parser.records_3,
+        json_parser.events_3,
+        resources.assigned,
+    ):
         _try(read, text)
-    _try(lambda text: answers.states(text, [1]), text)
-    _try(lambda text: list(supply.resources(text)), text)
+    _try(lambda text: json_parser.states(text, [1]), text)
+    _try(lambda text: list(resources.resources(text)), text)
 
 
 @parametrized(LINES)
 def test_lines_of_oars(text: str) -> None:
-    for read in (texts.submitted_id, texts.version, texts.ended_hint, supply.queues):
+    for read in (
+        text_parser.submitted_id,
+        text_parser.version,
+        text_parser.ended_hint,
+        resources.queues,
+    ):
         _try(read, text)
-    _try(lambda text: texts.refusal(text, text), text)
+    _try(lambda text: text_parser.refusal(text, text), text)
 
 
 @parametrized(VALUES)

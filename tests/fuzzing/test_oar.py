@@ -12,20 +12,20 @@ from oar.recorded import calls
 
 from arc_lrms_oar.arex.controldir import GridJob, done_line
 from arc_lrms_oar.arex.diag import Diag
+from arc_lrms_oar.commands.query import query, table
 from arc_lrms_oar.errors import OarLrmsError, OarRefused, OarUnavailable
-from arc_lrms_oar.oar import supply, texts
+from arc_lrms_oar.oar import resources, text_parser
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.record import JobRecord
-from arc_lrms_oar.oar.states import state_of
-from arc_lrms_oar.oar.verdict import (
+from arc_lrms_oar.oar.job_record import JobRecord
+from arc_lrms_oar.oar.outcome import (
     NO_EXIT_CODE,
     resubmission_may_come,
     resubmitted_to,
     verdict,
     verdict_of_lost,
 )
-from arc_lrms_oar.verbs.query import query, table
-from arc_lrms_oar.verbs.report import Report, accounted
+from arc_lrms_oar.oar.states import state_of
+from arc_lrms_oar.scan.report import Report, accounted
 
 STATES = documents("oarstat", "-s", "-J")
 RECORDS = {dialect: documents("oarstat", "-J", "-f", dialect=dialect) for dialect in "23"}
@@ -120,9 +120,9 @@ def test_a_lost_job_has_the_code_of_a_program_or_none(code: str) -> None:
 
 @fuzzed(stdout=spoiled(SHORT, 4), stderr=spoiled(SHORT, 4))
 def test_oarsubs_answer(stdout: str, stderr: str) -> None:
-    job_id = texts.submitted_id(stdout)
+    job_id = text_parser.submitted_id(stdout)
     assert job_id is None or f"OAR_JOB_ID={job_id}" in stdout
-    reason = texts.refusal(stdout, stderr)
+    reason = text_parser.refusal(stdout, stderr)
     assert len(reason) <= 400
     assert len(str(OarRefused(reason)).splitlines()) <= 1
 
@@ -148,7 +148,7 @@ def test_oars_version(stdout: str) -> None:
 
 @fuzzed(stdout=spoiled([*LISTINGS, *(asked.stdout for asked in calls() if "queue" in asked.step)]))
 def test_oars_queues(stdout: str) -> None:
-    for name, queue in supply.queues(stdout).items():
+    for name, queue in resources.queues(stdout).items():
         assert name == queue.name
         assert isinstance(queue.policy, str)
 
@@ -156,7 +156,7 @@ def test_oars_queues(stdout: str) -> None:
 @fuzzed(stdout=wrong_json(RESOURCES, NOISE) | spoiled(RESOURCES))
 def test_oars_resources(stdout: str) -> None:
     try:
-        for row in supply.resources(stdout):
-            assert isinstance(supply.resource_id(row), int)
+        for row in resources.resources(stdout):
+            assert isinstance(resources.resource_id(row), int)
     except OarLrmsError:
         return

@@ -9,17 +9,17 @@ import os
 import time
 from pathlib import Path
 
-from ce import Ce, JobFiles
 from fuzzing.fuzzed import fuzzed, in_memory
 from fuzzing.inputs import as_bytes, raw, settings_of, spoiled, wrong_json
 from fuzzing.recordings import NOISE, Says
 from hypothesis import strategies as st
+from support.ce import Ce, JobFiles
 
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
+from arc_lrms_oar.scan.scan import scan
 from arc_lrms_oar.settings import Settings
-from arc_lrms_oar.verbs.scan import scan
 
 _KEYS = ("localid", "sessiondir", "jobname", "globalid")
 _DIAG = "nodename=a\nWallTime=5s\nLRMSEndTime=20260101000000Z\nexitcode=0\n"

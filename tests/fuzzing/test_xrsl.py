@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
-from ce import shell_value
 from fuzzing.fuzzed import fuzzed
 from fuzzing.inputs import glued, settings_of, spoiled
 from job.xrsl import compare
+from support.ce import shell_value
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job import grami, xrsl
+from arc_lrms_oar.job.ignored_attributes import unheeded
 from arc_lrms_oar.job.request import make_request
-from arc_lrms_oar.job.unheeded import unheeded
-from arc_lrms_oar.job.xrsl.arex import Place, grami_values
+from arc_lrms_oar.job.xrsl.grami_values import Place, grami_values
 from arc_lrms_oar.settings import QueueSettings
 
 _ATTRIBUTES = (

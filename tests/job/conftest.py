@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ce import Ce
-from nodes import Node
+from support.ce import Ce
+from support.node import Node
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ce import GRID_ID, Ce, shell_value
+from support.ce import GRID_ID, Ce, shell_value
 
 from arc_lrms_oar.errors import GramiError
 from arc_lrms_oar.job import grami

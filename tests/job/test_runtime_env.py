@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ce import GRID_ID, Ce
-from nodes import Node, Ran
+from support.ce import GRID_ID, Ce
+from support.node import Node, Ran
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job import grami

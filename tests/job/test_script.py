@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ce import GRID_ID
-from nodes import Node
+from support.ce import GRID_ID
+from support.node import Node
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job import script

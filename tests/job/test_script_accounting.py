@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
-from nodes import Node
+from support.node import Node
 
 ACCOUNTED = [
     *("processors", "nodecount", "benchmark", "runtimeenvironments", "walltime", "kerneltime"),

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from nodes import Node, Ran
+from support.node import Node, Ran
 
 # Waits to be told; says by what, and goes on to its own end.
 PROGRAM = """#!/bin/bash

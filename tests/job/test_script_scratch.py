@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from ce import GRID_ID
-from nodes import Node, Ran
+from support.ce import GRID_ID
+from support.node import Node, Ran
 
 from arc_lrms_oar.job.runtime_env import RteScript
 

@@ -14,8 +14,8 @@ import pytest
 from bed import Bed
 from bed.arcconf import CONTROLDIR
 from bed.grid import USER
-from ce import grami_text
-from hostile import CANARY, LONG, WORDS
+from support.ce import grami_text
+from support.hostile_text import CANARY, LONG, WORDS
 
 pytestmark = pytest.mark.live
 

@@ -1,7 +1,7 @@
 """Submit and scan killed on their way, on the real OAR: one job for each, and every end reported.
 
-Each write and each command of ours and of oarsub is a step (tests/stepping.py). Some of them,
-evenly, or all with ARC_OAR_TEST_ALL_STEPS=1 in the environment.
+Each write and each command of ours and of oarsub is a step (tests/support/stepping.py). Some of
+them, evenly, or all with ARC_OAR_TEST_ALL_STEPS=1 in the environment.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 from bed import Bed
 from bed.grid import USER, Grid, Job, shell
-from stepped import SteppedJob, SteppedSite, sample
+from support.stepped import SteppedJob, SteppedSite, sample
 
 pytestmark = pytest.mark.live
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from bed import Bed
 from bed.grid import Grid, Job, shell, xrsl
-from hostile import CANARY, WORDS
+from support.hostile_text import CANARY, WORDS
 
 pytestmark = pytest.mark.live
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from bed import Bed
 from bed.grid import USER
-from stepped import SteppedJob, SteppedSite
+from support.stepped import SteppedJob, SteppedSite
 
 pytestmark = pytest.mark.live
 

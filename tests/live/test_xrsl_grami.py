@@ -22,7 +22,7 @@ from arc_lrms_oar.arex.controldir import control_file
 from arc_lrms_oar.job import grami, xrsl
 from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.job.request import make_request
-from arc_lrms_oar.job.xrsl.arex import Place, grami_values
+from arc_lrms_oar.job.xrsl.grami_values import Place, grami_values
 from arc_lrms_oar.settings import QueueSettings
 
 pytestmark = pytest.mark.live

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from arc_lrms_oar.oar import answers
+from arc_lrms_oar.oar import json_parser
 from arc_lrms_oar.oar.dialect import dialect_of
-from arc_lrms_oar.oar.record import Event, JobRecord
+from arc_lrms_oar.oar.job_record import Event, JobRecord
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 VERSIONS = ("2.5.9", "2.6.1", "3.0.2")
@@ -94,5 +94,5 @@ def _events(asked: Call) -> dict[int, tuple[Event, ...]]:
     wanted = (asked.version, asked.scenario, step)
     for other in calls():
         if (other.version, other.scenario, other.step) == wanted and "-j" in other.command.split():
-            return answers.events_3(other.stdout)
+            return json_parser.events_3(other.stdout)
     return {}

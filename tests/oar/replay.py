@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from oar.recorded import Call
-from oneshot import OneShot
+from support.one_shot import OneShot
 
 from arc_lrms_oar.oar.runner import Completed
 

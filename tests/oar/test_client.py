@@ -12,7 +12,7 @@ from oar.replay import Replay, always, from_recording, ids_of, records_answer, s
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.oar import client as client_module
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.record import Event, JobRecord
+from arc_lrms_oar.oar.job_record import Event, JobRecord
 
 # ---- the dialect -------------------------------------------------------------------------------
 

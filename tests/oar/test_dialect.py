@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 from oar.recorded import VERSIONS, calls
 
-from arc_lrms_oar.oar import texts
+from arc_lrms_oar.id_ranges import runs_of
+from arc_lrms_oar.oar import text_parser
 from arc_lrms_oar.oar.dialect import Dialect, Dialect2, Dialect3, dialect_of
-from arc_lrms_oar.runs import runs_of
 
 TWO = Dialect2()
 THREE = Dialect3()
@@ -72,7 +72,9 @@ def test_the_dialect_of_each_recorded_version(version: str) -> None:
         if asked.version == version and asked.asks("oarstat", "-V") and asked.code == 0
     }
     assert printed
-    assert {dialect_of(texts.version(text)).generation for text in printed} == {int(version[0])}
+    assert {dialect_of(text_parser.version(text)).generation for text in printed} == {
+        int(version[0])
+    }
 
 
 @pytest.mark.parametrize("dialect", [TWO, THREE])

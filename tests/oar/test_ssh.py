@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fakessh import FakeSsh
+from support.fake_ssh import FakeSsh
 
 from arc_lrms_oar.errors import OarRefused
 from arc_lrms_oar.oar import ssh as module

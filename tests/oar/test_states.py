@@ -7,7 +7,7 @@ import re
 import pytest
 from oar.recorded import call, calls
 
-from arc_lrms_oar.oar import answers
+from arc_lrms_oar.oar import json_parser
 from arc_lrms_oar.oar.states import BY_WORD, State, state_of
 
 # OAR's word, whether the job has ended, the letter that ARC publishes for one that has not.
@@ -48,7 +48,7 @@ def test_all_of_them_and_no_others_are_recorded() -> None:
     seen = set()
     for asked in calls():
         if asked.asks("oarstat", "-s", "-J", "-j") and asked.code == 0:
-            seen |= set(answers.document(asked.stdout).values())
+            seen |= set(json_parser.document(asked.stdout).values())
     assert seen == set(MEANING)
 
 

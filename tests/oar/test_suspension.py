@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from oar.recorded import records
 
-from arc_lrms_oar.oar.record import Event, JobRecord
+from arc_lrms_oar.oar.job_record import Event, JobRecord
 from arc_lrms_oar.oar.suspension import suspended_time
 
 HOLD, RESUME, ERROR = "HOLD_RUNNING_JOB", "RESUME_JOB", "SUSPEND_ERROR"

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from ce import GRID_ID, Ce
-from oarsite import Site
 from standin import Standin
+from support.ce import GRID_ID, Ce
+from support.oar_site import Site
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

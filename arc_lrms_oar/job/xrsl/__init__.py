@@ -11,12 +11,12 @@ where the text could do harm (sizes, depth, NUL bytes, times over 68 years).
 from __future__ import annotations
 
 from arc_lrms_oar.job.description import JobDescription
-from arc_lrms_oar.job.xrsl import attributes, late
+from arc_lrms_oar.job.xrsl import attributes, dependent_attributes
 from arc_lrms_oar.job.xrsl.draft import Draft, XrslJob
-from arc_lrms_oar.job.xrsl.error import XrslError
 from arc_lrms_oar.job.xrsl.grammar import tree_of
-from arc_lrms_oar.job.xrsl.reading import Source
+from arc_lrms_oar.job.xrsl.syntax_error import XrslError
 from arc_lrms_oar.job.xrsl.tree import AND, Condition, Evaluator, Group, Node
+from arc_lrms_oar.job.xrsl.value_reader import Source
 
 __all__ = ["XrslError", "XrslJob", "parse", "read"]
 
@@ -35,9 +35,9 @@ def read(text: str) -> list[XrslJob]:
     for node in Evaluator(text).jobs(tree_of(text)):
         draft = Draft()
         _apply(source, draft, node)
-        late.refuse_action(source, draft)
+        dependent_attributes.refuse_action(source, draft)
         for each in (draft, *draft.alternatives):
-            late.finish(source, each)
+            dependent_attributes.finish(source, each)
             if not each.executable:
                 each.note("executable: none is named; A-REX runs './' and the job fails")
         jobs.append(draft.finished())

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from arc_lrms_oar.job.xrsl import late, no_effect
+from arc_lrms_oar.job.xrsl import dependent_attributes, no_effect
 from arc_lrms_oar.job.xrsl.draft import Draft, Drafts, note
-from arc_lrms_oar.job.xrsl.error import found_text
 from arc_lrms_oar.job.xrsl.numbers import leading, whole
-from arc_lrms_oar.job.xrsl.reading import Source
-from arc_lrms_oar.job.xrsl.special import OTHERS
+from arc_lrms_oar.job.xrsl.special_attributes import OTHERS
+from arc_lrms_oar.job.xrsl.syntax_error import found_text
 from arc_lrms_oar.job.xrsl.tree import SUBSTITUTION, Condition
+from arc_lrms_oar.job.xrsl.value_reader import Source
 
 _ONCE = {
     "executable": "executable",
@@ -51,13 +51,13 @@ def read(source: Source, draft: Draft, condition: Condition) -> None:
         source.single(condition)
     elif attribute in OTHERS:
         OTHERS[attribute](source, drafts, condition)
-    elif attribute not in no_effect.ANY and attribute not in late.ATTRIBUTES:
+    elif attribute not in no_effect.ANY and attribute not in dependent_attributes.ATTRIBUTES:
         note(
             drafts,
             attribute or "''",
             "ARC knows no such attribute and ignores it" + _near(attribute),
         )
-    if attribute in late.ATTRIBUTES:
+    if attribute in dependent_attributes.ATTRIBUTES:
         _put_off(source, drafts, condition)
     for reasons in (no_effect.SINGLE, no_effect.ONCE, no_effect.ANY):
         if attribute in reasons:
@@ -65,7 +65,14 @@ def read(source: Source, draft: Draft, condition: Condition) -> None:
 
 
 def _near(attribute: str) -> str:
-    known = {*_ONCE, *_NUMBERS, *_TIMES, *OTHERS, *no_effect.SINGLE, *late.ATTRIBUTES}
+    known = {
+        *_ONCE,
+        *_NUMBERS,
+        *_TIMES,
+        *OTHERS,
+        *no_effect.SINGLE,
+        *dependent_attributes.ATTRIBUTES,
+    }
     near = get_close_matches(attribute[:40], sorted(known), 1, 0.8)
     return f"; did you mean {near[0]}?" if near else ""
 

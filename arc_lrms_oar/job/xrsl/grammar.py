@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from arc_lrms_oar.errors import OarLrmsError
-from arc_lrms_oar.job.xrsl.error import XrslError, found_text
 from arc_lrms_oar.job.xrsl.lexer import BLANKS, STRING, look_over, word_at
+from arc_lrms_oar.job.xrsl.syntax_error import XrslError, found_text
 from arc_lrms_oar.job.xrsl.tree import (
     Concat,
     Condition,

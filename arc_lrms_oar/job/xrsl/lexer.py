@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 
-from arc_lrms_oar.job.xrsl.error import XrslError, found_text
+from arc_lrms_oar.job.xrsl.syntax_error import XrslError, found_text
 
 MAX_TEXT = 512 * 1024
 MAX_DEPTH = 24

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Union
 
-from arc_lrms_oar.job.xrsl.error import XrslError, found_text, values_text
+from arc_lrms_oar.job.xrsl.syntax_error import XrslError, found_text, values_text
 
 MULTI, AND, OR = "+", "&", "|"
 SUBSTITUTION = "rslsubstitution"

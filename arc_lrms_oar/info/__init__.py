@@ -1,0 +1,1 @@
+"""The information provider: what A-REX publishes about OAR."""

@@ -1,0 +1,259 @@
+"""Reads the JSON that OAR's commands print. Pure: text in, values out, for every dialect.
+
+Only JSON is trusted for what jobs are and do: text rows can be forged by any user whose job's
+name holds newlines (FIELD-NOTES, "Text rows can be forged").
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from arc_lrms_oar.errors import OarAnswerError
+from arc_lrms_oar.oar.job_record import Event, JobRecord
+
+_ID = re.compile(r"[1-9][0-9]{0,17}")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+# The states in which the start that OAR tells is one that it expects (OAR-REFERENCE, surprise 18).
+WAITING = ("Waiting", "toAckReservation", "Hold")
+# So many lines may look like the beginning of the JSON, as warnings in brackets do.
+_BEGINNINGS = 100
+# No time or id of OAR's is beyond this, and Python's calendar takes no later time.
+_LATEST = 1 << 40
+# In JSON an escape, or a whole pair of them; and, as a group, half of one. Only bytes that are no
+# text make those, as OAR 3 prints them, and no file or terminal would take them.
+_ESCAPE = (
+    r"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+# "R=8,W=0:10:0,J=B…" begins what OAR notes of a job's request; OAR 3 writes W in seconds.
+_REQUEST = r"R=([0-9]{1,9})(?:,W=(?:([0-9]{1,7}):([0-9]{1,2}):)?([0-9]{1,9}))?,"
+
+
+def as_text(stdout: str) -> str:
+    """JSON whose strings can be written: what is half a character there becomes U+FFFD."""
+    if "\\ud" not in stdout and "\\uD" not in stdout:
+        return stdout
+    return re.sub(_ESCAPE, lambda found: "\\ufffd" if found[1] else found[0], stdout)
+
+
+def document(stdout: str) -> Any:
+    """The JSON that `stdout` holds, after any lines of warnings; raises OarAnswerError."""
+    stdout = as_text(stdout)
+    trouble = f"oarstat printed no JSON: {stdout[:80]!r}"
+    for start in islice(re.finditer(r"^[\[{]", stdout, re.M), _BEGINNINGS):
+        try:
+            found, end = json.JSONDecoder().raw_decode(stdout, start.start())
+        except (ValueError, RecursionError) as error:
+            trouble = f"oarstat printed broken JSON: {error}"
+            continue
+        if not stdout[end:].strip():
+            return found
+        raise OarAnswerError("oarstat printed something else after its JSON")
+    raise OarAnswerError(trouble)
+
+
+def states(stdout: str, asked: Iterable[int]) -> dict[int, str]:
+    """State words by job id from `oarstat -s -J`; an id that is not in it is unknown to OAR.
+
+    A row that is not as it should be is kept with the state "", so that nothing follows from it.
+    """
+    rows = document(stdout)
+    if not isinstance(rows, dict):
+        raise OarAnswerError("oarstat -s -J printed something else than an object")
+    found = {}
+    for job_id in asked:
+        if str(job_id) in rows:
+            word = rows[str(job_id)]
+            found[job_id] = word if isinstance(word, str) else ""
+    return found
+
+
+def records_2(stdout: str) -> dict[int, JobRecord]:
+    """Records by job id from `oarstat -J [-f]` of OAR 2; odd rows are left out."""
+    if not stdout.strip():
+        return {}
+    return _records(stdout, _record_2)
+
+
+def records_3(stdout: str) -> dict[int, JobRecord]:
+    """Records by job id from `oarstat -J -f` of OAR 3, without events; odd rows are left out."""
+    return _records(stdout, _record_3)
+
+
+def _records(stdout: str, read: Any) -> dict[int, JobRecord]:
+    rows = document(stdout)
+    if not isinstance(rows, dict):
+        raise OarAnswerError("oarstat -J printed something else than an object")
+    found = {}
+    for key, row in rows.items():
+        if isinstance(row, dict) and _ID.fullmatch(key):
+            record = read(int(key), row)
+            if record is not None:
+                found[int(key)] = record
+    return found
+
+
+def _record_2(job_id: int, row: dict[str, Any]) -> JobRecord | None:
+    if _integer(row.get("Job_Id")) != job_id or not isinstance(row.get("state"), str):
+        return None
+    hosts = row.get("assigned_network_address")
+    resources = ids_in(row.get("assigned_resources"))
+    wanted, wall_time = requested(row.get("message"))
+    return JobRecord(
+        job_id=job_id,
+        state=row["state"],
+        exit_code=_integer(row.get("exit_code")),
+        name=_text(row.get("name")),
+        owner=_text(row.get("owner")),
+        queue=_text(row.get("queue")),
+        project=_text(row.get("project")),
+        command=_text(row.get("command")),
+        directory=_text(row.get("launchingDirectory")),
+        message=_text(row.get("message")),
+        submission_time=_moment(row.get("submissionTime")),
+        start_time=_moment(row.get("startTime")),
+        stop_time=_moment(row.get("stopTime")),
+        wall_time=_moment(row.get("walltime")) or wall_time,
+        wanted=wanted,
+        cores=len(resources) or None,
+        nodes=tuple(dict.fromkeys(map(str, hosts))) if isinstance(hosts, list) else (),
+        resources=resources,
+        reserved=ids_in(list(row["reserved_resources"])) if _holds(row) else (),
+        events=tuple(_event_2(event) for event in _list(row.get("events")) if _is_event(event)),
+        resubmitted_from=_moment(row.get("resubmit_job_id")),
+        cpuset=_text(row.get("cpuset_name")),
+        scheduled_start=_expected(row, "scheduledStart", "startTime"),
+        request=_text(row.get("initial_request")),
+    )
+
+
+def _expected(row: dict[str, Any], *keys: str) -> int | None:
+    """The start that a waiting job may expect: the first of `keys` that holds one."""
+    if row["state"] not in WAITING:
+        return None
+    return next((moment for key in keys if (moment := _moment(row.get(key)))), None)
+
+
+def _holds(row: dict[str, Any]) -> bool:
+    return isinstance(row.get("reserved_resources"), dict)
+
+
+def ids_in(values: Any) -> tuple[int, ...]:
+    """The ids in a list, also where a database has OAR print them as text."""
+    return tuple([number for value in _list(values) if (number := _moment(value))])
+
+
+def requested(message: Any) -> tuple[int | None, int | None]:
+    """How many resources a job wants and for how many seconds, as far as OAR's message says so.
+
+    OAR 3 counts its SCHEDULER_JOB_SECURITY_TIME, a minute as it is shipped, to the latter.
+    """
+    match = re.match(_REQUEST, _text(message))
+    if not match:
+        return None, None
+    hours, minutes, seconds = match[2] or 0, match[3] or 0, match[4]
+    wall_time = int(hours) * 3600 + int(minutes) * 60 + int(seconds) if seconds else None
+    return _moment(int(match[1])), wall_time
+
+
+def _is_event(event: Any) -> bool:
+    return isinstance(event, dict) and isinstance(event.get("type"), str)
+
+
+def _event_2(event: dict[str, Any]) -> Event:
+    return Event(
+        kind=event["type"],
+        text=_text(event.get("description")),
+        date=_moment(event.get("date")),
+        number=_integer(event.get("event_id")) or 0,
+    )
+
+
+def _record_3(job_id: int, row: dict[str, Any]) -> JobRecord | None:
+    if _integer(row.get("id")) != job_id or not isinstance(row.get("state"), str):
+        return None
+    wanted, wall_time = requested(row.get("message"))
+    return JobRecord(
+        job_id=job_id,
+        state=row["state"],
+        exit_code=_integer(row.get("exit_code")),
+        name=_text(row.get("name")),
+        owner=_text(row.get("user")),
+        queue=_text(row.get("queue_name")),
+        project=_text(row.get("project")),
+        command=_text(row.get("command")),
+        directory=_text(row.get("launching_directory")),
+        message=_text(row.get("message")),
+        submission_time=_moment(row.get("submission_time")),
+        start_time=_moment(row.get("start_time")),
+        stop_time=_moment(row.get("stop_time")),
+        wall_time=wall_time,
+        wanted=wanted,
+        resubmitted_from=_moment(row.get("resubmit_job_id")),
+        cpuset=_text(row.get("cpuset_name")),
+        scheduled_start=_expected(row, "start_time"),
+        request=_text(row.get("initial_request")),
+    )
+
+
+def events_3(stdout: str) -> dict[int, tuple[Event, ...]]:
+    """Events by job id from `oarstat -e -J` of OAR 3; their dates are local text, left unread."""
+    rows = document(stdout)
+    if not isinstance(rows, dict):
+        raise OarAnswerError("oarstat -e -J printed something else than an object")
+    return {
+        int(key): tuple(
+            Event(
+                event["type"],
+                _text(event.get("description")),
+                None,
+                number,
+                _text(event.get("date")),
+            )
+            for number, event in enumerate(events)
+            if _is_event(event)
+        )
+        for key, events in rows.items()
+        if _ID.fullmatch(key) and isinstance(events, list)
+    }
+
+
+def with_events(
+    ids: Sequence[int], states: Mapping[int, str], records: dict[int, JobRecord], stdout: str
+) -> dict[int, JobRecord]:
+    """Records of OAR 3 with their events, which `stdout` tells; `states` are words by job id.
+
+    OAR 3 hides the record of a job killed while it waited: it gets one of state and events alone.
+    """
+    events = events_3(stdout)
+    return {
+        job_id: (records.get(job_id) or JobRecord(job_id, states[job_id]))._replace(
+            events=events.get(job_id, ())
+        )
+        for job_id in ids
+    }
+
+
+def _integer(value: Any) -> int | None:
+    """A whole number, also where a database has OAR print it as text."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _moment(value: Any) -> int | None:
+    """A positive number; OAR writes 0 for a time that has not come and an id that is not."""
+    number = _integer(value)
+    return number if number and 0 < number < _LATEST else None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,288 @@
+"""doctor as a whole, and what it says of ARC, of its configuration and of users."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from standin import Standin
+from support.arc_tree import ArcTree
+from support.ce import Ce
+from support.oar_site import Site
+from support.users import needs_root
+
+from arc_lrms_oar.admin import arc_locations, check_arc, check_config, check_users
+from arc_lrms_oar.admin.arc_locations import Arc
+from arc_lrms_oar.admin.findings import Finding, ok
+from arc_lrms_oar.admin.mapped_users import account, myself
+from arc_lrms_oar.arex.config import parse_blocks
+
+GOOD = "[lrms]\nlrms=OAR\n[queue:default]\n[custom:oar]\n"
+
+
+@pytest.fixture
+def arc(place: Path) -> ArcTree:
+    return ArcTree(place)
+
+
+@pytest.fixture
+def site(place: Path, oar: Standin) -> Site:
+    return Site(Ce(place / "ce"), oar)
+
+
+@pytest.fixture
+def quiet_validator(arc: ArcTree) -> ArcTree:
+    arc.tools.mkdir(parents=True)
+    for name in ("arc-config-check", "gm-kick"):
+        (arc.tools / name).write_text("#!/bin/sh\n")
+        (arc.tools / name).chmod(0o755)
+    return arc
+
+
+def bad(found: Iterator[Finding]) -> list[tuple[str, str, str]]:
+    return [(one.level, one.what, one.text) for one in found if one.level != "ok"]
+
+
+def test_whole_run(quiet_validator: ArcTree, site: Site) -> None:
+    """Of a healthy site but for its one unknown option and, before install, its scripts."""
+    name = account("nobody") if os.geteuid() == 0 else myself()
+    assert name is not None
+    site.configure("proyect=x", mapping=f"map_to_user=all {name.name}")
+    ask = ["doctor", "--config", site.ce.conf]
+    found = quiet_validator.run(*ask, "--json", ARC_LOCATION=str(quiet_validator.prefix))
+    told = json.loads(found.stdout)
+    assert (found.returncode, found.stderr, told["code"]) == (2, "", 2)
+    rows = [row for row in told["findings"] if row["level"] != "ok"]
+    assert [(row["level"], row["what"]) for row in rows] == [
+        *[("FAIL", "scripts")] * 7,
+        ("warn", "configuration"),
+    ]
+    quiet_validator.ok("install")
+    found = quiet_validator.run(*ask, ARC_LOCATION=str(quiet_validator.prefix))
+    assert (found.returncode, found.stderr) == (1, "")
+    lines = found.stdout.splitlines()
+    at = lines.index(
+        f"warn  configuration: {site.ce.conf}: [custom:oar] proyect: no such option; "
+        "did you mean project?"
+    )
+    assert lines[at + 1] == "      -> correct its name or remove it: it has no effect"
+    assert [line for line in lines if not line.startswith("ok ")] == lines[at : at + 2]
+    assert site.commands().count("oarsub") == 2
+
+
+def test_configuration_that_cannot_be_read(quiet_validator: ArcTree, place: Path) -> None:
+    found = quiet_validator.run("doctor", "--config", place / "none")
+    assert (found.returncode, found.stderr) == (2, "")
+    assert found.stdout.splitlines()[-2] == (
+        f"FAIL  configuration: {place}/none: cannot read the ARC configuration: "
+        "No such file or directory"
+    )
+
+
+def look(text: str, arc: Arc | None = None) -> list[tuple[str, str, str]]:
+    blocks = parse_blocks(text, "arc.conf")
+    found = bad(check_config.look("arc.conf", blocks, arc, compare=False))
+    return [one for one in found if one[1] != "validator"]
+
+
+def test_configurations() -> None:
+    assert look(GOOD) == []
+    assert look(GOOD.replace("OAR", "oar default")) == []
+    ((level, _, text),) = look(GOOD.replace("OAR", "fork"))
+    assert (level, text) == (
+        "FAIL",
+        "arc.conf: [lrms] lrms is fork, so A-REX does not use this package",
+    )
+    ((level, _, text),) = look(GOOD + "submit_budget=x\n")
+    assert (level, text.partition(" is wrong")[0]) == (
+        "FAIL",
+        "arc.conf: [custom:oar] submit_budget=x",
+    )
+    ((level, _, text),) = look(GOOD + "[custom:oar/lnog]\n")
+    assert (level, text) == (
+        "warn",
+        "arc.conf: [custom:oar/lnog] is for a queue that ARC does not have",
+    )
+    ((level, _, text),) = look(GOOD + "[arex]\nshared_filesystem=no\n")
+    assert level == "FAIL"
+    assert "OAR brings no files to its nodes" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "[2026-11-21 12:44:50] [Arc.validator] [ERROR] arc.conf:2: found oar_x",
+            "arc.conf:2: found oar_x",
+        ),
+        ("[2026-11-21 15:15:24,321] [ARCCTL.Validator] [ERROR] [508] ['x' is none]", "'x' is none"),
+    ],
+    ids=["arc6", "arc7"],
+)
+def test_words_of_arc_s_validator(arc: ArcTree, said: str, told: str) -> None:
+    """Recorded from arc-config-check of ARC 6.17 and arcctl of ARC 7.0."""
+    arc.tools.mkdir(parents=True)
+    check = arc.tools / "arc-config-check"
+    last = "[2026-11-21] [ARCCTL.Config] [ERROR] [508] [Validation returned 1 error(s)]"
+    check.write_text(f'#!/bin/sh\ncat <<"E"\n{said}\n{last}\nE\nexit 1\n')
+    check.chmod(0o755)
+    found = check_config.look(
+        "arc.conf",
+        parse_blocks(GOOD, "arc.conf"),
+        Arc("", "", str(arc.tools), "", ""),
+        compare=False,
+    )
+    assert bad(found) == [("FAIL", "validator", told)]
+
+
+def test_arex_that_runs_with_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = tmp_path / "arched-arex.cfg"
+    monkeypatch.setattr(check_config, "RUNTIME_CONFIG", str(running))
+
+    def compared(text: str) -> Finding:
+        found = check_config.look("arc.conf", parse_blocks(text, "arc.conf"), None, compare=True)
+        return list(found)[-1]
+
+    assert compared(GOOD).text == f"it is not running: no {running}"
+    running.write_text(GOOD)
+    assert compared(GOOD + "[infosys]\nloglevel=5\n") == ok(
+        "A-REX", "runs with arc.conf as it is now"
+    )
+    changed = compared(GOOD + "project=x\n[queue:new]\n[lrms/ssh]\n[infosys/cluster]\n")
+    assert (changed.level, changed.text) == (
+        "warn",
+        "[custom:oar], [infosys/cluster], [lrms/ssh], [queue:new] of arc.conf changed since A-REX"
+        " started",
+    )
+
+
+def test_gm_kick_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARC_LOCATION", str(tmp_path))
+    assert [one[:2] for one in bad(check_arc.look_at_kick())] == [("warn", "gm-kick")]
+
+
+def test_no_arc() -> None:
+    assert bad(check_arc.look_at_arc(None, "no ARC CE was found", "OAR")) == [
+        ("FAIL", "ARC", "no ARC CE was found")
+    ]
+
+
+def test_control_directory_and_package(
+    site: Site, arc: ArcTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arc_locations, "PACKAGE_FOLDER", str(arc.package))
+    settings = site.settings()
+    assert bad(check_arc.look_at_places(settings)) == []
+    site.ce.control.chmod(0o775)
+    (arc.package / "cli.py").chmod(0o664)
+    assert bad(check_arc.look_at_places(settings)) == [
+        ("FAIL", "control directory", f"others can write {site.ce.control}"),
+        (
+            "FAIL",
+            "permissions",
+            f"others than root can change {arc.package}/cli.py, which A-REX runs as root",
+        ),
+    ]
+    gone = settings._replace(control_dir=str(site.ce.place))
+    assert bad(check_arc.look_at_places(gone))[0][2].endswith(" is none: it has no processing/")
+
+
+def python(place: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> list[tuple[str, str, str]]:
+    """What is said of a python3 that is this script."""
+    folder = place / "other"
+    folder.mkdir()
+    (folder / "python3").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "python3").chmod(0o755)
+    monkeypatch.setattr(arc_locations, "SYSTEM_PATH", f"{folder}:/usr/bin:/bin")
+    return bad(check_arc.look_at_python())
+
+
+def test_python_that_is_too_old(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ((level, what, text),) = python(place, monkeypatch, "echo 3.8.10")
+    assert (level, what) == ("FAIL", "Python")
+    assert text.endswith("/python3 is 3.8.10, too old for this package")
+
+
+def test_python_without_the_package(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = 'case "$2" in *version*) echo 3.11.2;; *) exit 1;; esac'
+    ((level, _, text),) = python(place, monkeypatch, script)
+    assert level == "FAIL"
+    assert text.endswith("does not find the package arc_lrms_oar")
+
+
+def test_another_copy_of_the_package(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = 'case "$2" in *version*) echo 3.11.2;; *) echo /x/arc_lrms_oar/__init__.py;; esac'
+    ((level, _, text),) = python(place, monkeypatch, script)
+    assert level == "warn"
+    assert text.startswith("A-REX's scripts use another copy of the package: /x/arc_lrms_oar, ")
+
+
+@needs_root
+def test_users() -> None:
+    def told(text: str, *chosen: str) -> tuple[list[tuple[str, str, str]], list[str]]:
+        found, accounts = check_users.users(parse_blocks(text, "arc.conf"), list(chosen))
+        return bad(iter(found)), [one.name for one in accounts]
+
+    assert told("[mapping]\nmap_to_user=all nobody\n") == ([], ["nobody"])
+    assert told("", "nobody") == ([], ["nobody"])
+    ((level, _, text),), names = told("")
+    assert (level, names) == ("FAIL", [])
+    assert text.startswith("[mapping] names nobody")
+    text = "[mapping]\nmap_to_user=all root\nmap_to_user=all nosuch\nmap_with_plugin=all 9 /x\n"
+    found, names = told(text)
+    assert [one[0] for one in found] == ["warn", "FAIL", "FAIL"]
+    assert names == []
+
+
+def test_commands_that_a_user_cannot_run(site: Site) -> None:
+    me = account("nobody") if os.geteuid() == 0 else myself()
+    assert me is not None
+    assert bad(check_users.look_at_commands(site.settings(), me)) == []
+    assert {call.uid for call in site.oar.calls()} == {me.uid}
+    (site.oar.bin / "oarsub").chmod(0o600)
+    site.oar.set("fail_times", "oardel:9:3:odd")
+    found = bad(check_users.look_at_commands(site.settings(), me))
+    what = f"OAR commands as {me.name}"
+    assert found == [
+        ("FAIL", what, "oarsub cannot be run: Permission denied"),
+        ("FAIL", what, "oardel ends with exit code 3: odd"),
+    ]
+
+
+@needs_root
+def test_session_directories(place: Path) -> None:
+    nobody = account("nobody")
+    assert nobody is not None
+    shut, gone = place / "shut", place / "gone"
+    shut.mkdir(mode=0o700)
+    text = f"[arex]\nsessiondir={place}\nsessiondir={shut}\nsessiondir={gone} drain\n"
+    found = bad(check_users.look_at_sessions(parse_blocks(text, "arc.conf"), nobody))
+    what = "session directory of nobody"
+    assert found == [("FAIL", what, f"{shut}: nobody cannot write in a directory of his there")]
+    blocks = parse_blocks(f"[arex]\nsessiondir={gone}\n", "arc.conf")
+    assert bad(check_users.look_at_sessions(blocks, nobody)) == [
+        ("FAIL", what, f"{gone}: A-REX can make no directory there: No such file or directory")
+    ]
+    assert sorted(path.name for path in place.iterdir()) == ["shut"]
+    assert list(shut.iterdir()) == []
+
+
+def test_session_directory_without_room(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(*_: object) -> int:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    blocks = parse_blocks(f"[arex]\nsessiondir={place}\n", "arc.conf")
+    monkeypatch.setattr("os.write", write)
+    user = myself()
+    ((level, _, text),) = bad(check_users.look_at_sessions(blocks, user))
+    assert (level, text) == (
+        "FAIL",
+        f"{place}: there is no room for files of {user.name}: Disk quota exceeded",
+    )
+    assert list(place.iterdir()) == []

@@ -1,0 +1,245 @@
+"""Explain: one page on one job, from every source that has something to say."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from standin import Standin
+from support.ce import GRID_ID, Ce
+from support.oar_site import Site, listing
+from support.scan_jobs import OTHER, finished, noted
+
+from arc_lrms_oar.admin.advice import BY_KIND
+from arc_lrms_oar.admin.explain import explain
+from arc_lrms_oar.errors import OarLrmsError
+from arc_lrms_oar.oar.outcome import KINDS
+
+NOW = int(time.time())
+HISTORY = (
+    "2026-11-21T14:27:23Z Job state change UNDEFINED -> ACCEPTED   Reason: (Re)Accepting new job\n"
+    "[2026-11-21 14:27:26] [submit-OAR-job] [INFO] {id}: OAR job 1 submitted\n"
+    "what nobody has dated\n"
+)
+
+
+def page(site: Site, text: str = GRID_ID) -> dict[str, list[str]]:
+    """The lines of each part of the page, by its title; "head" has none."""
+    parts = [
+        part.splitlines() for part in explain(site.settings(), site.client(), text).split("\n\n")
+    ]
+    head, *others = parts
+    return {"head": head, **{lines[0]: lines[1:] for lines in others}}
+
+
+def row(lines: list[str], name: str) -> str:
+    """The text of the line that begins with `name`; "" where there is none."""
+    (found,) = [line[2:] for line in lines if line[2:].startswith(f"{name}  ")] or [""]
+    return found[len(name) :].strip()
+
+
+def advised(site: Site, text: str = GRID_ID) -> str:
+    (line,) = page(site, text)["What to do"]
+    return line.strip()
+
+
+def test_running_job(any_site: Site) -> None:
+    files = any_site.running(
+        state="Running", start_time=NOW - 90, submission_time=NOW - 100, resources=[1, 2, 3]
+    )
+    files.file("local").write_text(
+        "localid=1\nqueue=default\njobname=my job\nsubject=/DC=org/CN=me\nlrms=OAR\n"
+    )
+    files.file("errors").write_text(HISTORY.format(id=GRID_ID))
+    found = page(any_site)
+    head = found["head"]
+    assert row(head, "grid job") == GRID_ID
+    assert (row(head, "OAR job"), row(head, "OAR")) == ("1", "Running")
+    assert row(head, "A-REX").startswith("INLRMS since 20")
+    assert row(head, "user").endswith(" /DC=org/CN=me")
+    assert (row(head, "name"), row(head, "queue")) == ("my job", "default")
+    assert row(head, "nodes") == "127.0.0.1 127.0.0.2"
+    assert row(found["What the user asked for"], "executable") == "/bin/true"
+    assert found["What OAR was asked"] == ["  oarsub sleep 1"]
+    told = [line[23:] for line in found["What happened"]]
+    assert sorted(told) == [
+        "A-REX   OAR job 1 submitted",
+        "A-REX   UNDEFINED -> ACCEPTED: (Re)Accepting new job",
+        "OAR     started on 127.0.0.1 127.0.0.2",
+        "OAR     submitted",
+    ]
+    assert "How it ended" not in found
+    assert any(line.startswith(f"  {files.file('grami')} ") for line in found["Files"])
+    assert found["What to do"] == ["  Nothing."]
+
+
+@pytest.mark.parametrize(
+    "text", ["1", GRID_ID[:4], f"https://ce:443/arex/rest/1.0/jobs/{GRID_ID}/"]
+)
+def test_ways_to_name_a_job(site: Site, text: str) -> None:
+    site.running()
+    assert page(site, text) == page(site, GRID_ID)
+
+
+def test_what_is_no_job_or_more_than_one(site: Site) -> None:
+    site.running()
+    site.running(GRID_ID[:6] + OTHER)
+    nobody = f"no grid job in {site.ce.control} has this grid ID or OAR id"
+    for text, complaint in {
+        GRID_ID[:6]: f"{GRID_ID[:6]}: 2 grid IDs begin so; give more of it",
+        GRID_ID[:3]: f"{GRID_ID[:3]}: {nobody}",
+        "zzzz": f"zzzz: {nobody}",
+        "4711": f"4711: {nobody}, and OAR does not know it",
+    }.items():
+        with pytest.raises(OarLrmsError) as caught:
+            page(site, text)
+        assert str(caught.value) == complaint
+
+
+def test_nothing_is_changed_by_looking(any_site: Site) -> None:
+    noted(any_site.running(state="Terminated", exit_code=0))
+    before = listing(any_site.ce.control, any_site.ce.sessions)
+    page(any_site)
+    assert listing(any_site.ce.control, any_site.ce.sessions) == before
+
+
+def test_job_that_oar_killed_says_which_event_decides(site: Site) -> None:
+    times: dict[str, Any] = {"submission_time": NOW - 80, "start_time": NOW - 70, "stop_time": NOW}
+    site.running(state="Error", exit_code=None, walltime=60, **times)
+    site.oar.add_event(1, "FRAG_JOB_REQUEST", "User root requested to frag the job 1", NOW - 5)
+    site.oar.add_event(1, "WALLTIME", "[sarko] Job [1] (Elapsed)", NOW - 6)
+    found = page(site)
+    ended = found["How it ended"]
+    assert row(ended, "verdict") == (
+        "265 Job exceeded its walltime of 0:01:00 and was killed (walltime)"
+    )
+    assert row(ended, "because") == (
+        "OAR's state is Error, its exit_code (a wait status) none; of its events WALLTIME decides"
+    )
+    told = [line[31:] for line in found["What happened"] if line[23:26] == "OAR"]
+    assert told == [
+        "submitted",
+        "started",
+        "WALLTIME: [sarko] Job [1] (Elapsed)",
+        "FRAG_JOB_REQUEST: User root requested to frag the job 1",
+        "ended: Error, no exit code",
+    ]
+    assert found["What to do"][0].startswith("  Scan reports it within seconds")
+    assert BY_KIND["walltime"] in found["What to do"][0]
+
+
+def test_every_way_to_end_has_its_advice() -> None:
+    assert set(BY_KIND) == set(KINDS)
+
+
+def test_job_that_is_over(any_site: Site) -> None:
+    any_site.oar.add_jobs(1, state="Terminated", exit_code=768)
+    files = finished(any_site, GRID_ID, "LRMS error: (3) bad\n", local_id=1)
+    files.file("diag").write_text("WallTime=5s\nUserTime=1s\nMaxResidentMemory=10kB\nexitcode=3\n")
+    found = page(any_site)
+    ended = found["How it ended"]
+    assert row(ended, "verdict") == "3 Job finished with exit code 3 (exit_code)"
+    assert row(ended, "A-REX says") == "LRMS error: (3) bad"
+    assert row(ended, "used") == "wall 5s, user 1s, memory 10kB"
+    assert found["What to do"] == [f"  {BY_KIND['exit_code']}"]
+
+
+def test_job_that_is_over_and_well(site: Site) -> None:
+    finished(site, GRID_ID)
+    found = page(site)
+    assert row(found["head"], "OAR") == "does not know this job"
+    assert row(found["How it ended"], "A-REX says") == "the job succeeded"
+    assert found["What to do"] == ["  Nothing."]
+
+
+def test_job_that_oar_refused_shows_what_oar_was_asked(site: Site) -> None:
+    finished(site, GRID_ID, "OAR refused the job: no\n", local_id="", count=100, walltime=60)
+    found = page(site)
+    assert (row(found["head"], "OAR job"), row(found["head"], "OAR")) == ("none", "")
+    line, remark = found["What OAR was asked"]
+    assert line.startswith("  oarsub --name ")
+    assert " -l /core=100,walltime=0:1:0 " in line
+    assert remark.startswith("  (OAR does not tell; ")
+    assert row(found["How it ended"], "A-REX says") == "OAR refused the job: no"
+
+
+STANDING: list[tuple[dict[str, Any], str, str]] = [
+    ({"state": "Waiting"}, "INLRMS", "Wait: OAR starts it when there is room for it."),
+    ({"state": "Hold"}, "INLRMS", "`oarresume 1` lets it go on."),
+    ({"state": "Suspended"}, "INLRMS", "`oarresume 1` lets it go on (as root or oar)."),
+    (
+        {"state": "Running"},
+        "CANCELING",
+        "Scan asks OAR once a minute to delete it; `oardel 1` does the same.",
+    ),
+    ({"state": "Teleporting"}, "INLRMS", "This package does not know that state: report it."),
+]
+
+
+@pytest.mark.parametrize(("columns", "status", "words"), STANDING)
+def test_what_to_do_where_a_job_stands(
+    site: Site, columns: dict[str, Any], status: str, words: str
+) -> None:
+    site.running(status=status, **columns)
+    assert advised(site) == words
+
+
+def test_what_to_do_where_an_id_is_missing_or_unknown(site: Site) -> None:
+    site.ce.in_lrms(GRID_ID, "")
+    site.ce.in_lrms(OTHER, 4711)
+    site.ce.job("c" * 30)
+    assert advised(site).startswith("A-REX's .local file has lost the OAR id: ")
+    assert advised(site, OTHER).startswith("Scan takes it for lost when OAR has not known it for ")
+    assert advised(site, "c" * 30).startswith("Wait: it has not come to OAR yet; ")
+
+
+def test_expected_start_and_reason_of_a_waiting_job(site: Site) -> None:
+    site.running(state="Waiting", scheduled=1893456000, message="R=1,Karma=0.1")
+    head = page(site)["head"]
+    assert row(head, "why it waits") == "R=1,Karma=0.1"
+    assert row(head, "expected start").startswith("20")
+
+
+def test_oar_down(site: Site) -> None:
+    site.running()
+    site.oar.set("db_down")
+    found = page(site)
+    assert row(found["head"], "OAR").startswith("could not be asked: ")
+    assert found["What to do"] == [
+        "  OAR comes first: nothing is changed and nothing is lost while it does not answer."
+    ]
+    with pytest.raises(OarLrmsError, match=r"^4711: no grid job .*, and OAR could not be asked: "):
+        page(site, "4711")
+
+
+def test_job_of_oar_that_is_no_grid_job(site: Site) -> None:
+    (job_id,) = site.oar.add_jobs(1, owner="somebody")
+    found = page(site, str(job_id))
+    control = site.ce.control
+    assert row(found["head"], "A-REX") == f"no job of {control} has this OAR id"
+    assert row(found["head"], "user") == "somebody"
+    assert found["What to do"][0].startswith("  A-REX knows of no such job")
+
+
+def test_job_that_oar_submitted_again_leads_to_the_new_one(site: Site) -> None:
+    (old,) = site.oar.add_jobs(1)
+    new = site.oar.resubmit(old)
+    assert advised(site, str(old)) == f"OAR runs it again: explain {new} tells how it goes on."
+
+
+def test_users_write_no_escapes_to_the_terminal(site: Site) -> None:
+    files = site.running(message="R=1\x1b[31m")
+    files.file("local").write_text("localid=1\njobname=\x1b]0;title\x07\n")
+    assert "\x1b" not in explain(site.settings(), site.client(), GRID_ID)
+
+
+def test_oar_3(ce: Ce) -> None:
+    with Standin.create(ce.place / "oar3", "3.0.2") as oar:
+        site = Site(ce, oar)
+        site.running(state="Error", exit_code=None, start_time=NOW - 70, stop_time=NOW)
+        oar.add_event(1, "WALLTIME", "Job: 1 (Elapsed)", NOW - 6)
+        found = page(site)
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(NOW - 6))
+        assert f"  {when}  OAR     WALLTIME: Job: 1 (Elapsed)" in found["What happened"]
+        assert row(found["How it ended"], "verdict").startswith("265 ")

@@ -1,0 +1,169 @@
+"""Cancel: the OAR job is deleted or gone; trouble with OAR is left to scan and is no failure."""
+
+from __future__ import annotations
+
+import pytest
+from standin import Standin
+from support.ce import GRID_ID, NOBODY
+from support.oar_site import Site
+from support.users import needs_root, run_as
+
+from arc_lrms_oar.commands.cancel import cancel
+from arc_lrms_oar.errors import GramiError, OarRefused
+from arc_lrms_oar.job import grami
+
+
+def cancelled(site: Site, target: object) -> str:
+    return cancel(site.settings(), site.client(), str(target), site.clock.patience(60, 2.0))
+
+
+def test_running_job_by_its_grami_file(any_site: Site) -> None:
+    site = any_site
+    files = site.ce.job(executable="/bin/sleep", arguments=["60"])
+    site.submit(files)
+    site.oar.wait_for(1, "Running")
+    assert cancelled(site, files.file("grami")) == "OAR job 1 is being deleted"
+    assert site.argvs("oardel") == [["oardel", "1"]]
+    ended = site.oar.wait(1)
+    assert (ended["state"], ended["exit_code"]) == ("Error", None)
+    assert site.commands() == ["oarsub", "oardel"]
+
+
+def test_waiting_job_by_its_id(site: Site) -> None:
+    (job_id,) = site.oar.add_jobs(1, state="Waiting", first_id=2**31 + 5)
+    assert cancelled(site, job_id) == f"OAR job {job_id} is being deleted"
+    assert site.argvs("oardel") == [["oardel", str(job_id)]]
+    assert site.oar.wait(job_id)["state"] == "Error"
+
+
+def test_id_that_oar_has_given_it_anew_comes_first(any_site: Site) -> None:
+    """Scan writes the id of a resubmitted job into .local; the GRAMi file keeps the first."""
+    site = any_site
+    files = site.running()
+    grami.append_local_id(str(files.file("grami")), 1)
+    new = site.oar.resubmit(1)
+    site.ce.accepted(files, new)
+    cancelled(site, files.file("grami"))
+    assert site.argvs("oardel") == [["oardel", str(new)]]
+
+
+def test_job_that_arex_has_not_noted_yet(any_site: Site) -> None:
+    site = any_site
+    files = site.ce.job()
+    site.oar.add_jobs(1, first_id=7)
+    grami.append_local_id(str(files.file("grami")), 7)
+    cancelled(site, files.file("grami"))
+    assert site.argvs("oardel") == [["oardel", "7"]]
+
+
+def test_twice(site: Site) -> None:
+    files = site.running(status="CANCELING")
+    for _ in range(2):
+        assert cancelled(site, files.file("grami")) == "OAR job 1 is being deleted"
+    assert [call.rc for call in site.oar.calls("oardel")] == [0, 6]
+
+
+@pytest.mark.parametrize("state", ["Terminated", "Error"])
+def test_job_that_has_ended(site: Site, state: str) -> None:
+    files = site.running(state="Running")
+    site.oar.update(1, state=state)
+    assert cancelled(site, files.file("grami")) == "OAR job 1 is being deleted"
+    site.oar.set("refuse_del")
+    assert cancelled(site, files.file("grami")) == "OAR job 1 is gone already"
+
+
+def test_job_that_oar_does_not_know(site: Site) -> None:
+    assert cancelled(site, 4711) == "OAR job 4711 is gone already"
+    assert site.argvs("oarstat")[-1] == ["oarstat", "-s", "-J", "-j", "4711"]
+
+
+@pytest.mark.parametrize("state", ["Running", "Waiting", "Hold", "Suspended", "toError"])
+def test_refused_for_a_job_that_is_alive(site: Site, state: str) -> None:
+    site.running(state=state)
+    site.oar.update(1, state=state)
+    site.oar.set("refuse_del")
+    with pytest.raises(OarRefused) as caught:
+        cancelled(site, 1)
+    assert str(caught.value) == (
+        "OAR does not cancel job 1: Cannot frag 1 ; You are not the right user."
+    )
+    assert site.clock.pauses == []
+
+
+@needs_root
+def test_job_of_somebody_else(site: Site) -> None:
+    site.oar.add_jobs(1, owner="somebody")
+    with pytest.raises(RuntimeError, match="OarRefused: OAR does not cancel job 1: Cannot frag 1"):
+        run_as(NOBODY, lambda: cancelled(site, 1))
+    assert site.oar.job(1)["state"] == "Running"
+
+
+def test_server_that_was_not_told_is_enough(site: Site) -> None:
+    site.running()
+    site.oar.set("server_down")
+    assert cancelled(site, 1) == "OAR job 1 is being deleted"
+    assert site.oar.calls("oardel")[-1].rc == 2
+
+
+def test_trouble_is_tried_again(site: Site) -> None:
+    site.running()
+    site.oar.set("fail_times", "oardel:2:25:DB connection error, exiting.")
+    assert cancelled(site, 1) == "OAR job 1 is being deleted"
+    assert site.clock.pauses == [2.0, 2.0]
+    assert len(site.argvs("oardel")) == 3
+
+
+def test_trouble_without_end_is_left_to_scan(site: Site) -> None:
+    site.running()
+    site.oar.set("fail_times", "oardel:99:25:DB connection error, exiting.")
+    settings, client = site.settings(), site.client()
+    assert cancel(settings, client, "1", site.clock.patience(10, 4.0)) == (
+        "OAR did not answer (oardel: exit code 25: DB connection error, exiting.); "
+        "scan will go on cancelling OAR job 1"
+    )
+    assert site.clock.pauses == [4.0, 4.0]
+
+
+def test_hanging_oardel_is_left_to_scan(site: Site) -> None:
+    site.configure("command_timeout=1")
+    site.running()
+    site.oar.set("db_down")
+    said = cancel(site.settings(), site.client(), "1", site.clock.patience(0))
+    assert said == (
+        "OAR did not answer (oardel: no answer in 1 s); scan will go on cancelling OAR job 1"
+    )
+
+
+def test_refusal_while_the_state_cannot_be_asked(site: Site) -> None:
+    site.running()
+    site.oar.set("refuse_del")
+    site.oar.set("fail_times", "oarstat:99:25:DB connection error, exiting.")
+    said = cancel(site.settings(), site.client(), "1", site.clock.patience(3, 2.0))
+    assert "scan will go on cancelling OAR job 1" in said
+    assert site.clock.pauses == [2.0]
+
+
+@pytest.mark.parametrize("version", ["2.6.1", "3.0.2"])
+def test_other_versions_of_oar(site: Site, version: str) -> None:
+    with Standin.create(site.ce.place / "other", version) as oar:
+        other = Site(site.ce, oar)
+        oar.add_jobs(1)
+        assert cancelled(other, 1) == "OAR job 1 is being deleted"
+        assert cancelled(other, 1) == "OAR job 1 is being deleted"
+        assert cancelled(other, 99) == "OAR job 99 is gone already"
+
+
+def test_grami_without_an_id(any_site: Site) -> None:
+    files = any_site.ce.job()
+    with pytest.raises(GramiError) as caught:
+        cancelled(any_site, files.file("grami"))
+    assert str(caught.value) == (
+        f"{files.file('grami')}: the job has no OAR id, so there is nothing to cancel"
+    )
+    assert any_site.commands() == []
+
+
+def test_grami_that_is_missing(site: Site) -> None:
+    path = site.ce.control / f"job.{GRID_ID}.grami"
+    with pytest.raises(GramiError, match="cannot read the GRAMi file"):
+        cancelled(site, path)

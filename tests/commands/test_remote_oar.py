@@ -1,0 +1,217 @@
+"""OAR on another machine whose connection breaks: one job, one OAR job, nothing lost or made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.ce import GRID_ID, JobFiles
+from support.fake_ssh import FakeSsh
+from support.oar_site import Site, listing
+from support.submissions import ASKED, private, script_of
+
+from arc_lrms_oar.admin.check_users import look_at_commands
+from arc_lrms_oar.admin.mapped_users import myself
+from arc_lrms_oar.commands.cancel import cancel
+from arc_lrms_oar.commands.submit import _user_name
+from arc_lrms_oar.errors import OarRefused, OarUnavailable
+from arc_lrms_oar.oar import ssh as module
+
+
+@pytest.fixture
+def ssh(place: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSsh:
+    fake = FakeSsh(place / "ssh")
+    monkeypatch.setattr(module, "SSH", str(fake.path))
+    return fake
+
+
+@pytest.fixture
+def site(site: Site, place: Path, ssh: FakeSsh) -> Site:
+    """A CE whose session directories have another path, `there`, where OAR is."""
+    (place / "there").symlink_to(site.ce.sessions)
+    remote(site, place / "there")
+    return site
+
+
+def remote(site: Site, sessions: Path) -> None:
+    site.configure(
+        f"remote_host=oar.example\nremote_user={_user_name()}\nprivate_key=/key\n"
+        f"remote_sessiondir={sessions}\ndialect=2\n"
+    )
+
+
+def one_job(site: Site, files: JobFiles) -> None:
+    """There is one OAR job, A-REX knows it, it runs once, and its output is in its place."""
+    assert (files.local_id(), len(site.oar.jobs())) == ("1", 1)
+    assert site.oar.wait(1)["exit_code"] == 0
+    assert (files.session / "out").read_text() == "ran\n"
+
+
+def writing_job(site: Site) -> JobFiles:
+    return site.ce.job(executable="/bin/sh", arguments=["-c", "echo ran"], stdout="out")
+
+
+def test_the_paths_are_those_of_the_other_machine(site: Site, place: Path) -> None:
+    files = writing_job(site)
+    assert site.submit(files) == 1
+    session = f"{place}/there/{GRID_ID}"
+    script = script_of(files)
+    (asked,) = site.submitted()
+    assert asked[-7:] == [
+        *["-d", session, "-O", f"{session}.comment", "-E", f"{session}.comment"],
+        f"{session}/.arc_oar/{script.name}",
+    ]
+    text = script.read_text()
+    assert f"RUNTIME_JOB_DIR='{session}'\n" in text
+    assert f"RUNTIME_JOB_STDOUT='{session}/out'\n" in text
+    assert str(files.session) not in text
+    assert private(files) == ["script", "script"]
+    one_job(site, files)
+
+
+@pytest.mark.parametrize("mode", ["refused", "held", "mute", "cut out 0", "cut out 44"])
+def test_connection_cut_in_a_submission(site: Site, ssh: FakeSsh, mode: str) -> None:
+    """`cut out 44` is in the middle of the id, or of what comes before it."""
+    files = writing_job(site)
+    ssh.next(mode)
+    assert site.submit(files) == 1
+    assert site.argvs("oarstat") == [ASKED]
+    one_job(site, files)
+
+
+def test_id_cut_in_the_middle(site: Site, ssh: FakeSsh) -> None:
+    site.oar.add_jobs(1, first_id=122, state="Terminated")
+    files = writing_job(site)
+    ssh.next("cut out -37")
+    assert site.submit(files) == 123
+    assert len(site.submitted()) == 1
+
+
+def test_submission_that_the_network_holds_back(site: Site, ssh: FakeSsh) -> None:
+    files = writing_job(site)
+    ssh.next("held")
+    site.submit(files)
+    ssh.deliver()
+    assert len(site.submitted()) == 1
+    one_job(site, files)
+
+
+def test_submission_held_back_until_there_is_no_job(site: Site, ssh: FakeSsh) -> None:
+    files = writing_job(site)
+    ssh.next("held", *["refused"] * 20)
+    with pytest.raises(OarUnavailable, match=r"the connection to oar\.example failed: ssh: "):
+        site.submit(files)
+    assert private(files) == []
+    ssh.deliver()
+    assert site.submitted() == []
+
+
+def test_oarsub_that_is_left_alone_is_waited_for(site: Site, ssh: FakeSsh) -> None:
+    """Its database does not answer: it has not brought in its job, and may yet do so."""
+    files = writing_job(site)
+    site.oar.set("db_down")
+    ssh.next("left")
+    patience = site.clock.patience()
+    looks = []
+
+    def sleep(seconds: float) -> None:
+        site.clock.sleep(seconds)
+        looks.append(len(site.submitted()))
+        if len(looks) == 3:
+            site.oar.clear("db_down")
+            while not site.oar.jobs():
+                pass
+
+    patience.sleep = sleep
+    assert site.submit(files, patience) == 1
+    assert len(site.submitted()) == 1
+    one_job(site, files)
+
+
+def test_killed_while_oarsub_is_at_work(site: Site, ssh: FakeSsh) -> None:
+    """The next attempt knows of the ticket by the mark."""
+    files = writing_job(site)
+    ssh.next("held", "refused")
+    patience = site.clock.patience()
+
+    def killed(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    patience.sleep = killed
+    with pytest.raises(KeyboardInterrupt):
+        site.submit(files, patience)
+    assert site.submit(files) == 1
+    ssh.deliver()
+    assert len(site.submitted()) == 1
+    one_job(site, files)
+
+
+def test_session_directory_that_is_not_shared(site: Site, place: Path) -> None:
+    remote(site, place / "elsewhere")
+    files = writing_job(site)
+    with pytest.raises(OarRefused, match=r"^the session directory is not on oar\.example, or "):
+        site.submit(files)
+    assert (site.submitted(), files.local_id(), private(files)) == ([], "", [])
+
+
+def test_refusal(site: Site) -> None:
+    site.oar.set("admission_refusal", "no grid jobs today")
+    files = writing_job(site)
+    with pytest.raises(OarRefused, match=r"^OAR refused the job: .*no grid jobs today"):
+        site.submit(files)
+    assert private(files) == []
+
+
+@pytest.mark.parametrize("mode", ["refused", "mute", "cut out 0", "cut out 50", "cut err 0"])
+def test_connection_cut_in_a_scan(site: Site, ssh: FakeSsh, place: Path, mode: str) -> None:
+    site.running(state="Error")
+    before = listing(site.ce.control, site.ce.sessions)
+    ssh.next(mode)
+    with pytest.raises(OarUnavailable):
+        site.scan()
+    assert listing(site.ce.control, site.ce.sessions) == before
+    assert site.scan() == [GRID_ID]
+
+
+def test_connection_cut_between_two_questions_of_a_scan(site: Site, ssh: FakeSsh) -> None:
+    files = site.running(state="Error")
+    ssh.next("", "cut out 60")
+    with pytest.raises(OarUnavailable):
+        site.scan()
+    assert files.done() is None
+    assert site.scan() == [GRID_ID]
+
+
+@pytest.mark.parametrize("mode", ["refused", "held", "mute", "cut out 0"])
+def test_connection_cut_in_a_cancel(site: Site, ssh: FakeSsh, mode: str) -> None:
+    site.running()
+    ssh.next(mode)
+    said = cancel(site.settings(), site.client(), "1", site.clock.patience())
+    assert said in ("OAR job 1 is being deleted", "OAR job 1 is gone already")
+    assert site.oar.wait(1)["state"] == "Error"
+
+
+def test_one_connection_for_all_commands_of_a_scan(site: Site, ssh: FakeSsh) -> None:
+    site.running(state="Error")
+    site.scan()
+    # The runners of earlier tests hang up whenever Python finds that nobody needs them.
+    calls = [call for call in ssh.calls() if "exit" not in call]
+    sockets = {w for call in calls for w in call if w.startswith("ControlPath=")}
+    assert len(calls) > 1
+    assert len(sockets) == 1
+
+
+def test_doctor_asks_over_there(site: Site, ssh: FakeSsh) -> None:
+    settings, me = site.settings(), myself()
+    (finding,) = look_at_commands(settings, me)
+    assert finding.level == "ok"
+    assert [call[-1].split()[-1] for call in ssh.calls() if "exit" not in call] == [
+        *["oarsub", "oarstat", "oardel", "oarnodes"]
+    ]
+    ssh.next("refused")
+    (finding,) = look_at_commands(settings, me)
+    assert (finding.level, finding.text) == (
+        "FAIL",
+        "oarsub the connection to oar.example failed: "
+        "ssh: connect to host oar.example port 22: Connection refused",
+    )

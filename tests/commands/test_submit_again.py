@@ -1,0 +1,221 @@
+"""A submission killed on its way and tried again: exactly one OAR job, and A-REX knows its id."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any
+
+import pytest
+from support.ce import GRID_ID, JobFiles
+from support.oar_site import Site
+from support.submissions import ASKED
+
+from arc_lrms_oar.commands import submit as module
+from arc_lrms_oar.errors import GramiError, OarUnavailable
+from arc_lrms_oar.job import grami, script, submit_journal
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of the package may catch it."""
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, holder: object, name: str, after: bool) -> None:
+    real = getattr(holder, name)
+
+    def killed(*arguments: object) -> None:
+        if after:
+            real(*arguments)
+        raise Killed
+
+    monkeypatch.setattr(holder, name, killed)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("holder", "name"),
+    [
+        (script, "write"),
+        (submit_journal.Mark, "note"),
+        (module, "_judge"),
+        (grami, "append_local_id"),
+        (submit_journal.Mark, "clear"),
+    ],
+    ids=["script", "mark", "oarsub", "id", "clear"],
+)
+def test_killed_on_its_way_and_tried_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch, holder: object, name: str, after: bool
+) -> None:
+    files = site.ce.job(executable="/bin/sh", arguments=["-c", "echo ran >>ran"])
+    with monkeypatch.context() as patched:
+        kill_at(patched, holder, name, after)
+        with pytest.raises(Killed):
+            site.submit(files)
+    assert site.submit(files) == 1
+    assert site.submit(files) == 1
+    assert (files.local_id(), len(site.oar.jobs())) == ("1", 1)
+    site.oar.wait(1)
+    assert (files.session / "ran").read_text() == "ran\n"
+
+
+def left_behind(files: JobFiles, pid: int = 0) -> submit_journal.Mark:
+    """The mark of an attempt that was killed when it had started oarsub."""
+    held = submit_journal.open_mark(str(files.session), 0, lambda _: None)
+    held.note(pid)
+    held.close()
+    return held
+
+
+def test_earlier_attempt_without_a_job(site: Site) -> None:
+    files = site.ce.job()
+    held = left_behind(files)
+    assert site.submit(files) == 1
+    assert site.argvs("oarstat")[-1] == ASKED
+    assert site.submitted()[0][-1] == held.script
+
+
+def test_earlier_attempt_with_a_job(site: Site) -> None:
+    files = site.ce.job()
+    held = left_behind(files)
+    (mine,) = site.oar.add_jobs(
+        1,
+        owner=module._user_name(),
+        first_id=7,
+        job_name=f"some_name-{GRID_ID}",
+        command=held.script,
+    )
+    assert site.submit(files) == mine == 7
+    assert site.submitted() == []
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"owner": "somebody"},
+        {"command": "/x/.arc_oar/job-000000000000.sh"},
+        {"job_name": "other"},
+    ],
+)
+def test_job_that_only_looks_like_it(site: Site, columns: dict[str, str]) -> None:
+    files = site.ce.job()
+    held = left_behind(files)
+    row = {
+        "owner": module._user_name(),
+        "job_name": f"some_name-{GRID_ID}",
+        "command": held.script,
+        **columns,
+    }
+    site.oar.add_jobs(1, first_id=7, **row)
+    assert site.submit(files) == 8
+
+
+def test_earlier_oarsub_that_still_lives(site: Site) -> None:
+    files = site.ce.job()
+    child = subprocess.Popen(["/bin/sh", "-c", "sleep 60; :", "oarsub"], start_new_session=True)
+    try:
+        left_behind(files, child.pid)
+        with pytest.raises(OarUnavailable, match=r"an earlier oarsub still hangs"):
+            site.submit(files, site.clock.patience(30))
+        assert site.submitted() == []
+    finally:
+        os.killpg(child.pid, 9)
+        child.wait()
+
+
+def test_earlier_oarsub_that_ends(site: Site) -> None:
+    files = site.ce.job()
+    child = subprocess.Popen(["/bin/sh", "-c", "sleep 60; :", "oarsub"], start_new_session=True)
+    left_behind(files, child.pid)
+    patience = site.clock.patience()
+
+    def sleep(seconds: float) -> None:
+        site.clock.sleep(seconds)
+        os.killpg(child.pid, 9)
+        child.wait()
+
+    patience.sleep = sleep
+    assert site.submit(files, patience) == 1
+    assert site.clock.pauses == [5.0]
+
+
+def test_process_id_that_another_program_has_now(site: Site) -> None:
+    files = site.ce.job()
+    left_behind(files, os.getppid())
+    assert site.submit(files) == 1
+    assert site.clock.pauses == []
+
+
+def test_earlier_attempt_while_oar_cannot_be_asked(site: Site) -> None:
+    files = site.ce.job()
+    left_behind(files)
+    site.oar.set("fail_times", "oarstat:2:25:DB connection error, exiting.")
+    assert site.submit(files) == 1
+    assert site.commands().index("oarsub") > 2
+    assert len(site.oar.jobs()) == 1
+
+
+def test_id_that_cannot_be_written_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = site.ce.job()
+    real = grami.append_local_id
+
+    def fail(path: str, job_id: int) -> None:
+        if len(site.clock.pauses) < 2:
+            raise GramiError("disk full")
+        real(path, job_id)
+
+    monkeypatch.setattr(grami, "append_local_id", fail)
+    assert site.submit(files) == 1
+    assert site.clock.pauses == [5.0, 10.0]
+    assert (files.local_id(), len(site.oar.jobs())) == ("1", 1)
+
+
+def test_id_that_cannot_be_written_at_all(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A-REX takes the job for failed and would leave it to run as an orphan."""
+    files = site.ce.job()
+    site.oar.set("autorun", 0)
+
+    def fail(path: str, job_id: int) -> None:
+        raise GramiError("disk full")
+
+    monkeypatch.setattr(grami, "append_local_id", fail)
+    with pytest.raises(GramiError, match="disk full"):
+        site.submit(files)
+    assert site.argvs("oardel") == [["oardel", "1"]]
+    assert site.oar.wait(1)["state"] == "Error"
+    assert os.listdir(files.session) == []
+
+
+def torn(site: Site, held: submit_journal.Mark, state: str = "Hold") -> int:
+    """A row that an oarsub has made which was killed before it was done."""
+    row: dict[str, Any] = {"owner": module._user_name(), "command": held.script, "start_time": 0}
+    row["job_name"] = f"some_name-{GRID_ID}"
+    return site.oar.add_jobs(1, state, first_id=7, **row)[0]
+
+
+def test_job_that_was_left_half_made(site: Site) -> None:
+    files = site.ce.job()
+    half = torn(site, left_behind(files))
+    assert site.submit(files) == 8
+    assert site.argvs("oardel") == [["oardel", str(half)]]
+    assert site.oar.wait(half)["state"] == "Error"
+    assert site.oar.wait(8)["exit_code"] == 0
+
+
+def test_job_that_was_left_half_made_and_deleted_by_an_earlier_attempt(site: Site) -> None:
+    files = site.ce.job()
+    torn(site, left_behind(files), state="Error")
+    assert site.submit(files) == 8
+    assert site.argvs("oardel") == []
+
+
+def test_job_that_oarsub_is_still_making(site: Site) -> None:
+    files = site.ce.job()
+    child = subprocess.Popen(["/bin/sh", "-c", "sleep 60; :", "oarsub"], start_new_session=True)
+    try:
+        torn(site, left_behind(files, child.pid))
+        with pytest.raises(OarUnavailable, match=r"an earlier oarsub still hangs"):
+            site.submit(files, site.clock.patience(30))
+        assert site.argvs("oardel") == []
+    finally:
+        os.killpg(child.pid, 9)
+        child.wait()

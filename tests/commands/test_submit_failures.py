@@ -1,0 +1,215 @@
+"""Submit where OAR refuses or does not answer: a sentence for the user, and never a second job."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from standin import Standin
+from support.oar_site import Site
+from support.submissions import ASKED, private, refused
+
+from arc_lrms_oar.commands import submit as module
+from arc_lrms_oar.errors import OarRefused, OarUnavailable
+from arc_lrms_oar.oar.runner import Command
+
+REFUSALS: list[tuple[dict[str, Any], Callable[[Standin], object], str]] = [
+    (
+        {},
+        lambda oar: oar.set("admission_refusal", "Error: walltime too big for this queue"),
+        "OAR refused the job: walltime too big for this queue",
+    ),
+    ({"queue": "nosuch"}, lambda _: None, "OAR refused the job: The queue nosuch does not exist"),
+    (
+        {"count": 99},
+        lambda _: None,
+        "OAR refused the job: There are not enough resources for your request",
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "prepare", "sentence"), REFUSALS)
+def test_refusals(
+    site: Site,
+    options: dict[str, Any],
+    prepare: Callable[[Standin], object],
+    sentence: str,
+) -> None:
+    prepare(site.oar)
+    error = refused(site, site.ce.job(**options))
+    assert isinstance(error, OarRefused)
+    assert str(error) == sentence
+    assert site.commands() == ["oarsub"]
+    assert site.clock.pauses == []
+
+
+@pytest.mark.parametrize(
+    ("options", "lines", "sentence"),
+    [
+        ({}, "properties=nosuch='1'", "nosuch"),
+        ({}, "node_level=nosuch", None),
+        ({"count": 2, "countpernode": 1}, "node_level=nosuch", "nosuch"),
+    ],
+)
+def test_refusals_for_what_the_site_has_set(
+    site: Site, options: dict[str, Any], lines: str, sentence: str | None
+) -> None:
+    site.configure(lines)
+    files = site.ce.job(**options)
+    if sentence is None:
+        assert site.submit(files) == 1
+    else:
+        error = refused(site, files)
+        assert str(error).startswith("OAR refused the job: Bad resource request")
+        assert sentence in str(error)
+
+
+def test_server_down_is_a_job_all_the_same(site: Site) -> None:
+    """Exit 9 with a positive id: the job stays queued and will run (OAR-REFERENCE, surprise 2)."""
+    site.oar.set("server_down")
+    files = site.ce.job()
+    assert site.submit(files) == 1
+    assert site.oar.calls()[-1].rc == 9
+    assert (files.local_id(), len(site.oar.jobs())) == ("1", 1)
+
+
+def test_accepted_without_an_id(site: Site) -> None:
+    site.oar.set("accept_no_id")
+    files = site.ce.job()
+    assert site.submit(files) == 1
+    assert (files.local_id(), len(site.oar.jobs())) == ("1", 1)
+    assert site.commands() == ["oarsub", "oarstat", "oarstat"]
+    assert site.argvs("oarstat") == [["oarstat", "-V"], ASKED]
+    assert site.clock.pauses == [5.0]
+
+
+def test_accepted_and_then_hanging(site: Site) -> None:
+    site.configure("command_timeout=1")
+    site.oar.set("accept_then_hang")
+    files = site.ce.job()
+    assert site.submit(files) == 1
+    assert (files.local_id(), len(site.oar.jobs())) == ("1", 1)
+    assert site.commands().count("oarsub") == 1
+
+
+def test_trouble_is_tried_again_with_growing_pauses(site: Site) -> None:
+    site.oar.set("fail_times", "oarsub:3:25:DB connection error, exiting.")
+    files = site.ce.job()
+    assert site.submit(files) == 1
+    assert site.clock.pauses == [5.0, 10.0, 20.0]
+    assert site.commands() == ["oarsub", "oarstat", *["oarstat", "oarsub"] * 3]
+    assert site.argvs("oarstat")[1:] == [ASKED] * 3
+    assert len(site.oar.jobs()) == 1
+
+
+TROUBLE = [
+    (9, "[ERROR] Cannot connect to executor localhost:6999. Job is killed."),
+    (25, "DB connection error, exiting."),
+    (255, "DBI connect('database=oar;host=…') failed: Connection refused"),
+    (1, "sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) connection to server"),
+    (0, ""),
+]
+
+
+@pytest.mark.parametrize(("code", "text"), TROUBLE)
+def test_what_counts_as_trouble(site: Site, code: int, text: str) -> None:
+    site.oar.set("fail_times", f"oarsub:1:{code}:{text}")
+    assert site.submit(site.ce.job()) == 1
+    assert site.commands().count("oarsub") == 2
+
+
+def test_refusal_after_trouble(site: Site) -> None:
+    site.oar.set("fail_times", "oarsub:1:25:DB connection error, exiting.")
+    error = refused(site, site.ce.job(queue="nosuch"))
+    assert str(error) == "OAR refused the job: The queue nosuch does not exist"
+
+
+def test_trouble_without_end(site: Site) -> None:
+    site.oar.set("fail_times", "oarsub:99:25:DB connection error, exiting.")
+    files = site.ce.job()
+    with pytest.raises(OarUnavailable) as caught:
+        site.submit(files, site.clock.patience(600, 200))
+    assert str(caught.value) == (
+        "The batch system OAR did not answer for 7 min, so the job was not submitted; please try "
+        "again later (oarsub: exit code 25: DB connection error, exiting.)"
+    )
+    assert site.commands().count("oarsub") == 3
+    assert (files.local_id(), private(files)) == ("", [])
+
+
+def test_budget_of_the_site(site: Site) -> None:
+    site.configure("submit_budget=0")
+    site.oar.set("fail_times", "oarsub:99:25:DB connection error, exiting.")
+    with pytest.raises(OarUnavailable):
+        module.submit(site.settings(), site.client(), str(site.ce.job().file("grami")))
+    assert site.commands() == ["oarsub"]
+
+
+def test_no_oarsub_at_all(site: Site) -> None:
+    site.ce.configure(custom_oar="bin_path=/no/such/place")
+    error = refused(site, site.ce.job())
+    assert str(error).endswith("(oarstat: cannot be run: No such file or directory)")
+
+
+@pytest.fixture
+def unkillable(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Command]]:
+    """OAR's commands belong to user oar: what the package starts cannot be killed by it."""
+    started: list[Command] = []
+
+    def kill(command: Command) -> bool:
+        started.append(command)
+        return False
+
+    real = Command.kill
+    monkeypatch.setattr(Command, "kill", kill)
+    yield started
+    for command in started:
+        real(command)
+
+
+def test_oarsub_that_cannot_be_killed_is_the_only_one(
+    site: Site, unkillable: list[Command]
+) -> None:
+    """With the database down oarsub waits for ever, and brings the job in when it is back."""
+    site.configure("command_timeout=1")
+    site.oar.set("db_down")
+    files = site.ce.job()
+    tries = []
+
+    def sleep(seconds: float) -> None:
+        site.clock.sleep(seconds)
+        tries.append(seconds)
+        if len(tries) == 2:
+            site.oar.clear("db_down")
+            unkillable[0].wait(10)
+
+    patience = site.clock.patience()
+    patience.sleep = sleep
+    assert site.submit(files, patience) == 1
+    assert site.commands().count("oarsub") == 1
+    assert len(site.oar.jobs()) == 1
+
+
+@pytest.mark.usefixtures("unkillable")
+def test_no_second_oarsub_while_the_first_one_hangs(site: Site) -> None:
+    site.configure("command_timeout=1")
+    site.oar.set("hang", "oarsub")
+    with pytest.raises(OarUnavailable, match=r"an earlier oarsub still hangs"):
+        site.submit(site.ce.job(), site.clock.patience(12, 5.0))
+    assert site.clock.pauses == [5.0, 5.0]
+    assert site.commands().count("oarsub") == 1
+
+
+def test_oarsub_given_up_for_good_runs_nothing_later(site: Site, unkillable: list[Command]) -> None:
+    """The job enters OAR after A-REX was told that it failed: its script is not there any more."""
+    site.configure("command_timeout=1")
+    site.oar.set("db_down")
+    files = site.ce.job(executable="/bin/sh", arguments=["-c", "touch ran"])
+    with pytest.raises(OarUnavailable):
+        site.submit(files, site.clock.patience(1))
+    site.oar.clear("db_down")
+    assert unkillable[0].wait(10) is not None
+    site.oar.wait(1)
+    assert os.listdir(files.session) == []

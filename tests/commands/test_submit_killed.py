@@ -1,0 +1,43 @@
+"""Submission killed at every single one of its steps, its oarsub left alive: one job, one id."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+import pytest
+from support.ce import JobFiles
+from support.killing import killed_before
+from support.oar_site import Site
+from support.submissions import private
+
+from arc_lrms_oar.retry import Patience
+
+WORKERS = 4
+
+
+def attempt(site: Site, files: JobFiles) -> int:
+    """As A-REX makes it; the clock is the real one, since an oarsub may have to be waited for."""
+    return site.submit(files, Patience(60, (0.1,)))
+
+
+@pytest.mark.parametrize("first", range(1, WORKERS + 1))
+def test_every_step(site: Site, first: int) -> None:
+    site.oar.set("autorun", 0)
+    # So long that the next attempt comes while the first one's oarsub is still at it.
+    site.oar.set("slow", "oarsub:0.4")
+    step, kills = first, 0
+    while True:
+        files = site.ce.job(f"{step:04}".ljust(20, "k"))
+        killed = killed_before(step, partial(attempt, site, files))
+        job_id = attempt(site, files)
+        held = site.oar.jobs(f"job_name LIKE '%{files.grid_id}'")
+        assert [row["job_id"] for row in held] == [job_id], f"step {step}"
+        assert (files.local_id(), private(files)[0]) == (str(job_id), "script"), f"step {step}"
+        assert files.file("grami").read_text().count("joboption_jobid=") == 1, f"step {step}"
+        assert os.path.exists(held[0]["command"])
+        if not killed:
+            break
+        kills += 1
+        step += WORKERS
+    assert kills > 3

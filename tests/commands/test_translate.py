@@ -1,0 +1,110 @@
+"""Translate: hostile words come out as one word or not at all, and what has no effect is told."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from bed.grid import rsl_string, xrsl
+from support.ce import grami_text
+from support.hostile_text import CANARY, LONG, WORDS
+
+from arc_lrms_oar.arex.config import parse_blocks, settings_from
+from arc_lrms_oar.commands.translate import Translation, translate
+from arc_lrms_oar.commands.translate_output import as_text
+from arc_lrms_oar.errors import JobError
+from arc_lrms_oar.settings import Settings
+
+VALUES = [*WORDS, LONG]
+
+
+def one(text: str, conf: str = "") -> Translation:
+    (found,) = translate(text, settings_from(parse_blocks(conf, "conf"), "conf"))
+    return found
+
+
+def test_hostile_words_of_a_grami_file() -> None:
+    """The script's own lines are run by a real bash, which shows the words as they came."""
+    text = grami_text(Path("/sessions/x"), Path("/control"), "ID", arguments=VALUES)
+    script = one(text).script
+    array = script[script.index("arc_oar_arguments=(") : script.index("arc_oar_keep_all=")]
+    shell = f"{array}\nprintf '%s\\0' \"${{arc_oar_arguments[@]}}\""
+    done = subprocess.run(
+        ["/bin/bash"],
+        input=shell.encode("utf-8", "surrogateescape"),
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1] == VALUES
+    assert done.stderr == b""
+    assert not os.path.exists(CANARY)
+
+
+@pytest.mark.parametrize("word", VALUES, ids=lambda word: ascii(word)[:30])
+def test_hostile_name_is_one_plain_word_of_the_line(word: str) -> None:
+    found = one(xrsl("/bin/true", extra=f"(jobname={rsl_string(word)})"))
+    assert found.description["name"] is not None
+    name = found.oarsub[found.oarsub.index("--name") + 1]
+    assert name == shlex.quote(name)
+    assert len(name) <= 100
+    shown = as_text([found], False)
+    (line,) = (text for text in shown.split("\n") if text.startswith("  oarsub "))
+    assert shlex.split(line) == found.oarsub
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("word", WORDS, ids=lambda word: ascii(word)[:30])
+def test_hostile_queue_is_refused(word: str) -> None:
+    text = grami_text(Path("/sessions/x"), Path("/control"), "ID", queue=word)
+    with pytest.raises(JobError, match=r"the queue name .* cannot be one of OAR's"):
+        translate(text, Settings())
+
+
+@pytest.mark.parametrize(
+    ("extra", "conf", "line"),
+    [
+        ('(memory="1")', "", "memory: OAR is not told, since no memory_property is set"),
+        ('(memory="1")', "memory_property=mem", "memory: OAR chooses nodes by it and does not"),
+        ('(disk="1")', "", "disk: OAR knows nothing of its nodes' disks"),
+        ('(priority="9")', "", "priority: A-REX orders its own work by it"),
+        ('(cputime="9")', "", "cputime: OAR limits the wall time alone"),
+        ('(count="2")', "gpus=1", "count: the job gets GPUs whole"),
+        ('(count="2")', "resources=/host=1", "count: resources says what the job gets"),
+        ('(walltime="1")', "checkpoint=60", "checkpoint: the wall time is no longer than that"),
+        ("", "identity=vo * -> project={vo}", "identity: its rules are left out"),
+    ],
+)
+def test_wish_that_is_not_heeded(extra: str, conf: str, line: str) -> None:
+    found = one(f"&(executable=/bin/true)(queue=q){extra}", f"[custom:oar]\n{conf}\n")
+    assert [text for text in found.ignored if text.startswith(line)], found.ignored
+
+
+def test_nothing_to_say() -> None:
+    text = '&(executable=/bin/true)(queue=q)(count="2")(priority="50")'
+    conf = "[custom:oar]\nresources=/core={count}\n"
+    assert one(text, conf).ignored == []
+
+
+def test_queue_that_the_ce_does_not_have() -> None:
+    line = "queue q: arc.conf has no such queue, so A-REX refuses the job"
+    assert line in one("&(executable=/bin/true)(queue=q)", "[queue:other]\n").ignored
+    assert one("&(executable=/bin/true)(queue=q)", "[queue:q]\n").ignored == []
+
+
+def test_job_that_cannot_be_asked_for_is_named() -> None:
+    text = "+(&(executable=a))(&(executable=b)(queue='a b'))"
+    with pytest.raises(JobError) as caught:
+        translate(text, Settings(), source="many.xrsl")
+    assert str(caught.value) == (
+        "many.xrsl: job 2 of 2: the queue name 'a b' cannot be one of OAR's"
+    )
+
+
+def test_words_can_be_told_apart_in_the_text() -> None:
+    text = "&(executable=a)(arguments='b c' d '')(environment=(A 'x y')(B z))"
+    lines = as_text([one(text)], False).splitlines()
+    assert "  arguments             'b c' d ''" in lines
+    assert "  environment           'A=x y' B=z" in lines

@@ -1,0 +1,32 @@
+"""Paths on the other machine: only what lies in the session directory has another one there."""
+
+from __future__ import annotations
+
+import pytest
+
+from arc_lrms_oar.job.description import JobDescription
+from arc_lrms_oar.job.remote_paths import moved, there
+
+HERE = "/var/spool/arc/sessiondir/ID"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (HERE, "/scratch/ID"),
+        (f"{HERE}/.arc_oar/job.sh", "/scratch/ID/.arc_oar/job.sh"),
+        (f"{HERE}x/file", f"{HERE}x/file"),
+        ("/dev/null", "/dev/null"),
+    ],
+)
+def test_another_path_there(path: str, expected: str) -> None:
+    assert there(path, HERE, "/scratch") == expected
+    assert there(path, HERE, "") == path
+
+
+def test_a_job_there() -> None:
+    job = JobDescription("x", stdin="/dev/null", stdout=f"{HERE}/o", session_dir=HERE)
+    assert moved(job, "/scratch") == JobDescription(
+        "x", stdin="/dev/null", stdout="/scratch/ID/o", session_dir="/scratch/ID"
+    )
+    assert moved(job, "") == job

@@ -1,0 +1,306 @@
+"""The mark of a submission under way: what is on disk, for whom, and who may hold it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.ce import NOBODY
+from support.users import needs_root, run_as
+
+from arc_lrms_oar.errors import JobError
+from arc_lrms_oar.job.submit_journal import Mark, open_mark, private_dir
+
+
+def opened(session: Path) -> Mark:
+    def sleep(_: float) -> None:
+        raise RuntimeError("nobody else holds the mark")
+
+    return open_mark(str(session), 0, sleep)
+
+
+def test_new_mark(tmp_path: Path) -> None:
+    mark = opened(tmp_path)
+    assert (mark.earlier, mark.pid, mark.folder) == (False, 0, f"{tmp_path}/.arc_oar")
+    assert mark.folder == private_dir(str(tmp_path))
+    assert mark.script == f"{mark.folder}/{mark.script_name}"
+    assert stat.S_IMODE(os.stat(mark.folder).st_mode) == 0o700
+    assert stat.S_IMODE(os.stat(f"{mark.folder}/submitting").st_mode) == 0o600
+
+
+def test_every_submission_has_a_name_of_its_own(tmp_path: Path) -> None:
+    names = set()
+    for _ in range(20):
+        mark = opened(tmp_path)
+        names.add(mark.script_name)
+        mark.clear()
+    assert len(names) == 20
+    assert all(len(name) >= 16 and name.isascii() and "/" not in name for name in names)
+
+
+def test_mark_that_was_left_behind(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    first.note(4711)
+    first.close()
+    second = opened(tmp_path)
+    assert (second.earlier, second.pid, second.script_name) == (True, 4711, first.script_name)
+    second.note(0)
+    second.close()
+    assert opened(tmp_path).pid == 0
+
+
+def test_mark_without_an_oarsub_is_no_earlier_one(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    assert opened(tmp_path).earlier is False
+
+
+def test_cleared_mark_keeps_the_script(tmp_path: Path) -> None:
+    mark = opened(tmp_path)
+    Path(mark.script).write_text("script")
+    mark.note(1)
+    mark.clear()
+    assert os.listdir(mark.folder) == [mark.script_name]
+    assert opened(tmp_path).earlier is False
+
+
+def test_discarded_mark_takes_everything(tmp_path: Path) -> None:
+    mark = opened(tmp_path)
+    Path(mark.script).write_text("script")
+    mark.note(1)
+    mark.discard()
+    assert os.listdir(tmp_path) == []
+    mark.close()
+
+
+def test_discarded_mark_leaves_what_is_not_ours(tmp_path: Path) -> None:
+    mark = opened(tmp_path)
+    (tmp_path / ".arc_oar" / "other").touch()
+    mark.discard()
+    assert os.listdir(tmp_path / ".arc_oar") == ["other"]
+
+
+def test_shorter_content_leaves_no_rest(tmp_path: Path) -> None:
+    mark = opened(tmp_path)
+    mark.note(10**15)
+    mark.note(7)
+    mark.close()
+    assert opened(tmp_path).pid == 7
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\0\0",
+        b'{"script": "job-1.sh"}',
+        b'{"pid": 1}',
+        b'{"script": "job-1.sh", "pid": "x"}',
+        b'{"script": "../../evil.sh", "pid": 1}',
+        b'{"script": "/etc/passwd", "pid": 1}',
+        b'{"script": "submitting", "pid": 1}',
+    ],
+)
+def test_nonsense_is_no_mark(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ".arc_oar").mkdir()
+    (tmp_path / ".arc_oar" / "submitting").write_bytes(content)
+    mark = opened(tmp_path)
+    assert (mark.earlier, mark.pid) == (False, 0)
+    assert mark.script_name.startswith("job-")
+
+
+def test_second_attempt_waits_for_the_first(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    pauses = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            first.close()
+
+    second = open_mark(str(tmp_path), 60, sleep)
+    assert pauses == [1.0, 1.0, 1.0]
+    second.close()
+
+
+def test_second_attempt_gives_up(tmp_path: Path) -> None:
+    """A-REX is told that the job has failed: of the first attempt nothing may run any more."""
+    held = opened(tmp_path)
+    held.note(7)
+    Path(held.script).write_text("script")
+    with pytest.raises(JobError) as caught:
+        opened(tmp_path)
+    assert str(caught.value) == "another submission of this job is still under way"
+    assert os.listdir(tmp_path) == []
+    held.close()
+
+
+def test_oarsub_that_lives_holds_the_lock(tmp_path: Path) -> None:
+    mark = opened(tmp_path)
+    child = subprocess.Popen(["sleep", "60"], pass_fds=[mark.lock])
+    try:
+        mark.close()
+        with pytest.raises(JobError, match="still under way"):
+            opened(tmp_path)
+    finally:
+        child.kill()
+        child.wait()
+    opened(tmp_path).close()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_file_system_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, "no locks")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    mark = opened(tmp_path)
+    mark.note(7)
+    mark.close()
+    assert (opened(tmp_path).earlier, opened(tmp_path).pid) == (True, 7)
+
+
+def test_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = opened(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.pwrite", refuse)
+    with pytest.raises(JobError) as caught:
+        mark.note(0)
+    assert str(caught.value) == (
+        "the session directory cannot be written at submission: No space left on device"
+    )
+
+
+def test_mark_that_cannot_be_taken_away_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = opened(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr("os.unlink", refuse)
+    mark.clear()
+    opened(tmp_path).close()
+
+
+def test_killed_attempt_holds_nothing(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from arc_lrms_oar.job.submit_journal import open_mark\n"
+        "mark = open_mark(sys.argv[1], 0, print); mark.note(99)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[2], check=False
+    )
+    assert child.returncode == -9
+    mark = opened(tmp_path)
+    assert (mark.earlier, mark.pid) == (True, 99)
+
+
+def test_child_process_does_not_hold_it(tmp_path: Path) -> None:
+    mark = opened(tmp_path)
+    child = subprocess.Popen(["sleep", "60"], close_fds=False)
+    try:
+        mark.close()
+        opened(tmp_path).close()
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "session").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "session" / ".arc_oar").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(JobError, match="the session directory cannot be written at submission: "):
+        opened(tmp_path / "session")
+    assert os.listdir(tmp_path / "elsewhere") == []
+    (tmp_path / "session" / ".arc_oar").unlink()
+    (tmp_path / "session" / ".arc_oar").mkdir()
+    (tmp_path / "session" / ".arc_oar" / "submitting").symlink_to(tmp_path / "target")
+    with pytest.raises(JobError, match="Too many levels of symbolic links"):
+        opened(tmp_path / "session")
+    assert not (tmp_path / "target").exists()
+
+
+def test_directory_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
+    (tmp_path / ".arc_oar").mkdir(mode=0o755)
+    opened(tmp_path)
+    assert stat.S_IMODE((tmp_path / ".arc_oar").stat().st_mode) == 0o700
+
+
+def test_missing_session_directory(tmp_path: Path) -> None:
+    with pytest.raises(JobError) as caught:
+        opened(tmp_path / "none")
+    assert str(caught.value) == (
+        "the session directory cannot be written at submission: No such file or directory"
+    )
+
+
+PLANTED: dict[str, bytes] = {
+    "no end of tries": b'{"script": "job-0123456789ab.sh", "pid": 0, "tries": 1000000000000000000}',
+    "more than a number": b'{"script": "job-0123456789ab.sh", "pid": Infinity, "tries": 1}',
+    "another name": b'{"script": "x\\u0000.sh", "pid": 0, "tries": 1}',
+    "hidden name": b'{"script": "..sh", "pid": 0, "tries": 1}',
+    "too deep": b"[" * 4096,
+    "below zero": b'{"script": "job-0123456789ab.sh", "pid": -1, "tries": -5}',
+}
+
+
+@pytest.mark.parametrize("content", PLANTED.values(), ids=list(PLANTED))
+def test_mark_that_the_user_has_made_up(tmp_path: Path, content: bytes) -> None:
+    """It may come as an input file: it counts as no mark, and costs no time."""
+    (tmp_path / ".arc_oar").mkdir()
+    (tmp_path / ".arc_oar" / "submitting").write_bytes(content)
+    mark = opened(tmp_path)
+    assert (mark.earlier, mark.pid, mark.tries) == (False, 0, 0)
+    assert re.fullmatch(r"job-[0-9a-f]{12}\.sh", mark.script_name)
+    mark.discard()
+    assert os.listdir(tmp_path) == []
+
+
+def test_mark_that_is_no_plain_file(tmp_path: Path) -> None:
+    (tmp_path / ".arc_oar").mkdir()
+    os.mkfifo(tmp_path / ".arc_oar" / "submitting")
+    with pytest.raises(JobError, match="the session directory cannot be written at submission: "):
+        opened(tmp_path)
+
+
+@needs_root
+def test_directory_of_somebody_else_is_not_used(place: Path) -> None:
+    session = place / "session"
+    session.mkdir()
+    session.chmod(0o777)
+    (session / ".arc_oar").mkdir(mode=0o777)
+    (session / ".arc_oar").chmod(0o777)
+    with pytest.raises(RuntimeError, match="JobError: the session directory cannot be written"):
+        run_as(NOBODY, lambda: bool(opened(session)))
+
+
+@needs_root
+def test_directory_of_the_users_is_not_used_by_root(tmp_path: Path) -> None:
+    (tmp_path / ".arc_oar").mkdir(mode=0o700)
+    os.chown(tmp_path / ".arc_oar", NOBODY, NOBODY)
+    with pytest.raises(JobError, match="the session directory cannot be written at submission"):
+        opened(tmp_path)
+    assert os.listdir(tmp_path / ".arc_oar") == []
+
+
+@needs_root
+def test_session_directory_that_the_user_cannot_write(place: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"at submission: Permission denied"):
+        run_as(NOBODY, lambda: bool(opened(place)))

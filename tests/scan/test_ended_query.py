@@ -1,0 +1,117 @@
+"""The question which jobs have ended: when it is asked, for which ids, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from support.ce import GRID_ID
+from support.oar_site import Site
+from support.scan_jobs import OTHER, Hours, ended, noted
+
+from arc_lrms_oar.errors import ControlDirError
+from arc_lrms_oar.oar.runner import Completed, LocalRunner
+from arc_lrms_oar.scan.job_index import Known, Sighting
+
+ENDED = "state IN ('Terminated','Error')"
+
+
+def conditions(site: Site) -> list[str]:
+    """All that was asked so far in this way."""
+    return [argv[-1] for argv in site.argvs("oarstat") if "--sql" in argv]
+
+
+@pytest.fixture
+def story(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What happens in a scan, in its order."""
+    events: list[str] = []
+    begin, look = LocalRunner.begin, Known.look
+
+    def begun(runner: LocalRunner, argv: Sequence[str]) -> Callable[[], Completed]:
+        events.append("begun")
+        answer = begin(runner, argv)
+
+        def answered() -> Completed:
+            events.append("answered")
+            return answer()
+
+        return answered
+
+    def looked(known: Known, turn: int) -> dict[int, Sighting]:
+        events.append("looked")
+        return look(known, turn)
+
+    monkeypatch.setattr(LocalRunner, "begin", begun)
+    monkeypatch.setattr(Known, "look", looked)
+    return events
+
+
+def test_asked_before_the_directory_is_read(site: Site, story: list[str]) -> None:
+    site.running()
+    site.scan()
+    story.clear()
+    site.scan()
+    assert story == ["begun", "looked", "answered"]
+
+
+def test_ids_of_the_last_scan_and_those_that_come_next(site: Site) -> None:
+    site.oar.add_jobs(4)
+    site.running()
+    site.scan()
+    site.scan()
+    assert conditions(site)[1:] == [f"{ENDED} AND (job_id BETWEEN 5 AND 105)"]
+
+
+def test_job_that_has_come_since_is_in_the_same_question(site: Site) -> None:
+    site.running()
+    site.scan()
+    files = ended(site, OTHER)
+    assert site.scan() == [OTHER]
+    assert files.done() == "0 Job finished with exit code 0\n"
+    assert len(conditions(site)) == 2
+
+
+@pytest.mark.parametrize("job_id", [1, 150])
+def test_job_of_another_id_is_asked_for_besides(site: Site, job_id: int) -> None:
+    site.oar.add_jobs(1, state="Terminated", exit_code=0)
+    site.oar.add_jobs(8)
+    site.running()
+    site.oar.add_jobs(139)
+    site.oar.add_jobs(1, state="Terminated", exit_code=0)
+    site.scan()
+    noted(site.ce.in_lrms(OTHER, job_id))
+    assert site.scan() == [OTHER]
+    assert conditions(site)[1:] == [
+        f"{ENDED} AND (job_id BETWEEN 10 AND 110)",
+        f"{ENDED} AND (job_id IN ({job_id}))",
+    ]
+
+
+def test_no_jobs_no_question(site: Site, hours: Hours) -> None:
+    for _ in range(3):
+        assert site.scan() == []
+        hours.ahead += 60
+    assert conditions(site) == []
+
+
+def test_row_of_another_user_in_the_ids_that_come_next(site: Site) -> None:
+    """It says that our job has ended, which OAR's record of our job must confirm."""
+    files = site.running()
+    site.scan()
+    forged = "x\n1         T griduser    0:00:10 R=1,W=1:0:0,J=B,N=x\n"
+    site.oar.add_jobs(1, state="Terminated", owner="mallory", job_name=forged, message=forged)
+    for _ in range(3):
+        assert site.scan() == []
+    assert files.done() is None
+
+
+def test_directory_that_cannot_be_read(site: Site, story: list[str]) -> None:
+    """The answer is waited for all the same, so that no command is left behind."""
+    site.running(GRID_ID)
+    site.scan()
+    story.clear()
+    processing = site.ce.control / "processing"
+    processing.rename(site.ce.control / "gone")
+    with pytest.raises(ControlDirError):
+        site.scan()
+    assert story == ["begun", "looked", "answered"]

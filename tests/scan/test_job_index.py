@@ -1,0 +1,266 @@
+"""Which jobs are in the LRMS: found with few files opened, and memory never makes it wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from support.ce import Ce, JobFiles
+
+from arc_lrms_oar.arex import controldir
+from arc_lrms_oar.errors import ControlDirError
+from arc_lrms_oar.scan import job_index as module
+from arc_lrms_oar.scan.job_cache import LastLook
+from arc_lrms_oar.scan.job_index import Known, Sighting
+
+MEMORY = "arc_lrms_oar.jobs"
+
+
+def look(ce: Ce, turn: int = 0) -> dict[int, Sighting]:
+    return Known(LastLook(str(ce.control))).look(turn)
+
+
+def status(files: JobFiles, text: str, when: int) -> None:
+    """A-REX writes a status file anew."""
+    aside = files.status.with_name("new")
+    aside.write_text(text + "\n")
+    os.utime(aside, (when, when))
+    aside.replace(files.status)
+
+
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The status files that are read from now on."""
+    names: list[str] = []
+    real = controldir.read_job
+
+    def read_job(control_dir: str, name: str) -> object:
+        names.append(name)
+        return real(control_dir, name)
+
+    monkeypatch.setattr(module, "read_job", read_job)
+    return names
+
+
+@pytest.fixture
+def _one_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read anew only because its turn has come."""
+    monkeypatch.setattr(module, "_ROUND", 1 << 62)
+
+
+def test_jobs_of_both_states(any_ce: Ce) -> None:
+    first, second = any_ce.in_lrms("a" * 12, 5), any_ce.in_lrms("b" * 12, 2**33, "CANCELING")
+    any_ce.job("c" * 12)
+    os.utime(first.status, (1000, 1000))
+    os.utime(second.status, (2000, 2000))
+    for _ in range(3):
+        assert look(any_ce) == {
+            5: Sighting(first.status.name, 1000.0, False),
+            2**33: Sighting(second.status.name, 2000.0, True),
+        }
+
+
+@pytest.mark.usefixtures("_one_round")
+def test_unchanged_files_are_not_read_again(any_ce: Ce, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = any_ce.in_lrms("a" * 12, 5)
+    other = any_ce.job("b" * 12)
+    names = opened(monkeypatch)
+    first = look(any_ce)
+    assert sorted(names) == sorted([job.status.name, other.status.name])
+    names.clear()
+    assert look(any_ce) == first
+    assert names == []
+
+
+@pytest.mark.usefixtures("_one_round")
+def test_changed_status_is_seen_at_once(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    status(files, "INLRMS", 1000)
+    assert look(any_ce) == {5: Sighting(files.status.name, 1000.0, False)}
+    status(files, "CANCELING", 1000)
+    assert look(any_ce) == {5: Sighting(files.status.name, 1000.0, True)}
+    status(files, "FINISHING", 2000)
+    assert look(any_ce) == {}
+    status(files, "INLRMS", 3000)
+    assert list(look(any_ce)) == [5]
+
+
+@pytest.mark.usefixtures("_one_round")
+def test_status_file_that_is_written_in_place(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    os.utime(files.status, (1000, 1000))
+    assert list(look(any_ce)) == [5]
+    files.status.write_text("FINISHING\n")
+    os.utime(files.status, (1000, 1001))
+    assert look(any_ce) == {}
+
+
+@pytest.mark.usefixtures("_one_round")
+def test_job_that_gets_its_id_later(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, "")
+    status(files, "INLRMS", 1000)
+    known = Known(LastLook(str(any_ce.control)))
+    assert known.look(0) == {}
+    assert known.without_id == [str(files.file("local"))]
+    local = files.file("local")
+    local.write_text(local.read_text() + "localid=5\n")
+    assert list(look(any_ce)) == [5]
+
+
+def test_whatever_is_remembered_is_read_anew_now_and_then(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    look(any_ce)
+    local = files.file("local")
+    local.write_text(local.read_text() + "localid=6\n")
+    cycles = next(n for n in range(1, 70) if list(look(any_ce, n)) == [6])
+    assert cycles <= module._ROUND
+
+
+def test_jobs_are_not_all_read_anew_in_the_same_scan(
+    ce: Ce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(50):
+        ce.in_lrms(f"{number:012}", number + 1)
+    look(ce)
+    names = opened(monkeypatch)
+    counts = []
+    for turn in range(module._ROUND):
+        names.clear()
+        look(ce, turn)
+        counts.append(len(names))
+    assert sum(counts) == 50
+    assert max(counts) < 10
+
+
+def test_job_that_is_gone_is_forgotten(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    look(any_ce)
+    files.status.unlink()
+    assert look(any_ce) == {}
+    assert (any_ce.control / MEMORY).read_text() == "\n{}"
+
+
+def test_id_that_stands_twice(any_ce: Ce) -> None:
+    names = {any_ce.in_lrms(letter * 12, 5).status.name for letter in "ab"}
+    known = Known(LastLook(str(any_ce.control)))
+    (sighting,) = known.look(0).values()
+    assert {name for name, _, _ in known.twice[5]} == names
+    assert known.twice[5][0] == sighting
+
+
+def test_other_files_are_left_out(any_ce: Ce) -> None:
+    processing = any_ce.control / "processing"
+    (processing / "directory.status").mkdir()
+    (processing / "job.link.status").symlink_to("/nowhere")
+    os.mkfifo(processing / "something")
+    files = any_ce.in_lrms("a" * 12, 1)
+    assert [s.status_name for s in look(any_ce).values()] == [files.status.name]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"rows": {}, "cycle": 1}',
+        b"5-5\n[]",
+        b'5-5\n{"STATUS": [1]}',
+        b'5-5\n{"STATUS": [1, 2, "5", 0]}',
+        b'5-5\n{"STATUS": [1, 2, null, 0]}',
+        b'5-5\n{"STATUS": 7}',
+        b'5-5\n{"STATUS": [1, 2, 3, 4, 5]}',
+        b"[" * 100_000,
+        b"\xff" * 10,
+    ],
+)
+def test_nonsense_is_no_memory(any_ce: Ce, content: bytes) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    memory = any_ce.control / MEMORY
+    memory.write_bytes(content.replace(b"STATUS", files.status.name.encode()))
+    assert list(look(any_ce)) == [5]
+    assert list(look(any_ce)) == [5]
+
+
+def test_memory_that_lies_about_another_file(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    rows = {files.status.name: [1, 1, 99, 1], "job.none.status": [1, 1, 98, 0]}
+    (any_ce.control / MEMORY).write_text("98-99\n" + json.dumps(rows))
+    assert list(look(any_ce)) == [5]
+
+
+def test_memory_is_for_its_owner_alone_and_no_link(any_ce: Ce) -> None:
+    any_ce.in_lrms("a" * 12, 5)
+    target = any_ce.place / "target"
+    (any_ce.control / (MEMORY + ".new")).symlink_to(target)
+    assert list(look(any_ce)) == [5]
+    assert not target.exists()
+    (any_ce.control / (MEMORY + ".new")).unlink()
+    look(any_ce)
+    assert (any_ce.control / MEMORY).stat().st_mode & 0o777 == 0o600
+
+
+def before(ce: Ce) -> list[tuple[int, int]]:
+    return LastLook(str(ce.control)).runs
+
+
+@pytest.mark.usefixtures("_one_round")
+def test_ids_of_the_last_look_are_known_before_the_next(any_ce: Ce) -> None:
+    assert before(any_ce) == []
+    for number in (5, 6, 2**33):
+        any_ce.in_lrms(f"{number:012}", number)
+    any_ce.in_lrms("a" * 12, "")
+    look(any_ce)
+    assert before(any_ce) == [(5, 6), (2**33, 2**33)]
+    memory = any_ce.control / MEMORY
+    memory.write_text("\n" + memory.read_text().partition("\n")[2])
+    look(any_ce)
+    assert before(any_ce) == [(5, 6), (2**33, 2**33)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("", "{}", "7", "7-", "-7", "7-8-9", "0-7", "-3-7", "8-7", "7-8 5-6", "7-8.0", "7-x"),
+        *("[[7, 8]]", "7-8 9", "7 - 8", "-", "7-" + "9" * 5000, "[" * 100_000, "\udcff-8"),
+    ],
+)
+def test_nonsense_is_no_id(any_ce: Ce, line: str) -> None:
+    (any_ce.control / MEMORY).write_bytes(os.fsencode(line + "\n{}"))
+    assert before(any_ce) == []
+
+
+@pytest.mark.usefixtures("_one_round")
+def test_memory_is_written_only_when_something_has_changed(any_ce: Ce) -> None:
+    any_ce.in_lrms("a" * 12, 5)
+    look(any_ce)
+    first = (any_ce.control / MEMORY).stat().st_ino
+    look(any_ce)
+    assert (any_ce.control / MEMORY).stat().st_ino == first
+    any_ce.in_lrms("b" * 12, 6)
+    look(any_ce)
+    assert (any_ce.control / MEMORY).stat().st_ino != first
+
+
+@pytest.mark.parametrize("what", ["missing", "file"])
+def test_what_is_no_control_directory(tmp_path: Path, what: str) -> None:
+    if what == "file":
+        (tmp_path / "processing").touch()
+    with pytest.raises(ControlDirError) as caught:
+        Known(LastLook(str(tmp_path))).look(0)
+    assert str(caught.value).startswith(
+        f"{tmp_path}/processing: not the processing directory of a control directory: "
+    )
+
+
+def test_job_whose_id_has_changed_is_read_anew(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    known = Known(LastLook(str(any_ce.control)))
+    known.look(0)
+    local = files.file("local")
+    local.write_text(local.read_text().replace("localid=5\n", "localid=6\n"))
+    known.forget([files.status.name, "never heard of"])
+    assert list(look(any_ce)) == [6]

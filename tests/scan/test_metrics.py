@@ -1,0 +1,222 @@
+"""Metrics: what scan writes for Prometheus, read by Prometheus' own parser."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from support.ce import GRID_ID
+from support.oar_site import Site
+from support.scan_jobs import OTHER, Hours, ended, said
+
+from arc_lrms_oar.errors import OarUnavailable
+from arc_lrms_oar.oar.outcome import KINDS
+from arc_lrms_oar.oar.states import State
+from arc_lrms_oar.scan import metrics
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@pytest.fixture
+def file(site: Site) -> Path:
+    """The site's metrics file."""
+    path = site.ce.place / "oar.prom"
+    site.configure(f"metrics_file={path}")
+    return path
+
+
+def samples(file: Path) -> Samples:
+    found: Samples = {}
+    for family in text_string_to_metric_families(file.read_text()):
+        assert family.documentation
+        for sample in family.samples:
+            key = (sample.name, frozenset(sample.labels.items()))
+            assert key not in found, key
+            found[key] = sample.value
+    return found
+
+
+def value(file: Path, name: str, **labels: str) -> float:
+    return samples(file)[(f"arc_oar_{name}", frozenset(labels.items()))]
+
+
+def test_names_follow_the_conventions(site: Site, file: Path) -> None:
+    site.scan()
+    families = list(text_string_to_metric_families(file.read_text()))
+    assert families
+    for family in families:
+        assert family.name.startswith("arc_oar_")
+        assert family.name == family.name.lower()
+        ends = {sample.name[len(family.name) :] for sample in family.samples}
+        expected = {"counter": {"_total"}, "gauge": {""}, "summary": {"_sum", "_count"}}
+        assert ends == expected[family.type], family.name
+        if "duration" in family.name or "timestamp" in family.name:
+            assert family.name.endswith("_seconds")
+
+
+def test_all_series_are_there_from_the_first_cycle(site: Site, file: Path) -> None:
+    site.scan()
+    found = samples(file)
+    reasons = {dict(labels)["reason"] for name, labels in found if "verdicts" in name}
+    assert reasons == set(KINDS)
+    states = {dict(labels)["state"] for name, labels in found if name == "arc_oar_batch_jobs"}
+    assert states == {*(state.word for state in State), "unknown"}
+
+
+def test_jobs_by_state(site: Site, file: Path) -> None:
+    site.running()
+    site.running(OTHER, "CANCELING")
+    site.ce.in_lrms("x" * 12, 4711)
+    site.scan()
+    assert value(file, "jobs", state="INLRMS") == 2
+    assert value(file, "jobs", state="CANCELING") == 1
+
+
+def test_jobs_by_oars_state_as_of_the_last_question_for_all(
+    site: Site, hours: Hours, file: Path
+) -> None:
+    site.running()
+    site.running(OTHER, state="Waiting")
+    site.ce.in_lrms("x" * 12, 4711)
+    site.scan()
+    hours.ahead += 310
+    site.scan()
+    asked = value(file, "batch_jobs_timestamp_seconds")
+    for state, number in {"Running": 1, "Waiting": 1, "unknown": 1, "Error": 0}.items():
+        assert value(file, "batch_jobs", state=state) == number
+    hours.ahead += 10
+    site.scan()
+    assert value(file, "batch_jobs_timestamp_seconds") == asked
+    assert value(file, "batch_jobs", state="Running") == 1
+
+
+def test_submissions_and_verdicts_count_on_from_cycle_to_cycle(
+    site: Site, hours: Hours, file: Path
+) -> None:
+    site.scan()
+    assert value(file, "submissions_total") == 0
+    first = ended(site)
+    site.scan()
+    first.status.write_text("FINISHING\n")
+    second = ended(site, OTHER, 3)
+    site.running("x" * 12)
+    site.scan()
+    second.status.write_text("FINISHING\n")
+    for _ in range(2):
+        site.scan()
+    assert value(file, "submissions_total") == 3
+    assert value(file, "verdicts_total", reason="success") == 1
+    assert value(file, "verdicts_total", reason="exit_code") == 1
+    assert value(file, "verdicts_total", reason="walltime") == 0
+    assert value(file, "scan_cycles_total", result="ok") == 5
+
+
+def test_jobs_that_were_there_before_are_no_submissions(site: Site, file: Path) -> None:
+    site.running()
+    site.scan()
+    assert value(file, "submissions_total") == 0
+
+
+def test_job_that_oar_submits_again_is_no_submission(site: Site, file: Path) -> None:
+    site.scan()
+    site.running()
+    site.scan()
+    site.oar.resubmit(1, 1)
+    for _ in range(2):
+        site.scan()
+    assert value(file, "submissions_total") == 1
+
+
+def test_commands_and_their_failures(site: Site, hours: Hours, file: Path) -> None:
+    site.running()
+    site.scan()
+    calls = len(site.argvs("oarstat"))
+    assert value(file, "command_duration_seconds_count", command="oarstat") == calls
+    seconds = value(file, "command_duration_seconds_sum", command="oarstat")
+    assert seconds > 0
+    assert value(file, "command_failures_total", command="oarstat") == 0
+    assert value(file, "up") == 1
+    success = value(file, "scan_last_success_timestamp_seconds")
+    site.oar.set("db_down")
+    hours.ahead += 10
+    with pytest.raises(OarUnavailable):
+        site.scan()
+    assert value(file, "command_failures_total", command="oarstat") == 1
+    assert value(file, "command_duration_seconds_sum", command="oarstat") > seconds
+    assert value(file, "up") == 0
+    assert value(file, "scan_cycles_total", result="oar_unavailable") == 1
+    assert value(file, "scan_last_success_timestamp_seconds") == success
+    assert value(file, "scan_last_timestamp_seconds") >= success + 10
+    assert value(file, "scan_duration_seconds_count") == 2
+
+
+def test_file_can_be_read_by_all_and_is_put_in_place_at_once(site: Site, file: Path) -> None:
+    os.umask(0o077)
+    site.scan()
+    before = file.stat()
+    assert before.st_mode & 0o777 == 0o644
+    site.scan()
+    assert file.stat().st_ino != before.st_ino
+    assert sorted(path.name for path in file.parent.glob("oar.prom*")) == ["oar.prom"]
+
+
+def trouble_cases() -> dict[str, Any]:
+    return {
+        "no such directory": lambda file: file.with_name("none") / "x.prom",
+        "a directory": lambda file: (file.mkdir(), file)[1],
+        "a link aside": lambda file: (
+            file.with_name("oar.prom.new").symlink_to("/etc/passwd"),
+            file,
+        )[1],
+    }
+
+
+@pytest.mark.parametrize("kind", trouble_cases())
+def test_trouble_with_the_file_hurts_no_job(
+    site: Site, file: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    path = trouble_cases()[kind](file)
+    site.configure(f"metrics_file={path}")
+    files = ended(site)
+    assert site.scan() == [GRID_ID]
+    assert files.done() == "0 Job finished with exit code 0\n"
+    site.scan()
+    lines = [line for line in said(capsys) if "metrics" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"[WARNING] the metrics cannot be written to {path}: ")
+
+
+def test_full_disk_hurts_no_job_and_leaves_the_old_numbers(
+    site: Site, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.scan()
+    before = file.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    ended(site)
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fchmod", full)
+        assert site.scan() == [GRID_ID]
+    assert file.read_bytes() == before
+    site.scan()
+    assert value(file, "verdicts_total", reason="success") == 1
+
+
+def test_no_file_no_numbers(site: Site) -> None:
+    ended(site)
+    site.scan()
+    assert b"verdict" not in (site.ce.control / "arc_lrms_oar.scan").read_bytes()
+    assert list(site.ce.place.glob("*.prom*")) == []
+
+
+def test_odd_words_of_states_are_labels_all_the_same(tmp_path: Path) -> None:
+    odd = 'a"b\\c\nd'
+    numbers = metrics.Numbers({}, {}, {odd: 3, "asked": 5}, 0.25, 1e9, True)
+    (tmp_path / "x").write_text(metrics.text_of(numbers))
+    assert value(tmp_path / "x", "batch_jobs", state=odd) == 3
+    assert value(tmp_path / "x", "scan_last_duration_seconds") == 0.25

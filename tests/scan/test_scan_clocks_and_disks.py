@@ -1,0 +1,134 @@
+"""Scan where time and room are odd: late diags, summer time, no room for what users own."""
+
+from __future__ import annotations
+
+import calendar
+import errno
+import os
+import time
+
+import pytest
+from standin import Standin
+from support.ce import GRID_ID, JobFiles
+from support.oar_site import Site
+from support.scan_jobs import OTHER, Hours, ended, noted, said
+
+from arc_lrms_oar.commands.cancel import cancel
+
+
+@pytest.mark.parametrize(("delay", "reported"), [(1, 4), (10, 12), (100, 60)])
+@pytest.mark.parametrize("code", [0, 3])
+def test_diag_that_comes_late(
+    site: Site, hours: Hours, delay: int, reported: int, code: int
+) -> None:
+    """Over a slow file system: right after a minute also without it, and sooner with it."""
+    site.configure("lost_cycles=1\nlost_time=0")
+    now = int(time.time())
+    hours.stop(now)
+    files = site.running(state="Terminated", exit_code=code << 8, stop_time=now)
+    for seconds in range(0, 104, 4):
+        hours.stop(now + seconds)
+        if seconds >= delay and files.done() is None and not files.diag.read_bytes():
+            noted(files, code)
+        if site.scan():
+            break
+    assert (seconds, files.done()) == (reported, f"{code} Job finished with exit code {code}\n")
+    found = files.accounting()
+    assert (found["exitcode"], "usertime" in found) == ([str(code)], delay < 60)
+
+
+def no_room(monkeypatch: pytest.MonkeyPatch, files: JobFiles, number: int) -> None:
+    """Nothing can be written to the job's diag, as the user's quota or the disk has it."""
+    real = os.write
+
+    def write(descriptor: int, data: bytes) -> int:
+        if os.readlink(f"/proc/self/fd/{descriptor}") == str(files.diag):
+            raise OSError(number, os.strerror(number))
+        return real(descriptor, data)
+
+    monkeypatch.setattr("os.write", write)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_no_room_for_the_accounting(
+    site: Site,
+    hours: Hours,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: int,
+) -> None:
+    """It waits for room, holds no other job up, and is written once there is room."""
+    files = ended(site, code=3, stop_time=int(time.time()))
+    other = ended(site, OTHER)
+    with monkeypatch.context() as patched:
+        no_room(patched, files, number)
+        assert site.scan() == [OTHER]
+        hours.ahead = 500
+        assert site.scan() == []
+    assert (files.done(), other.done()) == (None, "0 Job finished with exit code 0\n")
+    assert any(os.strerror(number) in line and "[ERROR]" in line for line in said(capsys))
+    assert site.scan() == [GRID_ID]
+    assert (files.done(), files.accounting()["exitcode"]) == (
+        "3 Job finished with exit code 3\n",
+        ["3"],
+    )
+
+
+def test_user_who_never_makes_room(
+    site: Site, hours: Hours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = ended(site, code=3, stop_time=int(time.time()))
+    no_room(monkeypatch, files, errno.EDQUOT)
+    assert site.scan() == []
+    hours.ahead = 700
+    assert site.scan() == [GRID_ID]
+    assert files.done() == "3 Job finished with exit code 3\n"
+    assert files.errors().count("Job finished with exit code 3") == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("call", ["write", "fsync", "replace"])
+def test_no_room_in_the_control_directory(
+    site: Site, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    files = ended(site, code=3)
+
+    def refuse(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"os.{call}", refuse)
+        assert site.scan() == []
+    assert files.done() is None
+    assert site.scan() == [GRID_ID]
+    assert files.errors().count("Job finished with exit code 3") == 1
+    assert files.accounting()["exitcode"] == ["3"]
+
+
+@pytest.mark.parametrize("day", [(2026, 3, 29), (2026, 10, 25)], ids=["begins", "ends"])
+def test_summer_time(site: Site, paris: None, day: tuple[int, int, int]) -> None:
+    """The clock on the wall jumps at 01:00 UTC, in the middle of the job."""
+    start = calendar.timegm((*day, 0, 30, 0))
+    files = ended(site, start_time=start, stop_time=start + 3600)
+    assert site.scan() == [GRID_ID]
+    found = files.accounting()
+    date = "{:04}{:02}{:02}".format(*day)
+    assert found["walltime"] == ["3600s"]
+    assert found["lrmsstarttime"] == [f"{date}003000Z"]
+    assert found["lrmsendtime"] == [f"{date}013000Z"]
+
+
+@pytest.mark.parametrize("version", ["2.5.9", "3.0.2"])
+def test_whole_way_with_an_id_beyond_31_bits(site: Site, version: str) -> None:
+    big = 2**33 + 7
+    with Standin.create(site.ce.place / version, version, first_id=big) as oar:
+        site = Site(site.ce, oar)
+        files = site.ce.job(executable="/bin/sleep", arguments=["600"])
+        assert site.submit(files) == big
+        assert files.local_id() == str(big)
+        site.ce.accepted(files, big, "CANCELING")
+        said = cancel(site.settings(), site.client(), str(files.file("grami")))
+        assert said == f"OAR job {big} is being deleted"
+        oar.wait(big)
+        site.scan()
+        assert (files.done() or "").startswith("265 Job was deleted in OAR by user ")

@@ -1,0 +1,93 @@
+"""Scan killed at every single one of its steps ends, in the end, like an undisturbed run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+from standin import Standin
+from support.ce import GRID_ID, NOBODY, Ce, JobFiles
+from support.killing import killed_before
+from support.oar_site import Site, listing
+from support.one_shot import OneShot
+
+from arc_lrms_oar.log import Log
+from arc_lrms_oar.oar.client import OarClient
+from arc_lrms_oar.oar.runner import Completed, LocalRunner
+from arc_lrms_oar.scan.scan import scan
+
+SECOND = "s" * 50
+WORKERS = 4
+
+
+class Recorded(OneShot):
+    """What OAR's commands have answered the first time, without running them again."""
+
+    def __init__(self, runner: LocalRunner) -> None:
+        self.runner = runner
+        self.answers: dict[tuple[str, ...], Completed] = {}
+
+    def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
+        if tuple(argv) not in self.answers:
+            self.answers[tuple(argv)] = self.runner.run(argv, timeout)
+        return self.answers[tuple(argv)]
+
+
+def job(ce: Ce, grid_id: str, job_id: int, code: int) -> JobFiles:
+    files = ce.in_lrms(grid_id, job_id)
+    files.diag.write_text(f"UserTime=1.5s\nexitcode={code}\n")
+    files.comment.write_text("said by the LRMS\n")
+    files.file("errors").write_text("said by A-REX\n")
+    private = files.session / ".arc_oar"
+    private.mkdir()
+    (private / "job-1.sh").touch()
+    ce.give(private, private / "job-1.sh")
+    return files
+
+
+def made(place: Path) -> Ce:
+    ce = Ce(place, 6, NOBODY if os.geteuid() == 0 else None)
+    job(ce, GRID_ID, 1, 3)
+    job(ce, SECOND, 2, 0)
+    return ce
+
+
+def state(ce: Ce) -> dict[str, tuple[str, bytes]]:
+    """All files of the CE; paths in names and contents are those below it."""
+    here = str(ce.place)
+    return {
+        path.replace(here, ""): (owner, content.replace(here.encode(), b""))
+        for path, (owner, content) in listing(ce.control, ce.sessions).items()
+    }
+
+
+@pytest.mark.parametrize("first", range(1, WORKERS + 1))
+def test_every_step(place: Path, oar: Standin, first: int) -> None:
+    site = Site(made(place / "undisturbed"), oar)
+    oar.add_jobs(1, state="Terminated", exit_code=3 << 8)
+    oar.add_jobs(1, state="Terminated", exit_code=0)
+    settings = site.settings()
+    recorded = Recorded(LocalRunner(settings.bin_path, settings.command_timeout))
+
+    def run(ce: Ce) -> list[str]:
+        return scan(settings, OarClient(recorded, "2"), [str(ce.control)], Log("Scan", "FATAL"))
+
+    assert sorted(run(site.ce)) == sorted([GRID_ID, SECOND])
+    wanted = state(site.ce)
+    step, kills = first, 0
+    while True:
+        ce = made(place / str(step))
+        killed = killed_before(step, partial(run, ce))
+        for path in ce.control.glob("job.*.lrms_done"):
+            assert path.read_bytes().endswith(b"\n"), f"half, step {step}"
+        if not killed:
+            break
+        kills += 1
+        run(ce)
+        assert state(ce) == wanted, f"step {step}"
+        step += WORKERS
+    assert kills > 3
+    assert state(ce) == wanted

@@ -1,0 +1,221 @@
+"""What scan remembers between two runs, and the lock that keeps two scans apart."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arc_lrms_oar.errors import ControlDirError
+from arc_lrms_oar.scan.state import Memory
+
+NAME = "arc_lrms_oar.scan"
+
+
+def missing(place: Path, grid_id: str, now: float) -> tuple[int, float]:
+    with Memory.locked(str(place)) as memory:
+        assert memory is not None
+        return memory.missing(grid_id, now)
+
+
+def test_counts_from_run_to_run(tmp_path: Path) -> None:
+    assert missing(tmp_path, "a", 100.0) == (1, 100.0)
+    assert missing(tmp_path, "a", 110.0) == (2, 100.0)
+    assert missing(tmp_path, "b", 120.0) == (1, 120.0)
+    assert missing(tmp_path, "a", 130.0) == (3, 100.0)
+
+
+def test_job_that_is_seen_again_starts_anew(tmp_path: Path) -> None:
+    missing(tmp_path, "a", 100.0)
+    with Memory.locked(str(tmp_path)) as memory:
+        assert memory is not None
+        memory.forget("a")
+        memory.forget("never heard of")
+    assert missing(tmp_path, "a", 200.0) == (1, 200.0)
+
+
+def test_clock_that_jumped_back_starts_anew(tmp_path: Path) -> None:
+    missing(tmp_path, "a", 5000.0)
+    assert missing(tmp_path, "a", 100.0) == (1, 100.0)
+
+
+def test_pause_between_two_deletions(tmp_path: Path) -> None:
+    for now, due in ((1000.0, True), (1059.0, False), (1060.0, True), (1100.0, False)):
+        with Memory.locked(str(tmp_path)) as memory:
+            assert memory is not None
+            assert memory.due("a", now, 60.0) is due, now
+    with Memory.locked(str(tmp_path)) as memory:
+        assert memory is not None
+        assert memory.due("b", 1100.0, 60.0)
+        assert memory.due("a", 10.0, 60.0), "a clock that jumped back must not silence it"
+
+
+def test_what_is_said_is_said_once(tmp_path: Path) -> None:
+    for what, is_first in (("x", True), ("x", False), ("y", True), ("x", False)):
+        with Memory.locked(str(tmp_path)) as memory:
+            assert memory is not None
+            assert memory.first("a", what) is is_first
+            memory.forget("a")
+            memory.keep_only(["a"])
+
+
+def audited(place: Path, now: float, generation: int | None = None) -> tuple[bool, int | None]:
+    """Whether an audit is due, and the generation that was remembered."""
+    with Memory.locked(str(place)) as memory:
+        assert memory is not None
+        before = memory.generation
+        memory.generation = generation or before
+        return memory.audit_due(now, 300.0), before
+
+
+def test_audit_and_generation(tmp_path: Path) -> None:
+    assert audited(tmp_path, 1000.5) == (False, None), "a new control directory holds no old job"
+    assert audited(tmp_path, 1300.0, 3) == (False, None)
+    assert audited(tmp_path, 1300.5) == (True, 3)
+    assert audited(tmp_path, 1600.0) == (False, 3)
+    assert audited(tmp_path, 20.0) == (True, 3), "a clock that jumped back must not put it off"
+    assert (tmp_path / NAME).read_bytes() == b"3 20.0\n\n"
+    assert missing(tmp_path, "a", 1.0) == (1, 1.0)
+    assert audited(tmp_path, 30.0) == (False, 3)
+    assert missing(tmp_path, "a", 2.0) == (2, 1.0), "unread, and not lost"
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["", "-", "- -", "2", "2 x", "2 nan", "2 inf", "2 ", "x 1", "{}", "é 5", "1e3 7", "9 9 9"],
+)
+def test_nonsense_before_the_rows(tmp_path: Path, head: str) -> None:
+    (tmp_path / NAME).write_text(f'{head}\n{{"a": {{"cycles": 1, "since": 1.0}}}}\n')
+    assert audited(tmp_path, 5.0)[1] is None
+    assert missing(tmp_path, "a", 2.0) == (2, 1.0)
+
+
+def test_other_jobs_are_dropped_and_the_file_ends_empty(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        missing(tmp_path, name, 1.0)
+    with Memory.locked(str(tmp_path)) as memory:
+        assert memory is not None
+        memory.keep_only(["b"])
+    assert missing(tmp_path, "a", 2.0) == (1, 2.0)
+    assert missing(tmp_path, "b", 2.0) == (2, 1.0)
+    with Memory.locked(str(tmp_path)) as memory:
+        assert memory is not None
+        memory.keep_only([])
+    assert (tmp_path / NAME).read_bytes() == b""
+
+
+def test_unchanged_memory_is_not_written(tmp_path: Path) -> None:
+    with Memory.locked(str(tmp_path)) as memory:
+        assert memory is not None
+        assert memory.due("a", 1000.0, 60.0)
+    os.utime(tmp_path / NAME, (1, 1))
+    with Memory.locked(str(tmp_path)):
+        pass
+    assert (tmp_path / NAME).stat().st_mtime == 1
+
+
+def test_saved_also_after_an_error(tmp_path: Path) -> None:
+    def fail() -> None:
+        with Memory.locked(str(tmp_path)) as memory:
+            assert memory is not None
+            memory.missing("a", 1.0)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert missing(tmp_path, "a", 2.0) == (2, 1.0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"[]",
+        b"null",
+        b"17",
+        b'{"a": 1}',
+        b'{"a": {"since": "x"}}',
+        b'{"a": {"since": null}}',
+        b'{"a": []}',
+        b"\xff\xfe",
+        b"\0" * 100,
+        b'{"a": {"cycles": Infinity}}',
+        b'{"a": {"cycles": NaN}}',
+        b'{"a": {"cycles": 1' + b"0" * 400 + b"}}",
+        b"[" * 100_000,
+    ],
+)
+@pytest.mark.parametrize("head", [b"", b"2 5.0\n"])
+def test_nonsense_counts_as_nothing(tmp_path: Path, head: bytes, content: bytes) -> None:
+    (tmp_path / NAME).write_bytes(head + content)
+    assert missing(tmp_path, "a", 5.0) == (1, 5.0)
+    assert missing(tmp_path, "a", 6.0) == (2, 5.0)
+
+
+def test_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    missing(tmp_path, "a", 1.0)
+    assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_second_scan_gets_nothing(tmp_path: Path) -> None:
+    with Memory.locked(str(tmp_path)) as first:
+        assert first is not None
+        with Memory.locked(str(tmp_path)) as second:
+            assert second is None
+    with Memory.locked(str(tmp_path)) as third:
+        assert third is not None
+
+
+def test_dead_owner_keeps_no_lock(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from arc_lrms_oar.scan.state import Memory\n"
+        "with Memory.locked(sys.argv[1]) as memory: os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[2], check=False
+    )
+    assert killed.returncode == -9
+    with Memory.locked(str(tmp_path)) as memory:
+        assert memory is not None
+
+
+def test_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    for name, reason in (("none", "No such file"), ("link", "Too many levels of symbolic links")):
+        place = tmp_path / name
+        if name == "link":
+            place.mkdir()
+            (place / NAME).symlink_to(tmp_path / "target")
+        with (
+            pytest.raises(ControlDirError, match=f"cannot be written: {reason}"),
+            Memory.locked(str(place)),
+        ):
+            pass
+    assert not (tmp_path / "target").exists()
+
+
+def test_notes_belong_to_no_job_and_stay(tmp_path: Path) -> None:
+    with Memory.locked(str(tmp_path)) as memory:
+        assert memory is not None
+        memory.note("trouble it burns")["cycles"] = 3
+        memory.note("trouble over")
+        memory.note("metrics")["x"] = 1.5
+        memory.drop_note("metrics")
+        memory.drop_note("never heard of")
+        memory.keep_only([])
+    with Memory.locked(str(tmp_path)) as memory:
+        assert memory is not None
+        assert memory.notes("trouble ") == ["trouble it burns"]
+        assert memory.note("trouble it burns") == {"cycles": 3}
+        assert memory.note("metrics") == {}
+
+
+def test_killed_before_the_old_rest_is_cut(tmp_path: Path) -> None:
+    """What is longer than the new content stays behind it, and is not read."""
+    missing(tmp_path, "a", 100.0)
+    path = tmp_path / NAME
+    path.write_bytes(path.read_bytes() + b'since": 5}, "b": {"cycles": 9}}\n')
+    assert missing(tmp_path, "a", 110.0) == (2, 100.0)
+    assert missing(tmp_path, "b", 110.0) == (1, 110.0)

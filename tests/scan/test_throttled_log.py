@@ -1,0 +1,146 @@
+"""Troubles that last: told once, counted, and told as over; in the log that A-REX keeps of scan."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+
+import pytest
+from support.ce import GRID_ID
+from support.oar_site import Site
+from support.scan_jobs import OTHER, Hours, ended, said
+
+from arc_lrms_oar.errors import OarUnavailable
+from arc_lrms_oar.log import Log
+from arc_lrms_oar.scan.state import Memory
+from arc_lrms_oar.scan.throttled_log import Troubles
+
+SILENT = (
+    "[ERROR] OAR could not be asked, nothing was changed: "
+    "oarstat: exit code 25: DB connection error, exiting."
+)
+
+
+def cycles(site: Site, hours: Hours, number: int, seconds: float) -> None:
+    """So many scans, so many seconds apart, whether OAR can be asked or not."""
+    for _ in range(number):
+        with contextlib.suppress(OarUnavailable):
+            site.scan()
+        hours.ahead += seconds
+
+
+def test_oar_away_is_one_line_until_it_answers_again(
+    site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.running()
+    site.oar.set("db_down")
+    cycles(site, hours, 5, 60)
+    assert said(capsys) == [SILENT]
+    site.oar.clear("db_down")
+    cycles(site, hours, 2, 60)
+    assert said(capsys) == ["[INFO] OAR answers again after 5 cycles, 5 min"]
+
+
+def test_oar_away_for_hours_is_called_to_mind_each_hour(
+    site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.running()
+    site.oar.set("db_down")
+    cycles(site, hours, 13, 600)
+    assert said(capsys) == [
+        SILENT,
+        f"{SILENT} (7 cycles, 60 min)",
+        f"{SILENT} (13 cycles, 120 min)",
+    ]
+
+
+def test_trouble_of_one_job_is_told_once_and_as_over(
+    any_site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = any_site.ce.in_lrms(GRID_ID, "")
+    path = files.file("local")
+    cycles(any_site, hours, 4, 10)
+    assert said(capsys) == [f"[WARNING] no OAR id in {path}"]
+    any_site.oar.add_jobs(1, state="Running")
+    any_site.ce.accepted(files, 1)
+    cycles(any_site, hours, 2, 10)
+    assert said(capsys) == [f"[INFO] over: no OAR id in {path}, after 4 cycles, 1 min"]
+
+
+def test_cycle_that_could_not_look_ends_no_trouble(
+    site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = site.ce.in_lrms(GRID_ID, "")
+    site.running(OTHER)
+    site.oar.set("db_down")
+    cycles(site, hours, 2, 10)
+    files.status.write_text("FINISHED\n")
+    cycles(site, hours, 2, 10)
+    assert [line for line in said(capsys) if "over" in line] == []
+
+
+def test_report_that_fails_names_the_job_once(
+    site: Site,
+    hours: Hours,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ended(site)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    called = f"{GRID_ID}: OAR job 1"
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        cycles(site, hours, 3, 10)
+    (line,) = said(capsys)
+    assert line == (f"[ERROR] {called} cannot be reported: [Errno 28] No space left on device")
+    cycles(site, hours, 1, 10)
+    assert said(capsys) == [
+        f"[INFO] {called} ended: 0 Job finished with exit code 0",
+        f"[INFO] over: {called} cannot be reported, after 3 cycles, 1 min",
+    ]
+
+
+def test_cancel_that_oar_refuses_is_told_once(
+    site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Scan asks OAR to delete once a minute, and looks every few seconds."""
+    (job_id,) = site.oar.add_jobs(1, state="Running")
+    site.ce.in_lrms(GRID_ID, job_id, "CANCELING")
+    site.oar.set("refuse_del")
+    hours.ahead += 100
+    cycles(site, hours, 30, 10)
+    (line,) = said(capsys)
+    assert line.startswith(f"[WARNING] OAR does not cancel all of {GRID_ID} (OAR job 1): ")
+
+
+def test_events_name_both_ids(site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]) -> None:
+    ended(site)
+    site.ce.in_lrms(OTHER, 4711)
+    cycles(site, hours, 4, 310)
+    lines = said(capsys)
+    assert f"[WARNING] {OTHER}: OAR does not know OAR job 4711" in lines
+    assert all(re.match(r"\[[A-Z]+\] \w{50,54}: OAR ", line) for line in lines), lines
+
+
+def test_clock_that_jumps_back(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    for now, spoken in ((1e9, True), (1e9 + 5, False), (1e6, True), (1e6 + 5, False)):
+        with Memory.locked(str(site.ce.control)) as memory:
+            assert memory is not None
+            troubles = Troubles(memory, Log("Scan"), now)
+            troubles.say("ERROR", "it burns")
+            troubles.settle()
+        assert bool(said(capsys)) is spoken, now
+
+
+@pytest.mark.parametrize("level", ["WARNING", "ERROR"])
+def test_level_of_the_site_holds(
+    site: Site, capsys: pytest.CaptureFixture[str], level: str
+) -> None:
+    with Memory.locked(str(site.ce.control)) as memory:
+        assert memory is not None
+        Troubles(memory, Log("Scan", level), 1000.0).say("WARNING", "it burns")
+        Troubles(memory, Log("Scan", level), 2000.0).settle()
+    assert said(capsys) == ([] if level == "ERROR" else ["[WARNING] it burns"])

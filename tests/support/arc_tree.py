@@ -1,0 +1,113 @@
+"""An ARC in a directory, as far as install and doctor look at it, and its `python3`.
+
+`python3` there is this Python with the tree's own site-packages and no others, so that
+what asks ARC's own module `arc.paths` gets this tree's answer.
+"""
+
+from __future__ import annotations
+
+import atexit
+import compileall
+import functools
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[2] / "arc_lrms_oar"
+STOCK = "# ARC's own slurm.py\n"
+NAMES = [f"{verb}-{n}-job" for n in ("OAR", "oar") for verb in ("submit", "cancel", "scan")]
+START = """\
+import sys
+from arc_lrms_oar.admin import arc_locations
+arc_locations.SYSTEM_PATH = {path!r}
+arc_locations.DEFAULTS = ({defaults!r},)
+from arc_lrms_oar.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@functools.cache
+def compiled_package() -> Path:
+    """A copy of the package with its bytecode, made once in a run of the tests."""
+    folder = Path(tempfile.mkdtemp(prefix="arc_oar-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    copied = shutil.copytree(
+        PACKAGE, folder / "package", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    compileall.compile_dir(copied, quiet=2)
+    return Path(copied)
+
+
+class ArcTree:
+    """ARC 6.17 below `prefix`, or 7.0, which has no arc.lrms; and a plain copy of the package."""
+
+    def __init__(self, place: Path, version: str = "6.17.0") -> None:
+        self.prefix = place / "arc"
+        self.data = self.prefix / "share/arc"
+        self.tools = self.prefix / "libexec/arc"
+        self.libraries = place / "lib"
+        self.defaults = place / "defaults"
+        self.path = f"{place / 'bin'}:/usr/bin:/bin"
+        module = self.libraries / "arc"
+        for folder in (self.data, module / "lrms", place / "bin"):
+            folder.mkdir(parents=True)
+        (self.data / "CEinfo.pl").write_text("# ARC's\n")
+        (module / "__init__.py").touch()
+        (module / "paths.py").write_text(
+            f"ARC_VERSION = {version!r}\nARC_LOCATION = {str(self.prefix)!r}\n"
+            f"ARC_DATA_DIR = {str(self.data)!r}\nARC_LIBEXEC_DIR = {str(self.tools)!r}\n"
+        )
+        self.drop_in = module / "lrms/slurm.py"
+        if version.startswith("7"):
+            (module / "lrms").rmdir()
+        else:
+            (module / "lrms/__init__.py").touch()
+            self.drop_in.write_text(STOCK)
+        self.package = self.libraries / "arc_lrms_oar"
+        shutil.copytree(compiled_package(), self.package)
+        (self.package / "share/slurm.py").write_text("# our slurm.py\n")
+        python = place / "bin/python3"
+        python.write_text(f'#!/bin/sh\nPYTHONPATH={self.libraries} exec {sys.executable} -S "$@"\n')
+        python.chmod(0o755)
+
+    def run(self, *words: object, **variables: str) -> subprocess.CompletedProcess[str]:
+        """`python3 -m arc_lrms_oar WORDS`, with this tree for the whole system."""
+        start = START.format(path=self.path, defaults=str(self.defaults))
+        return subprocess.run(
+            [sys.executable, "-c", start, *map(str, words)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env={"PYTHONPATH": str(self.libraries), "PATH": "/usr/bin:/bin", **variables},
+            cwd="/",
+            check=False,
+        )
+
+    def ok(self, *words: object, **variables: str) -> list[str]:
+        """The lines that a run prints which succeeds without a complaint."""
+        done = self.run(*words, **variables)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.splitlines()
+
+    def complaint(self, *words: object, **variables: str) -> str:
+        """The one line of a run that fails."""
+        done = self.run(*words, **variables)
+        assert done.returncode == 1
+        assert done.stderr.count("\n") == 1
+        return done.stderr
+
+    def listing(self) -> dict[str, tuple[int, int, int, int, bytes]]:
+        """All that ARC has: mode, owner, time and content of each file."""
+        found = {}
+        for root in (self.prefix, self.libraries / "arc"):
+            for path in sorted(root.rglob("*")):
+                status = path.lstat()
+                if stat.S_ISDIR(status.st_mode) or path.suffix == ".pyc":
+                    continue
+                content = str(path.readlink()) if path.is_symlink() else path.read_text()
+                owner = (status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns)
+                found[str(path)] = (*owner, content.encode())
+        return found

@@ -1,0 +1,70 @@
+"""The table of what was seen to work where, from pytest's reports on the live tests.
+
+Must need nothing but the standard library: tests/run uses it before anything is installed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "testbed"))
+
+from bed.suites import suite_named
+
+_BEGIN, _END = "<!-- what tests/run --readme writes -->", "<!-- end of it -->"
+# How jobs come in and reach us, by the module of the tests.
+_WAYS = {"test_slurmpy": "`lrms = SLURMPY`", "test_internal": "internal interface, ordinary user"}
+_USUAL = "`lrms = OAR`"
+
+
+def table(reports: Mapping[str, Path]) -> list[str]:
+    """Lines of Markdown from JUnit reports by suite; nothing where there are none."""
+    suites = [name for name, path in reports.items() if path.exists()]
+    if not suites:
+        return []
+    carried = [suite_named(name) for name in suites]
+    rows = [
+        ["ARC CE", *(suite.arc for suite in carried)],
+        ["OAR", *(suite.oar for suite in carried)],
+        ["Python", *(suite.python for suite in carried)],
+    ]
+    counts = [_counts(reports[name]) for name in suites]
+    for way in (_USUAL, *_WAYS.values()):
+        rows.append([way, *(count.get(way, "not here") for count in counts)])
+    head = ["", *suites]
+    return [_row(head), _row(["---"] * len(head)), *map(_row, rows)]
+
+
+def write(readme: Path, lines: Sequence[str]) -> None:
+    """Puts the table between its marks in the README; raises ValueError where they are missing."""
+    before, begin, rest = readme.read_text(encoding="utf-8").partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not end:
+        raise ValueError(f"{readme.name} has no lines {_BEGIN!r} and {_END!r}")
+    readme.write_text("\n".join([before + begin, "", *lines, "", end + after]), encoding="utf-8")
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _counts(report: Path) -> dict[str, str]:
+    """By way in: "12 tests passed", with the number of those that did not."""
+    passed: dict[str, int] = {}
+    failed: dict[str, int] = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        module = case.get("classname", "").rpartition(".")[2]
+        way = _WAYS.get(module, _USUAL)
+        if case.find("skipped") is not None:
+            continue
+        wrong = case.find("failure") is not None or case.find("error") is not None
+        count = failed if wrong else passed
+        count[way] = count.get(way, 0) + 1
+    return {
+        way: f"{passed.get(way, 0)} tests passed"
+        + (f", {failed[way]} failed" if way in failed else "")
+        for way in {*passed, *failed}
+    }

@@ -1,0 +1,73 @@
+"""Jobs for scan to find, the clock that it looks at, and what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from typing import Any
+
+import pytest
+
+from support.ce import GRID_ID, JobFiles
+from support.oar_site import Site
+
+OTHER = "b" * 50
+
+
+class Hours:
+    """The wall clock, which a test moves on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ahead = 0.0
+        self._stopped = 0.0
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: (self._stopped or real()) + self.ahead)
+
+    def stop(self, moment: float) -> None:
+        """From now on it is `moment`, whatever the time that passes."""
+        self._stopped = moment
+
+
+def noted(files: JobFiles, code: int = 0) -> JobFiles:
+    """The job script has come to its end and noted that in the diag."""
+    with open(files.diag, "a") as diag:
+        diag.write(
+            "nodename=scripts-node\nProcessors=9\nUserTime=1.5s\nMaxResidentMemory=77kB\n"
+            "LRMSStartTime=20200101000000Z\nLRMSEndTime=20200101000001Z\nWallTime=1s\n"
+            f"exitcode={code}\n"
+        )
+    return files
+
+
+def ended(site: Site, grid_id: str = GRID_ID, code: int = 0, **columns: Any) -> JobFiles:
+    """A job that has come to its own end."""
+    row: dict[str, Any] = {"state": "Terminated", "exit_code": code << 8, **columns}
+    return noted(site.running(grid_id, **row), code)
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What scan has logged, without the time."""
+    lines = capsys.readouterr().err.splitlines()
+    return [re.sub(r"^\[[0-9: -]+\] \[Scan\] ", "", line) for line in lines]
+
+
+def finished(
+    site: Site,
+    grid_id: str,
+    failure: str = "",
+    when: float | None = None,
+    local_id: int | str = 77,
+    **options: Any,
+) -> JobFiles:
+    """A job that A-REX has moved to its finished ones, `failure` in its `failed` file."""
+    files = site.ce.in_lrms(grid_id, local_id, **options)
+    if failure:
+        files.file("failed").write_text(failure)
+    folder = site.ce.control / "finished"
+    folder.mkdir(exist_ok=True)
+    moved = files.status.rename(folder / files.status.name)
+    moved.write_text("FINISHED\n")
+    if when is not None:
+        os.utime(moved, (when, when))
+    return files
