@@ -13,7 +13,7 @@ import pytest
 from standin import Standin
 from support.ce import Ce
 from support.fake_clock import FakeClock
-from support.kicks import Kicks
+from support.fake_gm_kick import FakeGmKick
 from support.oar_site import Site
 from support.scan_jobs import Hours
 
@@ -80,10 +80,10 @@ def paris(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def kicks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kicks:
+def gm_kick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeGmKick:
     monkeypatch.setenv("ARC_LOCATION", str(tmp_path / "arc"))
     (tmp_path / "arc").mkdir()
-    return Kicks(tmp_path / "arc")
+    return FakeGmKick(tmp_path / "arc")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from standin import Standin
 from support.ce import GRID_ID, Ce
-from support.kicks import Kicks
+from support.fake_gm_kick import FakeGmKick
 from support.oar_site import Site
 
 from arc_lrms_oar import cli
@@ -61,8 +61,8 @@ def bare(line: str) -> str:
     return re.sub(r"^\[[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\] ", "", line)
 
 
-def test_way_of_a_job(site: Site, kicks: Kicks) -> None:
-    kicks.install()
+def test_way_of_a_job(site: Site, gm_kick: FakeGmKick) -> None:
+    gm_kick.install()
     files = site.ce.job(executable="/bin/sh", arguments=["-c", "exit 3"])
     done = arex(site, "submit", files.file("grami"))
     assert (done.returncode, done.stdout) == (0, "")
@@ -70,13 +70,13 @@ def test_way_of_a_job(site: Site, kicks: Kicks) -> None:
     assert files.local_id() == "1"
     site.ce.accepted(files, 1)
     site.oar.wait(1)
-    done = arex(site, "scan", site.ce.control, ARC_LOCATION=str(kicks.prefix))
+    done = arex(site, "scan", site.ce.control, ARC_LOCATION=str(gm_kick.prefix))
     assert (done.returncode, done.stdout) == (0, "")
     assert bare(done.stderr) == (
         f"[scan-OAR-job] [INFO] {GRID_ID}: OAR job 1 ended: 3 Job finished with exit code 3\n"
     )
     assert files.done() == "3 Job finished with exit code 3\n"
-    assert len(kicks.calls()) == 1
+    assert len(gm_kick.calls()) == 1
     done = arex(site, "cancel", files.file("grami"))
     assert (done.returncode, done.stdout) == (0, "")
     assert bare(done.stderr) == (f"[cancel-OAR-job] [INFO] {GRID_ID}: OAR job 1 is being deleted\n")

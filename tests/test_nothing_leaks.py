@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from standin import Standin
 from support.ce import GRID_ID, Ce, JobFiles
-from support.kicks import Kicks
+from support.fake_gm_kick import FakeGmKick
 from support.oar_site import Site
 
 from arc_lrms_oar import cli
@@ -104,11 +104,11 @@ def confided(site: Site) -> JobFiles:
 def test_no_secret_on_a_command_line_or_in_a_log(
     ce: Ce,
     version: str,
-    kicks: Kicks,
+    gm_kick: FakeGmKick,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    kicks.install()
+    gm_kick.install()
     with Standin.create(ce.place / "oar", version) as oar:
         site = Site(ce, oar)
         site.configure("log_level=DEBUG\nsubmit_budget=1")
@@ -125,7 +125,7 @@ def test_no_secret_on_a_command_line_or_in_a_log(
         oar.clear("garbage")
         assert cli.main(["scan", *verb, str(ce.control)]) == 0
         assert cli.main(["cancel", *verb, grami]) == 0
-        told = [*capfd.readouterr(), files.errors(), str(kicks.calls())]
+        told = [*capfd.readouterr(), files.errors(), str(gm_kick.calls())]
         asked = [(call.argv, call.env) for call in oar.calls()]
         held = [(row["command"], row["initial_request"], row["job_env"]) for row in oar.jobs()]
     assert files.done() is not None

@@ -6,7 +6,7 @@ import os
 
 import pytest
 from support.ce import Ce
-from support.kicks import Kicks
+from support.fake_gm_kick import FakeGmKick
 
 from arc_lrms_oar.arex import kick as module
 from arc_lrms_oar.arex.controldir import GridJob, read_job
@@ -20,29 +20,33 @@ def jobs(ce: Ce, count: int) -> list[GridJob]:
     return [job for job in found if job is not None]
 
 
-def test_all_jobs_in_one_call(any_ce: Ce, kicks: Kicks, capfd: pytest.CaptureFixture[str]) -> None:
-    kicks.install()
+def test_all_jobs_in_one_call(
+    any_ce: Ce, gm_kick: FakeGmKick, capfd: pytest.CaptureFixture[str]
+) -> None:
+    gm_kick.install()
     found = jobs(any_ce, 3)
     kick(found, Log("Scan"))
     last = any_ce.control
     if any_ce.layout == 6:
         last = any_ce.control / "job.000000000000.local"
     words = ["-j", "000000000000", "-j", "000000000001", "-j", "000000000002", str(last)]
-    assert kicks.calls() == [words]
+    assert gm_kick.calls() == [words]
     assert capfd.readouterr() == ("", "")
 
 
-def test_no_job_no_call(kicks: Kicks) -> None:
-    kicks.install()
+def test_no_job_no_call(gm_kick: FakeGmKick) -> None:
+    gm_kick.install()
     kick([], Log("Scan"))
-    assert kicks.calls() == []
+    assert gm_kick.calls() == []
 
 
-def test_many_jobs_go_in_blocks(ce: Ce, kicks: Kicks, monkeypatch: pytest.MonkeyPatch) -> None:
-    kicks.install()
+def test_many_jobs_go_in_blocks(
+    ce: Ce, gm_kick: FakeGmKick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gm_kick.install()
     monkeypatch.setattr(module, "_JOBS_IN_ONE_CALL", 2)
     kick(jobs(ce, 5), Log("Scan"))
-    assert [argv.count("-j") for argv in kicks.calls()] == [2, 2, 1]
+    assert [argv.count("-j") for argv in gm_kick.calls()] == [2, 2, 1]
 
 
 def test_most_jobs_of_one_call_fit_into_a_command_line() -> None:
@@ -51,8 +55,8 @@ def test_most_jobs_of_one_call_fit_into_a_command_line() -> None:
 
 
 @pytest.mark.parametrize("place", ["libexec/arc", "lib/arc", "lib64/arc"])
-def test_where_it_is_looked_for(kicks: Kicks, place: str) -> None:
-    path = kicks.install(place)
+def test_where_it_is_looked_for(gm_kick: FakeGmKick, place: str) -> None:
+    path = gm_kick.install(place)
     assert find_gm_kick() == str(path)
     path.chmod(0o644)
     assert find_gm_kick() is None
@@ -71,7 +75,7 @@ def test_default_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_none_installed_is_no_trouble(
-    ce: Ce, kicks: Kicks, capsys: pytest.CaptureFixture[str]
+    ce: Ce, gm_kick: FakeGmKick, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kick(jobs(ce, 1), Log("Scan"))
     assert capsys.readouterr().err == ""
@@ -80,12 +84,12 @@ def test_none_installed_is_no_trouble(
 @pytest.mark.parametrize("trouble", ["exit code", "no interpreter", "hangs"])
 def test_trouble_is_a_warning(
     ce: Ce,
-    kicks: Kicks,
+    gm_kick: FakeGmKick,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     trouble: str,
 ) -> None:
-    path = kicks.install(code=3)
+    path = gm_kick.install(code=3)
     if trouble == "no interpreter":
         path.write_text("#!/no/such/interpreter\n")
     if trouble == "hangs":

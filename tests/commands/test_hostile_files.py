@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from support.ce import GRID_ID, NOBODY, Ce, JobFiles
 from support.fake_clock import FakeClock
+from support.fake_runner import FakeRunner
 from support.file_swapper import SECRET, Prey, Swaps, clear_away, swapping
-from support.one_shot import OneShot
 from support.scan_jobs import Hours
 from support.users import needs_root, run_as
 
@@ -37,7 +37,7 @@ OTHER_USER = 2
 ROUNDS = 150
 
 
-class Quick(OneShot):
+class Quick(FakeRunner):
     """OAR without its processes: each job that it is asked for has ended well, and oarsub works."""
 
     def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:

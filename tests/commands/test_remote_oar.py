@@ -8,7 +8,7 @@ import pytest
 from support.ce import GRID_ID, JobFiles
 from support.fake_ssh import FakeSsh
 from support.oar_site import Site, listing
-from support.submissions import ASKED, private, script_of
+from support.submission_checks import JOB_NAME_QUERY, private_files, script_of
 
 from arc_lrms_oar.admin.check_users import look_at_commands
 from arc_lrms_oar.admin.mapped_users import myself
@@ -65,7 +65,7 @@ def test_the_paths_are_those_of_the_other_machine(site: Site, place: Path) -> No
     assert f"RUNTIME_JOB_DIR='{session}'\n" in text
     assert f"RUNTIME_JOB_STDOUT='{session}/out'\n" in text
     assert str(files.session) not in text
-    assert private(files) == ["script", "script"]
+    assert private_files(files) == ["script", "script"]
     one_job(site, files)
 
 
@@ -75,7 +75,7 @@ def test_connection_cut_in_a_submission(site: Site, ssh: FakeSsh, mode: str) -> 
     files = writing_job(site)
     ssh.next(mode)
     assert site.submit(files) == 1
-    assert site.argvs("oarstat") == [ASKED]
+    assert site.argvs("oarstat") == [JOB_NAME_QUERY]
     one_job(site, files)
 
 
@@ -101,7 +101,7 @@ def test_submission_held_back_until_there_is_no_job(site: Site, ssh: FakeSsh) ->
     ssh.next("held", *["refused"] * 20)
     with pytest.raises(OarUnavailable, match=r"the connection to oar\.example failed: ssh: "):
         site.submit(files)
-    assert private(files) == []
+    assert private_files(files) == []
     ssh.deliver()
     assert site.submitted() == []
 
@@ -151,7 +151,7 @@ def test_session_directory_that_is_not_shared(site: Site, place: Path) -> None:
     files = writing_job(site)
     with pytest.raises(OarRefused, match=r"^the session directory is not on oar\.example, or "):
         site.submit(files)
-    assert (site.submitted(), files.local_id(), private(files)) == ([], "", [])
+    assert (site.submitted(), files.local_id(), private_files(files)) == ([], "", [])
 
 
 def test_refusal(site: Site) -> None:
@@ -159,7 +159,7 @@ def test_refusal(site: Site) -> None:
     files = writing_job(site)
     with pytest.raises(OarRefused, match=r"^OAR refused the job: .*no grid jobs today"):
         site.submit(files)
-    assert private(files) == []
+    assert private_files(files) == []
 
 
 @pytest.mark.parametrize("mode", ["refused", "mute", "cut out 0", "cut out 50", "cut err 0"])

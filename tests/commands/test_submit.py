@@ -11,7 +11,7 @@ import pytest
 from standin import Standin
 from support.ce import GRID_ID, NOBODY, Ce
 from support.oar_site import Site
-from support.submissions import private, refused, script_of
+from support.submission_checks import private_files, refused, script_of
 from support.users import needs_root, run_as
 
 from arc_lrms_oar.errors import GramiError, JobError
@@ -30,7 +30,7 @@ def test_job_is_submitted_and_runs(any_site: Site) -> None:
     )
     assert site.submit(files) == 1
     assert files.local_id() == "1"
-    assert private(files) == ["script"]
+    assert private_files(files) == ["script"]
     assert site.commands() == ["oarsub"]
     assert site.submitted() == [
         [

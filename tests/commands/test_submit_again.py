@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.ce import GRID_ID, JobFiles
 from support.oar_site import Site
-from support.submissions import ASKED
+from support.submission_checks import JOB_NAME_QUERY
 
 from arc_lrms_oar.commands import submit as module
 from arc_lrms_oar.errors import GramiError, OarUnavailable
@@ -70,7 +70,7 @@ def test_earlier_attempt_without_a_job(site: Site) -> None:
     files = site.ce.job()
     held = left_behind(files)
     assert site.submit(files) == 1
-    assert site.argvs("oarstat")[-1] == ASKED
+    assert site.argvs("oarstat")[-1] == JOB_NAME_QUERY
     assert site.submitted()[0][-1] == held.script
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from standin import Standin
 from support.oar_site import Site
-from support.submissions import ASKED, private, refused
+from support.submission_checks import JOB_NAME_QUERY, private_files, refused
 
 from arc_lrms_oar.commands import submit as module
 from arc_lrms_oar.errors import OarRefused, OarUnavailable
@@ -81,7 +81,7 @@ def test_accepted_without_an_id(site: Site) -> None:
     assert site.submit(files) == 1
     assert (files.local_id(), len(site.oar.jobs())) == ("1", 1)
     assert site.commands() == ["oarsub", "oarstat", "oarstat"]
-    assert site.argvs("oarstat") == [["oarstat", "-V"], ASKED]
+    assert site.argvs("oarstat") == [["oarstat", "-V"], JOB_NAME_QUERY]
     assert site.clock.pauses == [5.0]
 
 
@@ -100,7 +100,7 @@ def test_trouble_is_tried_again_with_growing_pauses(site: Site) -> None:
     assert site.submit(files) == 1
     assert site.clock.pauses == [5.0, 10.0, 20.0]
     assert site.commands() == ["oarsub", "oarstat", *["oarstat", "oarsub"] * 3]
-    assert site.argvs("oarstat")[1:] == [ASKED] * 3
+    assert site.argvs("oarstat")[1:] == [JOB_NAME_QUERY] * 3
     assert len(site.oar.jobs()) == 1
 
 
@@ -136,7 +136,7 @@ def test_trouble_without_end(site: Site) -> None:
         "again later (oarsub: exit code 25: DB connection error, exiting.)"
     )
     assert site.commands().count("oarsub") == 3
-    assert (files.local_id(), private(files)) == ("", [])
+    assert (files.local_id(), private_files(files)) == ("", [])
 
 
 def test_budget_of_the_site(site: Site) -> None:

@@ -9,7 +9,7 @@ import pytest
 from support.ce import JobFiles
 from support.killing import killed_before
 from support.oar_site import Site
-from support.submissions import private
+from support.submission_checks import private_files
 
 from arc_lrms_oar.retry import Patience
 
@@ -33,7 +33,9 @@ def test_every_step(site: Site, first: int) -> None:
         job_id = attempt(site, files)
         held = site.oar.jobs(f"job_name LIKE '%{files.grid_id}'")
         assert [row["job_id"] for row in held] == [job_id], f"step {step}"
-        assert (files.local_id(), private(files)[0]) == (str(job_id), "script"), f"step {step}"
+        assert (files.local_id(), private_files(files)[0]) == (str(job_id), "script"), (
+            f"step {step}"
+        )
         assert files.file("grami").read_text().count("joboption_jobid=") == 1, f"step {step}"
         assert os.path.exists(held[0]["command"])
         if not killed:

@@ -9,7 +9,7 @@ import pytest
 from support.ce import GRID_ID, JobFiles
 from support.hostile_text import CANARY, LONG, WORDS
 from support.oar_site import Site
-from support.submissions import refused
+from support.submission_checks import refused
 
 from arc_lrms_oar.errors import OarLrmsError
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 from standin import Standin
+from support.api_site import ApiSite
 from support.ce import Ce
-from support.contract_site import Contract
 
 
 @pytest.fixture
-def contract(request: pytest.FixtureRequest, place: Path) -> Contract:
+def contract(request: pytest.FixtureRequest, place: Path) -> ApiSite:
     """A CE whose OAR runs jobs."""
     ce = Ce(place)
     get: Callable[[str], Standin] = request.getfixturevalue
     if os.environ.get("ARC_OAR_CONTRACT") != "real":
         ce.configure(custom_oar=f"bin_path={get('oar').bin}")
-    return Contract(ce)
+    return ApiSite(ce)

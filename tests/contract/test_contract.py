@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.contract_site import Contract
+from support.api_site import ApiSite
 
 import arc_lrms_oar
 from arc_lrms_oar.errors import OarRefused
 
 
-def test_jobs_that_end_by_themselves(contract: Contract) -> None:
+def test_jobs_that_end_by_themselves(contract: ApiSite) -> None:
     """Submitted together, reported each with its own end, and asked for afterwards."""
     well = contract.job("echo hello; sleep 1")
     badly = contract.job("exit 3")
@@ -37,7 +37,7 @@ def test_jobs_that_end_by_themselves(contract: Contract) -> None:
     assert all(r.started and r.ended and r.started <= r.ended for r in results)
 
 
-def test_two_nodes(contract: Contract) -> None:
+def test_two_nodes(contract: ApiSite) -> None:
     files = contract.job("sort $OAR_NODE_FILE", count=4, countpernode=2, numnodes=2)
     contract.submit(files)
     assert contract.reported(files) == "0 Job finished with exit code 0\n"
@@ -54,7 +54,7 @@ def test_two_nodes(contract: Contract) -> None:
         ({"queue": "nosuch"}, "(The )?queue .?nosuch.? does not exist"),
     ],
 )
-def test_refused(contract: Contract, options: dict[str, object], reason: str) -> None:
+def test_refused(contract: ApiSite, options: dict[str, object], reason: str) -> None:
     files = contract.job("true", **options)
     with pytest.raises(OarRefused, match=f"^OAR refused the job: {reason}$"):
         contract.submit(files)
@@ -62,7 +62,7 @@ def test_refused(contract: Contract, options: dict[str, object], reason: str) ->
     assert not (files.session / ".arc_oar").exists()
 
 
-def test_cancelled_while_running(contract: Contract) -> None:
+def test_cancelled_while_running(contract: ApiSite) -> None:
     files = contract.job("sleep 300")
     job_id = contract.submit(files)
     contract.until(lambda: contract.state(job_id) == "Running")
@@ -71,7 +71,7 @@ def test_cancelled_while_running(contract: Contract) -> None:
     assert arc_lrms_oar.Cancel(contract.conf, str(job_id))
 
 
-def test_cancelled_while_waiting(contract: Contract) -> None:
+def test_cancelled_while_waiting(contract: ApiSite) -> None:
     files = contract.job("true", starttime="20370101000000Z")
     job_id = contract.submit(files)
     assert contract.state(job_id) == "Waiting"
@@ -80,13 +80,13 @@ def test_cancelled_while_waiting(contract: Contract) -> None:
     assert contract.reported(files) == f"265 Job was deleted in OAR by user {contract.user}\n"
 
 
-def test_unknown_job(contract: Contract) -> None:
+def test_unknown_job(contract: ApiSite) -> None:
     (result,) = arc_lrms_oar.Query(contract.conf, [99999999])
     assert (result.state, result.exit_code) == ("unknown", None)
     assert arc_lrms_oar.Cancel(contract.conf, "99999999")
 
 
-def test_second_attempt_finds_the_job_of_the_first(contract: Contract) -> None:
+def test_second_attempt_finds_the_job_of_the_first(contract: ApiSite) -> None:
     """The first one was killed after oarsub and before the id was written."""
     files = contract.job("sleep 5")
     job_id = contract.submit(files)
@@ -100,7 +100,7 @@ def test_second_attempt_finds_the_job_of_the_first(contract: Contract) -> None:
     assert [path.name for path in (files.session / ".arc_oar").iterdir()] == [script.name]
 
 
-def test_mark_of_an_attempt_that_brought_no_job(contract: Contract) -> None:
+def test_mark_of_an_attempt_that_brought_no_job(contract: ApiSite) -> None:
     files = contract.job("echo once")
     folder = files.session / ".arc_oar"
     folder.mkdir(mode=0o700)

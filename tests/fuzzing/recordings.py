@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fuzzing.inputs import as_bytes
 from oar.recorded import calls
-from support.one_shot import OneShot
+from support.fake_runner import FakeRunner
 
 from arc_lrms_oar.oar.runner import Completed
 
@@ -34,7 +34,7 @@ def documents(program: str, *options: str, dialect: str = "") -> list[str]:
     return sorted(found, key=lambda text: (len(text), text))
 
 
-class Says(OneShot):
+class Says(FakeRunner):
     """A runner whose commands all end alike, but for those that have a certain word in them.
 
     `by_word` are stdouts by such a word, an option without its dashes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.ce import Ce
-from support.node import Node
+from support.compute_node import Node
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.ce import GRID_ID, Ce
-from support.node import Node, Ran
+from support.compute_node import Node, ScriptRun
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job import grami
@@ -33,7 +33,7 @@ def failed(ce: Ce, *rtes: tuple[str, ...]) -> JobError:
     return caught.value
 
 
-def on_node(node: Node, *rtes: tuple[str, ...], **options: Any) -> Ran:
+def on_node(node: Node, *rtes: tuple[str, ...], **options: Any) -> ScriptRun:
     """Runs the job script with these RTEs of the CE."""
     asked = tuple((name, tuple(words)) for name, *words in rtes)
     node.rtes = node_scripts(asked, str(node.ce.control))
@@ -303,7 +303,7 @@ def test_one_like_env_rte(ce: Ce) -> None:
     assert (ce.sessions / GRID_ID / "rte" / "APPS" / "X").read_text() == "true\n"
 
 
-def lines(ran: Ran) -> list[str]:
+def lines(ran: ScriptRun) -> list[str]:
     return ran.text("o").splitlines()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from support.ce import GRID_ID
-from support.node import Node
+from support.compute_node import Node
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job import script

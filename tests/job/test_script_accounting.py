@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
-from support.node import Node
+from support.compute_node import Node
 
 ACCOUNTED = [
     *("processors", "nodecount", "benchmark", "runtimeenvironments", "walltime", "kerneltime"),

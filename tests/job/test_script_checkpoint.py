@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from support.node import Node, Ran
+from support.compute_node import Node, ScriptRun
 
 # Waits to be told; says by what, and goes on to its own end.
 PROGRAM = """#!/bin/bash
@@ -19,7 +19,7 @@ exit 7
 ODD = {"A": "it's\n$x ", "BASH_ENV": "/nowhere", "odd-name": "x", "B": "b"}
 
 
-def signalled(node: Node, number: int, gnu_time: str) -> Ran:
+def signalled(node: Node, number: int, gnu_time: str) -> ScriptRun:
     """Runs the job, and sends the signal as OAR does: to the script's process alone."""
     session = node.files.session
     os.mkfifo(session / "fifo")

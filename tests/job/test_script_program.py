@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.node import Node
+from support.compute_node import Node
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.runtime_env import RteScript

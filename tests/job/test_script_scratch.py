@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.ce import GRID_ID
-from support.node import Node, Ran
+from support.compute_node import Node, ScriptRun
 
 from arc_lrms_oar.job.runtime_env import RteScript
 
@@ -24,7 +24,7 @@ def scratch(node: Node) -> Path:
     return made
 
 
-def kept(ran: Ran) -> list[str]:
+def kept(ran: ScriptRun) -> list[str]:
     """What the session directory holds besides the job script."""
     return [name for name in ran.names() if not name.startswith(".arc_oar/")]
 

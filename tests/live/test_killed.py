@@ -1,6 +1,6 @@
 """Submit and scan killed on their way, on the real OAR: one job for each, and every end reported.
 
-Each write and each command of ours and of oarsub is a step (tests/support/stepping.py). Some of
+Each write and each command of ours and of oarsub is a step (tests/support/kill_at_step.py). Some of
 them, evenly, or all with ARC_OAR_TEST_ALL_STEPS=1 in the environment.
 """
 
@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 from bed import Bed
 from bed.grid import USER, Grid, Job, shell
-from support.stepped import SteppedJob, SteppedSite, sample
+from support.bed_site import BedJob, BedSite, sample
 
 pytestmark = pytest.mark.live
 
@@ -23,11 +23,11 @@ ONCE = "echo ran >>ran"
 
 
 @pytest.fixture(scope="module")
-def site(bed: Bed) -> SteppedSite:
-    return SteppedSite(bed, f"{PLACE}-{TAG}")
+def site(bed: Bed) -> BedSite:
+    return BedSite(bed, f"{PLACE}-{TAG}")
 
 
-def steps_of_submit(site: SteppedSite, prefix: str, *flags: str) -> int:
+def steps_of_submit(site: BedSite, prefix: str, *flags: str) -> int:
     """How many steps an undisturbed submission has."""
     job = site.job(f"{prefix}none", ONCE)
     answer = site.step(0, job.submit_words(), *flags, user=USER)
@@ -40,11 +40,11 @@ def steps_of_submit(site: SteppedSite, prefix: str, *flags: str) -> int:
     [("reboot", ("--tree",), 10), ("killed", (), 5)],
     ids=["with oarsub, as in a reboot", "and oarsub goes on"],
 )
-def test_submission_killed(site: SteppedSite, how: str, flags: tuple[str, ...], most: int) -> None:
+def test_submission_killed(site: BedSite, how: str, flags: tuple[str, ...], most: int) -> None:
     prefix = f"{TAG}{how}"
     steps = steps_of_submit(site, prefix, *flags)
 
-    def kill_and_try_again(step: int) -> tuple[SteppedJob, str]:
+    def kill_and_try_again(step: int) -> tuple[BedJob, str]:
         job = site.job(f"{prefix}{step:03}", ONCE)
         answer = site.step(step, job.submit_words(), *flags, user=USER)
         again = job.submit()
@@ -64,12 +64,12 @@ def test_submission_killed(site: SteppedSite, how: str, flags: tuple[str, ...], 
         assert site.read(f"{job.session}/ran") == "ran\n", said
 
 
-def test_submission_on_a_disk_that_gets_full(site: SteppedSite) -> None:
+def test_submission_on_a_disk_that_gets_full(site: BedSite) -> None:
     """Either the job is in OAR and A-REX knows its id, or none is left there."""
     prefix = f"{TAG}full"
     steps = steps_of_submit(site, prefix)
 
-    def fill(step: int) -> tuple[SteppedJob, int]:
+    def fill(step: int) -> tuple[BedJob, int]:
         job = site.job(f"{prefix}{step:03}", "sleep 200")
         return job, int(site.step(step, job.submit_words(), "--full", user=USER)["code"])
 
@@ -90,9 +90,9 @@ JOBS = {"good": ONCE, "bad": "echo oops >&2; exit 3", "killed": "sleep 300"}
 
 
 @pytest.fixture(scope="module")
-def ended(bed: Bed) -> dict[str, SteppedJob]:
+def ended(bed: Bed) -> dict[str, BedJob]:
     """Jobs that have ended in OAR in three ways, with all that A-REX has of them."""
-    site = SteppedSite(bed, f"{PLACE}-{TAG}-scan")
+    site = BedSite(bed, f"{PLACE}-{TAG}-scan")
     jobs = {how: site.job(f"{TAG}scan{how}", script) for how, script in JOBS.items()}
     for job in jobs.values():
         assert job.submit().returncode == 0
@@ -104,14 +104,14 @@ def ended(bed: Bed) -> dict[str, SteppedJob]:
     return jobs
 
 
-def restored(ended: dict[str, SteppedJob]) -> SteppedSite:
+def restored(ended: dict[str, BedJob]) -> BedSite:
     """The control and session directories as they were before any scan."""
     site = ended["good"].site
     site.bed.run(["sh", "-c", f"rm -rf {site.place} && cp -a {site.place}.as-it-was {site.place}"])
     return site
 
 
-def undisturbed(ended: dict[str, SteppedJob]) -> tuple[dict[str, tuple[str, bytes]], int]:
+def undisturbed(ended: dict[str, BedJob]) -> tuple[dict[str, tuple[str, bytes]], int]:
     """What a scan that nobody kills leaves behind, and how many steps it has."""
     site = restored(ended)
     answer = site.step(0, site.scan_words(), "--tree")
@@ -121,7 +121,7 @@ def undisturbed(ended: dict[str, SteppedJob]) -> tuple[dict[str, tuple[str, byte
     return site.files(), int(answer["steps"])
 
 
-def test_scan_killed(ended: dict[str, SteppedJob]) -> None:
+def test_scan_killed(ended: dict[str, BedJob]) -> None:
     """Nothing half, nothing doubled, and no lock kept: also where its oarstat lives on."""
     wanted, steps = undisturbed(ended)
     for step in sample(steps, 8):
@@ -133,7 +133,7 @@ def test_scan_killed(ended: dict[str, SteppedJob]) -> None:
         assert site.files() == wanted, f"step {step} of {steps}, {answer['at']}"
 
 
-def test_scan_on_a_disk_that_gets_full(ended: dict[str, SteppedJob]) -> None:
+def test_scan_on_a_disk_that_gets_full(ended: dict[str, BedJob]) -> None:
     """When there is room again all is as if there always had been."""
     wanted, steps = undisturbed(ended)
     for step in sample(steps, 3):
@@ -143,7 +143,7 @@ def test_scan_on_a_disk_that_gets_full(ended: dict[str, SteppedJob]) -> None:
         assert site.files() == wanted, f"full from step {step} of {steps}, {answer['at']}"
 
 
-def test_two_scans_at_once(ended: dict[str, SteppedJob]) -> None:
+def test_two_scans_at_once(ended: dict[str, BedJob]) -> None:
     wanted, _ = undisturbed(ended)
     site = restored(ended)
     with ThreadPoolExecutor(3) as pool:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from bed import Bed
 from bed.grid import USER
-from support.stepped import SteppedJob, SteppedSite
+from support.bed_site import BedJob, BedSite
 
 pytestmark = pytest.mark.live
 
@@ -42,7 +42,7 @@ def victims(bed: Bed) -> Iterator[int]:
     bed.run(["oardel", str(job_id)])
 
 
-def claim(job: SteppedJob, job_id: int) -> None:
+def claim(job: BedJob, job_id: int) -> None:
     """The user writes the id into his job, and that it was cancelled some time ago."""
     local, grid_id = job.file("local"), job.grid_id
     status = f"{job.site.place}/control/processing/job.{grid_id}.status"
@@ -54,7 +54,7 @@ def claim(job: SteppedJob, job_id: int) -> None:
 
 
 def test_job_of_another_user_is_left_alone(bed: Bed, victims: int) -> None:
-    site = SteppedSite(bed, f"/var/spool/stolen-{TAG}")
+    site = BedSite(bed, f"/var/spool/stolen-{TAG}")
     job = site.job(f"{TAG}stolen", "sleep 500")
     assert job.submit().returncode == 0
     (own,) = job.ids()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from oar.recorded import Call
-from support.one_shot import OneShot
+from support.fake_runner import FakeRunner
 
 from arc_lrms_oar.oar.runner import Completed
 
@@ -14,7 +14,7 @@ Answer = tuple[int, str, str]
 Answers = Callable[[Sequence[str]], Answer]
 
 
-class Replay(OneShot):
+class Replay(FakeRunner):
     """A runner that gives prepared answers and remembers what it was asked."""
 
     def __init__(self, answer: Answers) -> None:

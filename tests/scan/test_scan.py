@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from standin import Standin
 from support.ce import GRID_ID, NOBODY, Ce, JobFiles
-from support.kicks import Kicks
+from support.fake_gm_kick import FakeGmKick
 from support.oar_site import Site, listing
 from support.scan_jobs import OTHER, Hours, ended, noted, said
 from support.users import needs_root
@@ -22,9 +22,9 @@ from arc_lrms_oar.scan.scan import scan
 from arc_lrms_oar.scan.state import Memory
 
 
-def test_whole_way_of_a_job(any_site: Site, kicks: Kicks) -> None:
+def test_whole_way_of_a_job(any_site: Site, gm_kick: FakeGmKick) -> None:
     site = any_site
-    kicks.install()
+    gm_kick.install()
     files = site.ce.job(
         executable="/bin/sh", arguments=["-c", "echo out; exit 3"], stdout="o", walltime=60
     )
@@ -50,7 +50,7 @@ def test_whole_way_of_a_job(any_site: Site, kicks: Kicks) -> None:
     assert (files.session / "o").read_text() == "out\n"
     assert not (files.session / ".arc_oar").exists()
     last = files.file("local") if site.ce.layout == 6 else site.ce.control
-    assert kicks.calls() == [["-j", GRID_ID, str(last)]]
+    assert gm_kick.calls() == [["-j", GRID_ID, str(last)]]
 
 
 def test_job_is_reported_once(any_site: Site) -> None:
@@ -240,14 +240,14 @@ def test_two_scans_at_once(site: Site, capsys: pytest.CaptureFixture[str]) -> No
     assert site.scan() == [GRID_ID]
 
 
-def test_several_control_directories(place: Path, oar: Standin, kicks: Kicks) -> None:
-    kicks.install()
+def test_several_control_directories(place: Path, oar: Standin, gm_kick: FakeGmKick) -> None:
+    gm_kick.install()
     sites = [Site(Ce(place / str(layout), layout), oar) for layout in (6, 7)]
     jobs = [ended(site, letter * 12) for site, letter in zip(sites, "ab")]
     places = [str(site.ce.control) for site in sites]
     reported = scan(sites[0].settings(), sites[0].client(), places, Log("Scan"))
     assert sorted(reported) == ["a" * 12, "b" * 12]
-    assert kicks.calls() == [
+    assert gm_kick.calls() == [
         ["-j", "a" * 12, str(jobs[0].file("local"))],
         ["-j", "b" * 12, str(sites[1].ce.control)],
     ]

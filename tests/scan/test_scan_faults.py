@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from support.ce import GRID_ID, JobFiles
+from support.fake_runner import FakeRunner
 from support.oar_site import Site
-from support.one_shot import OneShot
 from support.scan_jobs import OTHER, Hours, ended, said
 
 from arc_lrms_oar.arex import controldir
@@ -45,7 +45,7 @@ def test_half_a_document(site: Site, hours: Hours) -> None:
     assert site.scan() == [GRID_ID]
 
 
-class Altered(OneShot):
+class Altered(FakeRunner):
     """OAR's commands, of which something is changed in what oarstat prints as JSON."""
 
     def __init__(self, site: Site, change: Callable[[dict[str, dict[str, object]]], object]):
@@ -173,7 +173,7 @@ def test_entries_that_vanish_between_listing_and_reading(
     assert other.done() is None
 
 
-class Ended(OneShot):
+class Ended(FakeRunner):
     """OAR in which every job that it is asked for by id has ended well; counts the questions."""
 
     def __init__(self) -> None:

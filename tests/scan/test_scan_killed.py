@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from standin import Standin
 from support.ce import GRID_ID, NOBODY, Ce, JobFiles
+from support.fake_runner import FakeRunner
 from support.killing import killed_before
 from support.oar_site import Site, listing
-from support.one_shot import OneShot
 
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
@@ -23,7 +23,7 @@ SECOND = "s" * 50
 WORKERS = 4
 
 
-class Recorded(OneShot):
+class Recorded(FakeRunner):
     """What OAR's commands have answered the first time, without running them again."""
 
     def __init__(self, runner: LocalRunner) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from standin import Standin
 from support.ce import GRID_ID, NOBODY, Ce
-from support.kicks import Kicks
+from support.fake_gm_kick import FakeGmKick
 from support.oar_site import Site, listing
 from support.scan_jobs import OTHER, Hours, ended, noted, said
 from support.users import needs_root
@@ -31,9 +31,9 @@ BLIND: dict[str, Callable[[Standin], object]] = {
 
 @pytest.mark.parametrize("how", BLIND)
 def test_nothing_changes_where_oar_cannot_be_asked(
-    site: Site, hours: Hours, kicks: Kicks, how: str
+    site: Site, hours: Hours, gm_kick: FakeGmKick, how: str
 ) -> None:
-    kicks.install()
+    gm_kick.install()
     ended(site)
     site.running(OTHER, "CANCELING")
     os.utime(site.ce.job("c" * 12).status, (0, 0))
@@ -44,7 +44,7 @@ def test_nothing_changes_where_oar_cannot_be_asked(
             site.scan()
         hours.ahead += 400
     assert listing(site.ce.control, site.ce.sessions) == before
-    assert kicks.calls() == []
+    assert gm_kick.calls() == []
 
 
 def test_trouble_leaves_no_trace(site: Site, hours: Hours) -> None:

@@ -12,7 +12,7 @@ import arc_lrms_oar
 from support.ce import Ce, JobFiles
 
 
-class Contract:
+class ApiSite:
     """Submits, scans and cancels through the public API; jobs are named by number."""
 
     def __init__(self, ce: Ce) -> None:

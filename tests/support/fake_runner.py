@@ -8,7 +8,7 @@ from functools import partial
 from arc_lrms_oar.oar.runner import Command, Completed
 
 
-class OneShot:
+class FakeRunner:
     """Commands that only answer: `run` is what a test gives it."""
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:

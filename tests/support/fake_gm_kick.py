@@ -17,7 +17,7 @@ sys.exit({code})
 """
 
 
-class Kicks:
+class FakeGmKick:
     """The fake gm-kick below one prefix."""
 
     def __init__(self, prefix: Path) -> None:

@@ -12,10 +12,10 @@ from support.ce import GRID_ID, JobFiles
 from support.oar_site import Site
 
 # How a submission asks for the job that an earlier try may have brought in.
-ASKED = ["oarstat", "--format", "2", "-J", "--sql", f"job_name = 'some_name-{GRID_ID}'"]
+JOB_NAME_QUERY = ["oarstat", "--format", "2", "-J", "--sql", f"job_name = 'some_name-{GRID_ID}'"]
 
 
-def private(files: JobFiles) -> list[str]:
+def private_files(files: JobFiles) -> list[str]:
     """What stands in the job's private directory, without the chance in the script's name."""
     folder = files.session / ".arc_oar"
     names = sorted(os.listdir(folder)) if folder.exists() else []
@@ -32,6 +32,6 @@ def refused(site: Site, files: JobFiles) -> OarLrmsError:
     with pytest.raises(OarLrmsError) as caught:
         site.submit(files)
     assert files.local_id() == ""
-    assert private(files) == []
+    assert private_files(files) == []
     assert "\n" not in str(caught.value)
     return caught.value

@@ -19,7 +19,7 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 @dataclass
-class Ran:
+class ScriptRun:
     """How a job script ended: `comment` is what it said on its own stdout and stderr."""
 
     code: int
@@ -85,14 +85,14 @@ class Node:
             start_new_session=True,
         )
 
-    def ended(self, child: subprocess.Popen[bytes], timeout: float = 30) -> Ran:
+    def ended(self, child: subprocess.Popen[bytes], timeout: float = 30) -> ScriptRun:
         try:
             said, _ = child.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             raise
         raw = self.files.diag.read_bytes()
-        return Ran(
+        return ScriptRun(
             child.returncode,
             said.decode(errors="replace"),
             self.files.session,
@@ -100,11 +100,11 @@ class Node:
             raw.decode(errors="replace"),
         )
 
-    def run(self, **options: Any) -> Ran:
+    def run(self, **options: Any) -> ScriptRun:
         """Writes the script and runs it to its end."""
         self.write(**options)
         return self.ended(self.start())
 
-    def shell(self, text: str, *arguments: str, **options: Any) -> Ran:
+    def shell(self, text: str, *arguments: str, **options: Any) -> ScriptRun:
         """Runs a job that is `/bin/sh -c TEXT`."""
         return self.run(executable="/bin/sh", arguments=["-c", text, *arguments], **options)

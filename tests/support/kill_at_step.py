@@ -6,7 +6,7 @@ or taken away, a flush, a lock, a process started, a word sent to a database, th
 are counted by ptrace(2), so none is missed whatever the command is written in. Instead of the end
 a step can be refused, as by a disk that is full.
 
-    stepping.py --at 12 --tree --user griduser -- submit-OAR-job --config FILE GRAMI
+    kill_at_step.py --at 12 --tree --user griduser -- submit-OAR-job --config FILE GRAMI
 
 prints one line of JSON: `steps` (how many there were), `at` (the call at which it was stopped, ""
 where there were fewer steps), `code` (negative: the signal). Standard library only, since it runs

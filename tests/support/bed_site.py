@@ -20,7 +20,7 @@ from bed.grid import USER
 from support.ce import grami_text
 from support.oar_site import listing
 
-STEPPING = "/opt/arc_lrms_oar/tests/support/stepping.py"
+KILL_AT_STEP = "/opt/arc_lrms_oar/tests/support/kill_at_step.py"
 ENDED = ("Terminated", "Error")
 # Every step, not some of them; takes minutes.
 ALL = "ARC_OAR_TEST_ALL_STEPS"
@@ -33,10 +33,10 @@ def sample(steps: int, most: int) -> list[int]:
 
 
 @dataclass
-class SteppedJob:
+class BedJob:
     """One job; paths are those inside the bed."""
 
-    site: SteppedSite
+    site: BedSite
     grid_id: str
 
     @property
@@ -60,7 +60,7 @@ class SteppedJob:
         return [int(line.partition("=")[2]) for line in lines if "joboption_jobid" in line]
 
 
-class SteppedSite:
+class BedSite:
     """The directory `place` inside the bed, with arc.conf, control and session directories."""
 
     def __init__(self, bed: Bed, place: str) -> None:
@@ -88,9 +88,9 @@ class SteppedSite:
         if users:
             os.chown(path, self.user.uid, self.user.gid)
 
-    def job(self, grid_id: str, script: str) -> SteppedJob:
+    def job(self, grid_id: str, script: str) -> BedJob:
         """A job as it is when A-REX calls the submit script."""
-        job = SteppedJob(self, grid_id)
+        job = BedJob(self, grid_id)
         session = self.path(f"sessions/{grid_id}")
         session.mkdir(mode=0o700)
         os.chown(session, self.user.uid, self.user.gid)
@@ -108,7 +108,7 @@ class SteppedSite:
             self.write(f"sessions/{grid_id}.{kind}", "", users=True)
         return job
 
-    def in_lrms(self, job: SteppedJob) -> None:
+    def in_lrms(self, job: BedJob) -> None:
         """What A-REX writes once it knows the OAR id."""
         (job_id,) = job.ids()
         local = f"lrms=OAR\nqueue=default\nlocalid={job_id}\nsessiondir={job.session}\n"
@@ -124,8 +124,19 @@ class SteppedSite:
         return listing(self.path("control"), self.path("sessions"))
 
     def step(self, at: int, argv: list[str], *flags: str, user: str = "") -> dict[str, Any]:
-        """Runs a command to the step before `at` (0: to its end); see tests/support/stepping.py."""
-        words = ["python3", "-B", STEPPING, "--at", str(at), *flags, "--user", user, "--", *argv]
+        """Runs a command to the step before `at` (0: to its end)."""
+        words = [
+            "python3",
+            "-B",
+            KILL_AT_STEP,
+            "--at",
+            str(at),
+            *flags,
+            "--user",
+            user,
+            "--",
+            *argv,
+        ]
         answer: dict[str, Any] = json.loads(self.bed.run(words).stdout)
         return answer
 
