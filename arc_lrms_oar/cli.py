@@ -1,217 +1,154 @@
-"""`python3 -m arc_lrms_oar VERB …`: arguments in, exit code out, and nothing else."""
+"""The command line for people, `python3 -m arc_lrms_oar COMMAND …`: arguments in, exit status out.
+
+Only the chosen command is imported. The scripts that A-REX starts do not come through here; see
+`arc_lrms_oar.entrypoint`.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from arc_lrms_oar import entrypoint
-from arc_lrms_oar.ending import guarded
+from arc_lrms_oar import cli_commands, entrypoint
 from arc_lrms_oar.version import __version__
 
 _PROGRAM = "python3 -m arc_lrms_oar"
+_EXIT_STATUS = "Exit status: 0 on success, 1 on failure, 2 on invalid arguments."
+
+
+class Command(NamedTuple):
+    """One command: its line in the help, its arguments, and the function that runs it.
+
+    `only_prints` marks a command that changes nothing. `has_config` adds the option --config.
+    """
+
+    summary: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+    only_prints: bool = False
+    has_config: bool = True
+    description: str = ""
+
+
+def commands() -> dict[str, Command]:
+    """All commands by name, in the order of the help."""
+    return {
+        # What A-REX does with each job. Its scripts call the same functions.
+        "submit": Command(
+            "Submit the job of a GRAMi file to OAR",
+            cli_commands.submit_arguments,
+            cli_commands.submit,
+            description="Prints nothing on success and writes the OAR job ID into the GRAMi file. "
+            "On failure the first line printed is the reason, as the grid user reads it.",
+        ),
+        "cancel": Command(
+            "Cancel the OAR job of a GRAMi file, or one given by its OAR job ID",
+            cli_commands.cancel_arguments,
+            cli_commands.cancel,
+            description="Succeeds as well if the job has already ended, and if OAR is "
+            "unavailable: the next scans then cancel the job.",
+        ),
+        "scan": Command(
+            "Report ended jobs to A-REX",
+            cli_commands.scan_arguments,
+            cli_commands.scan,
+            description="Runs one cycle over the given control directories. Changes nothing if OAR "
+            "is unavailable.",
+        ),
+        # What A-REX publishes, and what OAR reports.
+        "info": Command(
+            "Print what A-REX's information provider publishes about OAR",
+            cli_commands.info_arguments,
+            cli_commands.info,
+            only_prints=True,
+        ),
+        "query": Command(
+            "Print state, exit code and reason of OAR jobs",
+            cli_commands.query_arguments,
+            cli_commands.query,
+            only_prints=True,
+        ),
+        # For the admin: the jobs.
+        "jobs": Command(
+            "List all grid jobs with their state in A-REX and in OAR",
+            cli_commands.jobs_arguments,
+            cli_commands.jobs,
+            only_prints=True,
+        ),
+        "explain": Command(
+            "Show everything known about one job",
+            cli_commands.explain_arguments,
+            cli_commands.explain,
+            only_prints=True,
+            description="Prints the request, the oarsub command line, the events in A-REX and in "
+            "OAR, the outcome, the files of the job and what to do.",
+        ),
+        "translate": Command(
+            "Show the oarsub command line for a job description",
+            cli_commands.translate_arguments,
+            cli_commands.translate,
+            only_prints=True,
+        ),
+        # For the admin: the installation.
+        "install": Command(
+            "Install the scripts into ARC's data directory",
+            cli_commands.install_arguments,
+            cli_commands.install,
+            has_config=False,
+            description="Files that are replaced are kept; `uninstall` restores them.",
+        ),
+        "uninstall": Command(
+            "Restore every file that install replaced",
+            cli_commands.uninstall_arguments,
+            cli_commands.uninstall,
+            has_config=False,
+        ),
+        "doctor": Command(
+            "Check the installation and print how to fix what is wrong",
+            cli_commands.doctor_arguments,
+            cli_commands.doctor,
+            only_prints=True,
+        ),
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one verb and gives its exit code; ends the process where the words are wrong."""
-    arguments = _parser().parse_args(argv)
-    run: Callable[[argparse.Namespace], int] = arguments.run
-    return guarded(arguments.verb, lambda: run(arguments))
+    """Run the command that `argv` names and return its exit status.
+
+    Raises SystemExit on invalid arguments (status 2), after --help and after --version.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    table = commands()
+    arguments = _parser(table, words[0] if words else "").parse_args(words)
+    command = table[arguments.command]
+    return entrypoint.guarded(
+        arguments.command, lambda: command.run(arguments), command.only_prints
+    )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(_PROGRAM, description="The LRMS backend of ARC CE for OAR.")
+def _parser(table: dict[str, Command], chosen: str) -> argparse.ArgumentParser:
+    """The parser of all commands; only the chosen one gets its arguments."""
+    listed = "".join(f"  {name:<11}{command.summary}\n" for name, command in table.items())
+    parser = argparse.ArgumentParser(
+        _PROGRAM,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="LRMS backend of ARC CE for the OAR batch scheduler.",
+        epilog=f"commands:\n{listed}\nRun `{_PROGRAM} COMMAND --help` for one command.",
+    )
     parser.add_argument("--version", action="version", version=__version__)
-    verbs = parser.add_subparsers(required=True, metavar="VERB", title="verbs")
-    for name, verb in _VERBS.items():
-        about = f"{verb.text[0].upper()}{verb.text[1:]}."
-        verb.prepare(name, verbs.add_parser(name, help=verb.text, description=about))
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in table.items():
+        about = f"{command.summary}. {command.description}"
+        subparser = subparsers.add_parser(name, description=about, epilog=_EXIT_STATUS)
+        if name == chosen:
+            command.add_arguments(subparser)
+            if command.has_config:
+                subparser.add_argument(
+                    "--config",
+                    metavar="FILE",
+                    help="ARC's configuration file (default: $ARC_CONFIG, else the file that the "
+                    "running A-REX uses, else /etc/arc.conf)",
+                )
     return parser
-
-
-def _submit(arguments: argparse.Namespace) -> int:
-    return entrypoint.submit(arguments.config, arguments.grami)
-
-
-def _cancel(arguments: argparse.Namespace) -> int:
-    return entrypoint.cancel(arguments.config, arguments.target)
-
-
-def _scan(arguments: argparse.Namespace) -> int:
-    return entrypoint.scan(arguments.config, *arguments.control_dirs)
-
-
-def _query(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.commands.connect import client_of, settings_of
-    from arc_lrms_oar.commands.query import query, table
-
-    results = query(client_of(settings_of(arguments.config)), arguments.ids)
-    if arguments.json:
-        import json
-
-        print(json.dumps([result._asdict() for result in results], indent=2))
-    else:
-        print(table(results))
-    return 0
-
-
-def _jobs(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.admin.jobs import jobs
-    from arc_lrms_oar.commands.connect import client_of, settings_of
-
-    settings = settings_of(arguments.config)
-    client = client_of(settings)
-    return jobs(settings, client, arguments.state, arguments.watch, arguments.json)
-
-
-def _explain(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.admin.explain import explain
-    from arc_lrms_oar.commands.connect import client_of, settings_of
-
-    settings = settings_of(arguments.config)
-    print(explain(settings, client_of(settings), arguments.id))
-    return 0
-
-
-def _translate(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.commands.translate_output import show
-
-    return show(
-        arguments.file,
-        arguments.config,
-        arguments.queue,
-        arguments.language,
-        arguments.json,
-        arguments.script,
-    )
-
-
-def _info(arguments: argparse.Namespace) -> int:
-    import gc
-    import json
-
-    from arc_lrms_oar.commands.connect import client_of, settings_of
-    from arc_lrms_oar.info.provider import lrms_info, read_options
-    from arc_lrms_oar.info.render import as_text
-
-    # The process ends with its answer, and looking for garbage would take a sixth of its time.
-    gc.disable()
-    settings = settings_of(arguments.config)
-    options = read_options(arguments.options, settings)
-    found = lrms_info(settings, client_of(settings), options)
-    print(json.dumps(found) if arguments.json else as_text(found))
-    return 0
-
-
-def _install(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.admin.install import install, print_step
-
-    install(arguments.lrms, arguments.arc_datadir, arguments.dry_run, print_step)
-    return 0
-
-
-def _uninstall(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.admin.install import print_step
-    from arc_lrms_oar.admin.uninstall import uninstall
-
-    uninstall(arguments.arc_datadir, arguments.dry_run, print_step)
-    return 0
-
-
-def _doctor(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.admin.doctor import doctor
-
-    return doctor(arguments.config, arguments.user, arguments.probe, arguments.json)
-
-
-class _Verb(NamedTuple):
-    """One verb: what it does, in words and in code, and what its parser is to take."""
-
-    text: str
-    run: Callable[[argparse.Namespace], int]
-    fill: Callable[[argparse.ArgumentParser], None]
-    configured: bool = True
-
-    def prepare(self, name: str, parser: argparse.ArgumentParser) -> None:
-        self.fill(parser)
-        if self.configured:
-            parser.add_argument(
-                "--config", metavar="FILE", help="ARC's configuration (default: this CE's)"
-            )
-        parser.set_defaults(verb=name, run=self.run)
-
-
-def _submit_takes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("grami", metavar="GRAMI", help="A-REX's GRAMi file of the job")
-
-
-def _cancel_takes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="GRAMI|ID")
-
-
-def _scan_takes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("control_dirs", metavar="CONTROLDIR", nargs="+")
-
-
-def _info_takes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--options", metavar="FILE", help="the provider's options, JSON; - is stdin"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON, as the provider takes it")
-
-
-def _query_takes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", metavar="ID", nargs="+", type=int)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-
-
-def _jobs_takes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--state", metavar="S", help="a state of A-REX's or OAR's, trouble or failed"
-    )
-    parser.add_argument("--watch", action="store_true", help="refresh in place until q is pressed")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-
-
-def _explain_takes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", help="grid ID, its beginning, a job's URL, or OAR id")
-
-
-def _translate_takes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from", dest="language", choices=("xrsl", "grami"))
-    parser.add_argument("--queue", metavar="Q", help="as if this queue had been chosen")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--script", action="store_true", help="show the job script, too")
-    parser.add_argument("file", metavar="FILE", help="xRSL or GRAMi; - is standard input")
-
-
-def _install_takes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--lrms", choices=("OAR", "SLURMPY"), default="OAR")
-    _uninstall_takes(parser)
-
-
-def _uninstall_takes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--arc-datadir", metavar="DIR", help="ARC's data directory")
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
-
-
-def _doctor_takes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--probe", action="store_true", help="run a short job on each queue, too")
-    parser.add_argument("--user", metavar="U", action="append", default=[], help="look as this one")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
-
-_VERBS = {
-    "submit": _Verb("submit the job of a GRAMi file to OAR", _submit, _submit_takes),
-    "cancel": _Verb("cancel the OAR job of a GRAMi file, or one by its id", _cancel, _cancel_takes),
-    "scan": _Verb("report the ended jobs of control directories to A-REX", _scan, _scan_takes),
-    "info": _Verb("show what A-REX's information provider publishes of OAR", _info, _info_takes),
-    "query": _Verb("tell what OAR knows of jobs", _query, _query_takes),
-    "jobs": _Verb("show every grid job with A-REX's side and OAR's", _jobs, _jobs_takes),
-    "explain": _Verb("tell the story of one job from every source", _explain, _explain_takes),
-    "translate": _Verb("show what would become of a job description", _translate, _translate_takes),
-    "install": _Verb("put the scripts where ARC looks for them", _install, _install_takes, False),
-    "uninstall": _Verb("undo what install has done", _uninstall, _uninstall_takes, False),
-    "doctor": _Verb("look for what keeps jobs from running, and its cure", _doctor, _doctor_takes),
-}

@@ -1,71 +1,87 @@
-"""What A-REX starts: submit, cancel and scan as its scripts in `share` call them.
+"""The process of one command: the scripts that A-REX starts, exit status, signals and stderr.
 
-They are started for each job and every few seconds, and their words are always the same: so these
-are not read by argparse, which takes as long to load as half of Python's own start.
+A-REX starts submit-OAR-job and cancel-OAR-job for each job and scan-OAR-job every few seconds, so
+nothing here imports argparse, which takes as long to load as half of Python's own start. The
+command line for people is `arc_lrms_oar.cli`.
 
-Source of the words: ARC 6.17 and 7.0 `src/services/a-rex/grid-manager`, `jobs/JobsList.cpp` for
+Source of the arguments: ARC 6.17 and 7.0 `src/services/a-rex/grid-manager`, `jobs/JobsList.cpp` for
 submit and cancel (`--config FILE GRAMI`), `conf/CoreConfig.cpp` for scan (`--config FILE
 CONTROLDIR`).
 """
 
 from __future__ import annotations
 
+import atexit
+import errno
 import gc
+import os
+import signal
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
-from arc_lrms_oar.ending import guarded, leave
-from arc_lrms_oar.errors import GramiError, OarUnavailable
-from arc_lrms_oar.log import Log
+from arc_lrms_oar.errors import GramiError, JobError, OarLrmsError, OarUnavailable
+from arc_lrms_oar.log import Log, complain
+from arc_lrms_oar.version import __version__
+
+_UMASK = 0o077
+_ARGUMENTS = {"submit": "GRAMI", "cancel": "GRAMI|ID", "scan": "CONTROLDIR [CONTROLDIR ...]"}
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
-def call(verb: str) -> NoReturn:
-    """Runs the script of `verb` with the words of this process, and ends it."""
-    # The process is too short for garbage to matter, and looking for it takes a tenth of its time.
+def call(command: str) -> NoReturn:
+    """Run the script of `command` (submit, cancel or scan) with this process's arguments and exit.
+
+    Exits with status 2 on invalid arguments.
+    """
+    # The process is short-lived; garbage collection would take a tenth of its time.
     gc.disable()
     words = sys.argv[1:]
+    usage = f"usage: {command}-OAR-job --config FILE {_ARGUMENTS[command]}"
+    if "--help" in words or "-h" in words:
+        print(usage, flush=True)
+        leave(0)
     targets = words[2:]
-    plain = words[:1] == ["--config"] and not any(word.startswith("-") for word in targets)
-    if plain and targets and (len(targets) == 1 or verb == "scan"):
-        leave(run(verb, words[1], *targets))
-    # These are a person's, who is to be told what is right.
-    from arc_lrms_oar.cli import main
-
-    leave(main([verb, *words]))
+    expected = words[:1] == ["--config"] and not any(word.startswith("-") for word in targets)
+    if not (expected and targets and (len(targets) == 1 or command == "scan")):
+        complain(usage)
+        leave(2)
+    leave(run(command, words[1], *targets))
 
 
-def run(verb: str, config: str, *targets: str) -> int:
-    """The exit code of submit, cancel or scan, after whatever may go wrong."""
-    verbs = {"submit": submit, "cancel": cancel, "scan": scan}
-    return guarded(verb, lambda: verbs[verb](config, *targets))
+def run(command: str, config: str, *targets: str) -> int:
+    """Run submit, cancel or scan. Returns its exit status; every error becomes a line on stderr."""
+    commands = {"submit": submit, "cancel": cancel, "scan": scan}
+    return guarded(command, lambda: commands[command](config, *targets))
 
 
 def submit(config: str | None, grami: str) -> int:
-    """Submits the job of a GRAMi file."""
+    """Submit the job of a GRAMi file."""
     from arc_lrms_oar.commands.connect import client_of, settings_of
     from arc_lrms_oar.commands.submit import submit
 
     settings = settings_of(config)
     job_id = submit(settings, client_of(settings), grami)
-    line = f"{_of_grid_job(grami)}OAR job {job_id} submitted"
+    line = f"{_grid_job_prefix(grami)}OAR job {job_id} submitted"
     Log("submit-OAR-job", settings.log_level).say("INFO", line)
     return 0
 
 
 def cancel(config: str | None, target: str) -> int:
-    """Cancels the OAR job of a GRAMi file, or one by its id."""
+    """Cancel the OAR job of a GRAMi file, or one given by its OAR job ID."""
     from arc_lrms_oar.commands.cancel import cancel
     from arc_lrms_oar.commands.connect import client_of, settings_of
 
     settings = settings_of(config)
     done = cancel(settings, client_of(settings), target)
-    line = _of_grid_job(target) + done
+    line = _grid_job_prefix(target) + done
     Log("cancel-OAR-job", settings.log_level).say("INFO", line)
     return 0
 
 
 def scan(config: str | None, *control_dirs: str) -> int:
-    """Reports the ended jobs of the control directories to A-REX."""
+    """Report the ended jobs of the control directories to A-REX."""
     from arc_lrms_oar.commands.connect import client_of, settings_of
     from arc_lrms_oar.scan.scan import scan
 
@@ -74,12 +90,51 @@ def scan(config: str | None, *control_dirs: str) -> int:
     try:
         scan(settings, client_of(settings), control_dirs, log)
     except OarUnavailable:
+        # scan has logged it.
         return 1
     return 0
 
 
-def _of_grid_job(target: str) -> str:
-    """How a line of the log on the job of a GRAMi file begins; "" for one by its OAR id alone."""
+def guarded(command: str, run: Callable[[], int], only_prints: bool = False) -> int:
+    """Run a command and return its exit status; no exception leaves it as a traceback.
+
+    `only_prints` marks a command that writes nothing but its output: a disk error is then reported
+    as output that was lost. The first line that a failed submission prints, on stderr and on
+    stdout, is the sentence that arcstat shows to the grid user.
+    """
+    os.umask(_UMASK)
+    # If the parent process ignores SIGCHLD, the exit status of OAR's commands would be lost.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        code = run()
+        sys.stdout.flush()
+        return code
+    except OarLrmsError as error:
+        _report(command, error)
+    except BrokenPipeError:
+        _discard_output()
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if only_prints and isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+            _discard_output()
+            complain(f"cannot write the output: {error.strerror}")
+        else:
+            _report(command, _internal_error(error))
+    return 1
+
+
+def leave(code: int) -> NoReturn:
+    """Exit with status `code` without freeing memory, which takes Python about 6 ms.
+
+    Functions registered with atexit run. All output must have been flushed.
+    """
+    atexit._run_exitfuncs()
+    os._exit(code)
+
+
+def _grid_job_prefix(target: str) -> str:
+    """The start of a log line about the job of a GRAMi file; "" for an OAR job ID."""
     from arc_lrms_oar.job import grami
 
     try:
@@ -87,3 +142,29 @@ def _of_grid_job(target: str) -> str:
     except GramiError:
         return ""
     return f"{grid_id}: " if grid_id else ""
+
+
+def _discard_output() -> None:
+    """Drop buffered output, which Python would try to write again when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report(command: str, error: OarLrmsError) -> None:
+    line = str(error).encode("utf-8", "replace").decode()
+    complain(line)
+    if command == "submit":
+        with suppress(OSError):
+            print(line, flush=True)
+    if isinstance(error, JobError) and error.details:
+        complain(error.details.rstrip())
+
+
+def _internal_error(error: Exception) -> OarLrmsError:
+    """An unexpected exception as one line with file and line number."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}, line {place.tb_lineno}" if place else "?"
+    return OarLrmsError(
+        f"internal error of arc_lrms_oar {__version__}: {type(error).__name__}: {error} ({where})"
+    )

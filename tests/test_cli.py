@@ -202,34 +202,64 @@ def test_wrong_usage(site: Site, words: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["--config"], ["--config", "x"], ["--config", "x", "a", "b"], ["-x", "y", "z"]],
+    [
+        [],
+        ["--config"],
+        ["--config", "x"],
+        ["--config", "x", "a", "b"],
+        ["-x", "y", "z"],
+        ["a", "--config=x"],
+    ],
 )
 def test_wrong_usage_of_a_script(site: Site, words: list[str]) -> None:
-    """A person has called it: A-REX's words are always right."""
+    """A-REX always passes the same arguments; anything else gets the usage line."""
     done = run([SHARE / "submit-OAR-job", *words], site.ce.place)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("usage: python3 -m arc_lrms_oar ")
+    assert done.stderr == "usage: submit-OAR-job --config FILE GRAMI\n"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--config", "x", "--help"]])
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["--config", "x", "--help"]])
 def test_help_of_a_script(site: Site, words: list[str]) -> None:
     done = run([SHARE / "scan-OAR-job", *words], site.ce.place)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("usage: python3 -m arc_lrms_oar scan ")
+    assert done.stdout == "usage: scan-OAR-job --config FILE CONTROLDIR [CONTROLDIR ...]\n"
 
 
-def test_words_of_a_script_in_another_order(site: Site) -> None:
-    path = site.ce.job().file("grami")
-    done = run([SHARE / "submit-OAR-job", path, f"--config={site.ce.conf}"], site.ce.place)
-    assert done.returncode == 0
-    assert len(site.oar.jobs()) == 1
-
-
-def test_version_and_help(site: Site) -> None:
+def test_version(site: Site) -> None:
     assert run(["-m", "arc_lrms_oar", "--version"], site.ce.place).stdout == f"{__version__}\n"
-    for words in ([], ["submit"], ["cancel"], ["scan"], ["query"], ["info"]):
-        done = run(["-m", "arc_lrms_oar", *words, "--help"], site.ce.place)
-        assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", cli.commands())
+def test_help_of_a_command(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as left:
+        cli.main([command, "--help"])
+    out, err = capsys.readouterr()
+    assert (left.value.code, err) == (0, "")
+    assert out.startswith(f"usage: python3 -m arc_lrms_oar {command} ")
+    assert cli.commands()[command].summary in out
+    assert ("--config FILE" in out) == cli.commands()[command].has_config
+
+
+def test_help_lists_every_command_with_its_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    listed = capsys.readouterr().out
+    for name, command in cli.commands().items():
+        assert f"\n  {name:<11}{command.summary}\n" in listed
+
+
+def test_help_imports_no_command(site: Site) -> None:
+    code = (
+        "import sys; from arc_lrms_oar.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print(*sys.modules, sep='\\n')"
+    )
+    loaded = run(["-c", code], site.ce.place).stdout.split()
+    packages = {name.split(".")[1] for name in loaded if name.startswith("arc_lrms_oar.")}
+    assert packages == {"cli", "cli_commands", "entrypoint", "errors", "log", "version"}
 
 
 def test_query(site: Site) -> None:
@@ -400,7 +430,7 @@ def test_disk_without_room_for_the_answer(site: Site, jobs: int) -> None:
             cwd=ROOT,
             check=False,
         )
-    said = "what there is to tell cannot be written: No space left on device\n"
+    said = "cannot write the output: No space left on device\n"
     assert (done.returncode, done.stderr) == (1, said)
 
 
@@ -448,7 +478,7 @@ def test_umask_is_closed(site: Site) -> None:
 def test_what_is_to_happen_at_the_end_does() -> None:
     """A-REX's scripts leave without Python's own end, at which the ssh connection is closed."""
     script = (
-        "import atexit, os; from arc_lrms_oar.ending import leave; "
+        "import atexit, os; from arc_lrms_oar.entrypoint import leave; "
         "atexit.register(os.write, 1, b'closed'); leave(3)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
