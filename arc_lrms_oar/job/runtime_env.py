@@ -1,8 +1,8 @@
-"""Runtime environments (RTEs) at the time of submission: where they stand, and their stage 0.
+"""Runtime environments (RTEs) at submission: find them, run their stage 0, read their texts.
 
-An RTE is a shell script that A-REX's admin has enabled under CONTROLDIR/rte. Stage 0 runs it here,
-as the mapped user, with argument 0; it may change any `joboption_*`, the list of RTEs included.
-Stages 1 and 2 run on the node: `job.script` puts the text of the RTE into the job script.
+An RTE is a shell script that A-REX's administrator has enabled under CONTROLDIR/rte. Stage 0 runs
+it here, as the mapped user, with argument 0; it may change any `joboption_*`, also the list of
+RTEs. Stages 1 and 2 run on the node: `job.script` puts the text of the RTE into the job script.
 
 Source of the contract: ARC 6.17 `src/services/a-rex/lrms/submit_common.sh`.
 """
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.grami import Values
+from arc_lrms_oar.job.shell import shared
 from arc_lrms_oar.log import complain
 from arc_lrms_oar.settings import Settings
 
@@ -22,47 +23,9 @@ _TIMEOUT = 300
 _LIMIT = 16 * 1024 * 1024
 _MESSAGES = 16 * 1024
 
-# Sources each RTE in turn and prints the variables it left behind. RTEs may append others to the
-# list while it runs. Descriptor 3 carries the answer, so that what an RTE prints is only a message.
-_STAGE_0 = r"""
-exec 3>&1 1>&2
-index=0
-while name="joboption_runtime_$index"; [ -n "${!name+set}" ]; do
-    arc_oar_file="$ARC_OAR_RTE/enabled/${!name}"
-    [ -e "$arc_oar_file" ] || arc_oar_file="$ARC_OAR_RTE/default/${!name}"
-    if [ ! -e "$arc_oar_file" ]; then
-        printf 'missing\0%s\0' "${!name}" >&3
-        exit 0
-    fi
-    arc_oar_options=()
-    option=1
-    while name="joboption_runtime_${index}_$option"; [ -n "${!name+set}" ]; do
-        arc_oar_options+=("${!name}")
-        option=$((option + 1))
-    done
-    name="joboption_runtime_$index"
-    arc_oar_name="${!name}"
-    arc_oar_index=$index
-    if [ -s "$arc_oar_file" ]; then
-        [ ! -e "$ARC_OAR_RTE/params/$arc_oar_name" ] || . "$ARC_OAR_RTE/params/$arc_oar_name"
-        . "$arc_oar_file" 0 "${arc_oar_options[@]}"
-        arc_oar_status=$?
-        if [ $arc_oar_status -ne 0 ]; then
-            printf 'failed\0%s\0%s\0' "$arc_oar_name" "$arc_oar_status" >&3
-            exit 0
-        fi
-    fi
-    index=$((arc_oar_index + 1))
-done
-printf 'done\0' >&3
-for name in "${!joboption_@}" "${!RUNTIME_@}"; do
-    printf '%s=%s\0' "$name" "${!name}" >&3
-done
-"""
-
 
 class RteScript(NamedTuple):
-    """One RTE as it goes into the job script: its text (with its parameters before it)."""
+    """One RTE in the job script; `text` begins with its parameters file."""
 
     name: str
     options: tuple[str, ...]
@@ -70,7 +33,7 @@ class RteScript(NamedTuple):
 
 
 def with_defaults(values: Values, rte_dir: str) -> Values:
-    """`values` with the RTEs added that the admin has made default for every job."""
+    """Return `values` with the RTEs added that the administrator has made default for every job."""
     known: list[str] = []
     while f"joboption_runtime_{len(known)}" in values:
         known.append(values[f"joboption_runtime_{len(known)}"])
@@ -93,11 +56,11 @@ def _default_names(folder: str) -> list[str]:
 
 
 def run_stage_0(values: Values, settings: Settings) -> Values:
-    """Runs stage 0 of all RTEs of the job and gives the values as they left them.
+    """Run stage 0 of all RTEs of the job and return the values as they leave them.
 
-    Where the job has none, no process is started. Messages of the RTEs go to stderr, or
-    into the error's details. Raises JobError, with a text for the grid user, for an RTE that is
-    missing or fails.
+    No process is started for a job without RTEs. Messages of the RTEs go to stderr, or into the
+    error's details. Raises JobError, with a text for the grid user, for an RTE that is missing or
+    fails.
     """
     rte_dir = os.path.join(settings.control_dir, "rte")
     values = with_defaults(values, rte_dir)
@@ -105,15 +68,16 @@ def run_stage_0(values: Values, settings: Settings) -> Values:
         return values
     for name in (v for k, v in values.items() if re.fullmatch(r"joboption_runtime_\d+", k)):
         if not _is_plain(name):
-            raise JobError(f"the runtime environment name {name!r} is not one")
+            raise JobError(f"{name!r} is not the name of a runtime environment")
     if any("\0" in value for value in values.values()):
         raise JobError("a NUL byte cannot be part of an argument or of the environment")
-    # A job without RTEs does without it; it takes 4 ms to load.
+    stage_0 = shared("rte_stage0.sh")
+    # It takes 4 ms to load, and most jobs have no RTEs.
     import subprocess
 
     try:
         finished = subprocess.run(
-            ["/bin/bash", "-c", _STAGE_0, "arc-oar-stage-0"],
+            ["/bin/bash", "-c", stage_0, "arc-oar-stage-0"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=_environment(values, settings, rte_dir),
@@ -121,16 +85,18 @@ def run_stage_0(values: Values, settings: Settings) -> Values:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise JobError(f"the runtime environments took over {_TIMEOUT} s at submission") from None
+        raise JobError(
+            f"the runtime environments ran for more than {_TIMEOUT} s at submission"
+        ) from None
     except OSError as error:
         raise JobError(f"the runtime environments cannot be run: {error.strerror}") from None
-    said = finished.stderr[-_MESSAGES:].decode("utf-8", "replace")
+    messages = finished.stderr[-_MESSAGES:].decode("utf-8", "replace")
     try:
         left = _left_behind(values, finished.stdout)
     except JobError as error:
-        raise JobError(str(error), said) from None
-    if said:
-        complain(said.removesuffix("\n"))
+        raise JobError(str(error), messages) from None
+    if messages:
+        complain(messages.removesuffix("\n"))
     return left
 
 
@@ -140,7 +106,7 @@ def _is_plain(name: str) -> bool:
 
 
 def _environment(values: Values, settings: Settings, rte_dir: str) -> dict[str, str]:
-    """What ARC's own backends have set when an RTE's stage 0 runs, and nothing of the CE's."""
+    """Return the variables that ARC's own backends set before stage 0, without the CE's others."""
     environment = {
         "PATH": os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin"),
         "HOME": os.environ.get("HOME", "/"),
@@ -178,9 +144,9 @@ def _left_behind(values: Values, answer: bytes) -> Values:
 def node_scripts(
     environments: tuple[tuple[str, tuple[str, ...]], ...], control_dir: str
 ) -> list[RteScript]:
-    """The texts of RTEs for the node, each with its parameters file before it.
+    """Return the texts of RTEs for the node, each below the text of its parameters file.
 
-    `environments` is (name, options) in order. Raises JobError for one that is not there.
+    `environments` is (name, options) in order. Raises JobError for one that does not exist.
     """
     scripts = []
     for name, options in environments:

@@ -1,9 +1,9 @@
-"""Writes the job script: what the node runs, from the environment to the accounting.
+"""Build the job script, which OAR runs on the node, and write it into the session directory.
 
-Pure: values in, text out. The script is one function that bash has read to its end before it
-runs any of it, so that nothing that happens to the file meanwhile can change it. Every value of
-the user's stands in single quotes; none is ever expanded or evaluated, but for an executable that
-begins with a variable, which ARC allows.
+`build` is pure. The script is `arc_oar_job`, which assigns the values of one job, the runtime
+environments as functions, and the shell files of `share/`. bash reads all of it before it runs
+any, so a later change to the file has no effect. Values of the user are in single quotes and are
+never expanded or evaluated, except for an executable that begins with a variable, which ARC allows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import NamedTuple
@@ -20,12 +20,13 @@ from typing import NamedTuple
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.job.runtime_env import RteScript
-from arc_lrms_oar.job.script_parts import BODY
+from arc_lrms_oar.job.shell import array, assignment, comment, quoted, shared, with_variables
 from arc_lrms_oar.job.submit_journal import PRIVATE_DIR
 from arc_lrms_oar.version import __version__
 
+_SHELL_FILES = ("job_scratch.sh", "job_program.sh", "job_script.sh")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# Bash would change its own behaviour, or refuse to set them: only the user's program gets these.
+# Bash would change its own behaviour or refuse to set these: only the user's program gets them.
 _PROGRAM_ONLY = re.compile(
     r"BASH.*|SHELLOPTS|IFS|ENV|POSIXLY_CORRECT|GLOBIGNORE|EXECIGNORE|TIMEFORMAT|UID|EUID|PPID"
     r"|FUNCNEST|FUNCNAME|RANDOM|SRANDOM|SECONDS|EPOCHSECONDS|EPOCHREALTIME|LINENO|GROUPS|DIRSTACK"
@@ -34,16 +35,15 @@ _PROGRAM_ONLY = re.compile(
 _VARIABLE_FIRST = re.compile(
     r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))(.*)", re.S
 )
-_VARIABLE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})")
 
 
 class NodePlan(NamedTuple):
-    """What the site says about the node: paths on it and how to account there.
+    """The site's settings for the node: paths on it and how to account there.
 
     `scratch_dir` is empty where jobs run in the session directory itself; it may hold variables
-    that only the node knows. `checkpoint_signal` is the number of the signal that OAR sends before
-    the walltime, 0 where it sends none. `runtime` are `RUNTIME_*` values that RTEs have set at
-    submission.
+    that only the node can expand. `checkpoint_signal` is the number of the signal that OAR sends
+    before the end of the wall time, 0 for none. `runtime` are the `RUNTIME_*` values that runtime
+    environments set at submission.
     """
 
     gnu_time: str = "/usr/bin/time"
@@ -57,10 +57,10 @@ class NodePlan(NamedTuple):
 
 
 def write(path: str, text: str) -> None:
-    """Writes the job script as a file of its owner's alone (0700), whole or not at all.
+    """Write the job script atomically, readable and executable by its owner alone (0700).
 
-    Waits for nobody: the user may have put a FIFO there.
-    Raises JobError where that cannot be done; the text is for the grid user.
+    Never blocks, also where the user has put a FIFO at the path. Raises JobError, with a text for
+    the grid user, where the file cannot be written.
     """
     aside = path + ".new"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -80,71 +80,38 @@ def write(path: str, text: str) -> None:
         ) from None
 
 
-def quoted(text: str) -> str:
-    """`text` as one word of a shell, whatever bytes it holds; raises JobError for a NUL."""
-    if "\0" in text:
-        raise JobError("a NUL byte cannot be part of an argument or of the environment")
-    return "'" + text.replace("'", "'\\''") + "'"
+def build(job: JobDescription, rtes: Sequence[RteScript], plan: NodePlan) -> str:
+    """Return the text of the job script; bytes that are not UTF-8 are surrogate escapes.
 
-
-def _array(name: str, words: Iterable[str]) -> str:
-    return f"{name}=({' '.join(quoted(word) for word in words)})\n"
-
-
-def _admin_path(text: str) -> str:
-    """A path of the admin's in double quotes: variables stay alive, nothing else does."""
-    out, position = [], 0
-    for match in _VARIABLE.finditer(text):
-        out += [re.sub(r'[\\"`$]', r"\\\g<0>", text[position : match.start()]), match[0]]
-        position = match.end()
-    out.append(re.sub(r'[\\"`$]', r"\\\g<0>", text[position:]))
-    return '"' + "".join(out) + '"'
-
-
-def build(job: JobDescription, rtes: list[RteScript], plan: NodePlan) -> str:
-    """The text of the job script; bytes of the user's that are no UTF-8 are surrogate escapes.
-
-    Raises JobError for a job that no shell can carry.
+    Raises JobError for a job that bash cannot carry.
     """
-    parts = [
-        f"#!/bin/bash\n# Grid job {_comment(job.grid_id)}, by arc_lrms_oar {__version__}\n",
-        *(_rte_function(index, rte) for index, rte in enumerate(rtes)),
-        "arc_oar_main() {\numask 077\narc_oar_path=$PATH\n",
-        _environment(job),
-        _places(job, plan),
-        _program(job),
-        _outputs(job),
-        _rte_stage(1, rtes),
-        _rte_stage(2, rtes),
-        BODY,
-        '}\narc_oar_main "$@"\nexit\n',
-    ]
-    return "".join(parts)
-
-
-def _comment(text: str) -> str:
-    return re.sub(r"[^\x20-\x7e]", "?", text)
+    return "".join(
+        [
+            f"#!/bin/bash\n# Grid job {comment(job.grid_id)}, by arc_lrms_oar {__version__}\n",
+            *(_rte_function(index, rte) for index, rte in enumerate(rtes)),
+            "arc_oar_job() {\n",
+            _environment(job),
+            _places(job, plan),
+            _program(job),
+            _outputs(job),
+            _rte_arrays(rtes),
+            "}\n",
+            *(shared(name) for name in _SHELL_FILES),
+        ]
+    )
 
 
 def _rte_function(index: int, rte: RteScript) -> str:
     if not rte.text:
         return ""
-    head = f"# Runtime environment {_comment(rte.name)}\narc_oar_rte_{index}() {{\n:\n"
+    head = f"# Runtime environment {comment(rte.name)}\narc_oar_rte_{index}() {{\n:\n"
     return f"{head}{rte.text}\n}}\n"
 
 
-def _rte_stage(stage: int, rtes: list[RteScript]) -> str:
-    """A function that calls the RTEs of one stage in order and names the one that fails."""
-    lines = [f"arc_oar_stage_{stage}() {{\n:\n"]
-    for index, rte in enumerate(rtes):
-        if rte.text:
-            words = " ".join([str(stage), *(quoted(option) for option in rte.options)])
-            failed = quoted(f"Runtime environment {rte.name} failed in stage {stage}")
-            lines.append(f"arc_oar_rte_{index} {words} || {{ arc_oar_say {failed}; return 1; }}\n")
-    lines.append("}\n")
-    if stage == 1:
-        lines.append(f"arc_oar_rtes={quoted(''.join(rte.name + ';' for rte in rtes))}\n")
-    return "".join(lines)
+def _rte_arrays(rtes: Sequence[RteScript]) -> str:
+    return array("arc_oar_rte_names", (rte.name for rte in rtes)) + "".join(
+        array(f"arc_oar_rte_options_{index}", rte.options) for index, rte in enumerate(rtes)
+    )
 
 
 def _environment(job: JobDescription) -> str:
@@ -161,7 +128,7 @@ def _environment(job: JobDescription) -> str:
             f"the executable {job.executable!r} has a '=' in its name, so that it cannot be given "
             f"the environment variable {program_only[0].partition('=')[0]!r}"
         )
-    lines.append(_array("arc_oar_program_env", program_only))
+    lines.append(array("arc_oar_program_env", program_only))
     return "".join(lines)
 
 
@@ -184,9 +151,9 @@ def _places(job: JobDescription, plan: NodePlan) -> str:
         "arc_oar_benchmark": plan.benchmark,
         "arc_oar_signal": str(plan.checkpoint_signal or ""),
     }
-    lines = [f"{name}={quoted(value)}\n" for name, value in values.items()]
+    lines = [assignment(name, value) for name, value in values.items()]
     lines.append(
-        f"RUNTIME_LOCAL_SCRATCH_DIR=${{RUNTIME_LOCAL_SCRATCH_DIR:-{_admin_path(scratch)}}}\n"
+        f"RUNTIME_LOCAL_SCRATCH_DIR=${{RUNTIME_LOCAL_SCRATCH_DIR:-{with_variables(scratch)}}}\n"
     )
     if plan.runtime.get("RUNTIME_ENABLE_MULTICORE_SCRATCH"):
         lines.append("RUNTIME_ENABLE_MULTICORE_SCRATCH=yes\n")
@@ -202,21 +169,24 @@ def _stream(job: JobDescription, path: str | None) -> str:
 def _program(job: JobDescription) -> str:
     variable = _VARIABLE_FIRST.fullmatch(job.executable)
     if variable:
-        word = f'"${{{variable[1] or variable[2]}}}"{quoted(variable[3])}'
+        name, path = variable[1] or variable[2], variable[3]
     else:
-        word = quoted(job.executable if "/" in job.executable else "./" + job.executable)
-    arguments = _array("arc_oar_arguments", job.arguments)
-    return f"arc_oar_executable() {{ arc_oar_program={word}; }}\n{arguments}"
+        name, path = "", job.executable if "/" in job.executable else "./" + job.executable
+    return (
+        assignment("arc_oar_program_variable", name)
+        + assignment("arc_oar_program_path", path)
+        + array("arc_oar_arguments", job.arguments)
+    )
 
 
 def _outputs(job: JobDescription) -> str:
-    """Names to keep on a scratch directory; a list in a file of the user's is an '@name'."""
+    """Names to keep of a scratch directory; "@NAME" is a file of the user with further names."""
     names = [name.lstrip("/") for name in job.output_files]
     keep_all = any(name in ("", ".", "./") for name in names)
     lists = [name[1:] for name in names if name.startswith("@")]
     kept = [posixpath.normpath(name) for name in names if name and not name.startswith("@")]
     return (
         f"arc_oar_keep_all={'yes' if keep_all else ''}\n"
-        + _array("arc_oar_outputs", kept)
-        + _array("arc_oar_output_lists", lists)
+        + array("arc_oar_outputs", kept)
+        + array("arc_oar_output_lists", lists)
     )

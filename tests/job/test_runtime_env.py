@@ -193,7 +193,7 @@ def test_one_that_does_not_end(ce: Ce, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("arc_lrms_oar.job.runtime_env._TIMEOUT", 0.2)
     ce.rte("A", "exec sleep 60\n")
     error = failed(ce, ("A",))
-    assert str(error) == "the runtime environments took over 0.2 s at submission"
+    assert str(error) == "the runtime environments ran for more than 0.2 s at submission"
 
 
 def test_one_that_reads_stdin_gets_nothing(ce: Ce) -> None:
@@ -224,7 +224,7 @@ def test_ones_that_disturb(ce: Ce, text: str) -> None:
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../b", "a//b", ".", "a/", "a\nb/../c"])
 def test_names_that_are_none(ce: Ce, name: str) -> None:
     error = failed(ce, (name,))
-    assert str(error) == f"the runtime environment name {name!r} is not one"
+    assert str(error) == f"{name!r} is not the name of a runtime environment"
 
 
 def test_value_that_no_environment_can_hold(ce: Ce) -> None:
