@@ -165,9 +165,8 @@ def test_cancel_while_oar_does_not_answer_is_no_failure(site: Site) -> None:
 def test_wrong_configuration(site: Site, verb: str) -> None:
     site.configure("node_level=a b")
     done = arex(site, verb, "x")
-    line = (
-        f"{site.ce.conf}: [custom:oar] node_level=a b is wrong: it must be the name of one of OAR's"
-    )
+    number = site.ce.conf.read_text().splitlines().index("node_level=a b") + 1
+    line = f'{site.ce.conf}:{number}: [custom:oar] node_level = "a b": expected the name of one of'
     assert done.returncode == 1
     assert done.stderr.startswith(line)
     assert done.stderr.count("\n") == 1

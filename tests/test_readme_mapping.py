@@ -14,7 +14,7 @@ from arc_lrms_oar.arex.config import parse_blocks, settings_from
 from arc_lrms_oar.commands.translate import translate
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.job.xrsl import attributes, dependent_attributes, no_effect, special_attributes
-from arc_lrms_oar.settings import OPTIONS
+from arc_lrms_oar.options import OPTIONS
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 _, _, CHAPTER = README.partition("## What becomes of a job description\n")

@@ -12,7 +12,8 @@ from typing import Any
 
 from arc_lrms_oar import oarsub_values
 from arc_lrms_oar.errors import JobError
-from arc_lrms_oar.settings import OPTIONS, Option, QueueSettings
+from arc_lrms_oar.options import OPTIONS, Option
+from arc_lrms_oar.settings import QueueSettings
 
 _PREFIX = "joboption_oar_"
 _KNOWN = {option.rte_name: option for option in OPTIONS if option.by_rte}

@@ -1,4 +1,4 @@
-"""arc.conf, and the runtime configuration that A-REX makes of it, become Settings."""
+"""Reading arc.conf, and the runtime configuration that A-REX makes of it, into Settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 
 from arc_lrms_oar.arex import config
 from arc_lrms_oar.errors import ConfigError
-from arc_lrms_oar.settings import OPTIONS, QueueSettings, Settings
+from arc_lrms_oar.options import OPTIONS
+from arc_lrms_oar.settings import QueueSettings, Settings
 
 # /run/arched-arex.cfg of ARC 6.17 on the testbed, shortened; [custom:oar] blocks added.
 RUNTIME = """\
@@ -119,13 +120,13 @@ def test_runtime_configuration_of_arex(tmp_path: Path) -> None:
     )
 
 
-def test_queue_that_has_no_block_gets_what_is_common(tmp_path: Path) -> None:
+def test_queue_without_a_block_gets_the_common_settings(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "[custom:oar]\nnode_level=host\n[queue:a]\n")
     assert settings.queue("nobody").node_level == "host"
     assert settings.queue("a").node_level == "host"
 
 
-def test_empty_value_of_a_queue_wins_over_the_common_one(tmp_path: Path) -> None:
+def test_empty_value_of_a_queue_overrides_the_common_one(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "[custom:oar]\nproject=grid\n[custom:oar/free]\nproject=\n")
     assert (settings.common.project, settings.queue("free").project) == ("grid", "")
 
@@ -134,10 +135,18 @@ def test_empty_file_gives_the_defaults(tmp_path: Path) -> None:
     assert loaded(tmp_path, "") == Settings(config_file=str(tmp_path / "arc.conf"))
 
 
-def test_defaults_of_the_table_are_those_of_the_classes() -> None:
+def test_every_option_is_a_field_of_the_settings() -> None:
+    """The fields without an option come from ARC's own options."""
+    per_queue = {option.name for option in OPTIONS if option.per_queue}
+    common = {option.name for option in OPTIONS if not option.per_queue}
+    assert per_queue == set(QueueSettings._fields) - {"default_memory", "benchmark", "limits"}
+    assert common == set(Settings._fields) - {
+        *("config_file", "control_dir", "scratch_dir", "shared_scratch", "shared_filesystem"),
+        *("log_level", "gnu_time", "nodename_command", "move_tool", "common", "queues"),
+    }
     for option in OPTIONS:
-        holder = QueueSettings if option.per_queue else Settings
-        assert option.convert(option.default) == getattr(holder(), option.name), option.name
+        holder = QueueSettings() if option.per_queue else Settings()
+        assert option.convert(option.default) == getattr(holder, option.name), option.name
 
 
 @pytest.mark.parametrize(
@@ -158,104 +167,74 @@ def test_lines_and_quotes(tmp_path: Path, line: str, value: str) -> None:
     assert loaded(tmp_path, f"[custom:oar]\n{line}\n").bin_path == value
 
 
-def test_block_that_stands_twice_is_one(tmp_path: Path) -> None:
+def test_repeated_blocks_are_merged(tmp_path: Path) -> None:
     text = "[custom:oar]\nlost_cycles=7\n[arex]\n[custom:oar]\nlost_time=0:1:00\n"
     settings = loaded(tmp_path, text)
     assert (settings.lost_cycles, settings.lost_time) == (7, 60)
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
-        ("[arex\n", ", line 1: '[arex' lacks its closing bracket"),
-        ("a=b\n", ", line 1: 'a=b' is neither [block] nor option=value"),
-        ("[arex]\n\nnonsense\n", ", line 3: 'nonsense' is neither [block] nor option=value"),
+        ("[arex\n", ":1: '[arex' has no closing bracket"),
+        ("a=b\n", ":1: 'a=b' is neither [block] nor option = value"),
+        ("[arex]\n\nnonsense\n", ":3: 'nonsense' is neither [block] nor option = value"),
+    ],
+)
+def test_malformed_line_is_refused_with_its_number(tmp_path: Path, text: str, message: str) -> None:
+    assert refused(tmp_path, text) == message
+
+
+PROPERTY = "the name of one of OAR's resource properties, such as core"
+
+
+@pytest.mark.parametrize(
+    ("block", "option", "value", "expected"),
+    [
+        ("arex", "shared_filesystem", "maybe", "yes or no"),
+        ("arex", "loglevel", "9", "0 to 5 or one of FATAL ERROR WARNING INFO VERBOSE DEBUG"),
+        ("lrms", "defaultmemory", "1G", "a whole number"),
+        ("queue:a", "defaultmemory", "-1", "a whole number"),
+        ("custom:oar", "submit_budget", "601", "at most 600 seconds"),
+        ("custom:oar", "node_level", "host;x", PROPERTY),
+        ("custom:oar/a", "core_level", "", PROPERTY),
+        ("custom:oar", "memory_property", "a b", PROPERTY),
+        ("custom:oar", "memory_unit", "TB", "kB, MB or GB"),
+        ("custom:oar", "memory_scope", "cpu", "core or node"),
+        ("custom:oar", "dialect", "4", "auto, 2 or 3"),
+        ("custom:oar", "bin_path", "oar/bin", "the absolute path of a directory"),
+        ("custom:oar/a", "project", "o'brien", "one word of letters, digits, '.', '_' and '-'"),
+        ("custom:oar", "cores_per_node", "-2", "a whole number, 0 or more"),
+        ("custom:oar/a", "acl_users", "alice,bob", "names of local users separated by spaces"),
+        ("infosys/cluster", "maxwalltime", "1 day", "a whole number"),
         (
-            "[arex]\nshared_filesystem=maybe\n",
-            ": [arex] shared_filesystem=maybe is wrong: it must be yes or no",
-        ),
-        (
-            "[arex]\nloglevel=9\n",
-            ": [arex] loglevel=9 is wrong: it must be 0 to 5 or one of"
-            " FATAL ERROR WARNING INFO VERBOSE DEBUG",
-        ),
-        (
-            "[lrms]\ndefaultmemory=1G\n",
-            ": [lrms] defaultmemory=1G is wrong: it must be a whole number",
-        ),
-        (
-            "[queue:a]\ndefaultmemory=-1\n",
-            ": [queue:a] defaultmemory=-1 is wrong: it must be a whole number",
-        ),
-        (
-            "[custom:oar]\nsubmit_budget=601\n",
-            ": [custom:oar] submit_budget=601 is wrong: it must be at most 600",
-        ),
-        (
-            "[custom:oar]\nnode_level=host;x\n",
-            ": [custom:oar] node_level=host;x is wrong: it must be the name of one of OAR's"
-            " resource properties, such as core",
-        ),
-        (
-            "[custom:oar/a]\ncore_level=\n",
-            ": [custom:oar/a] core_level= is wrong: it must be the name of one of OAR's"
-            " resource properties, such as core",
-        ),
-        (
-            "[custom:oar]\nmemory_property=a b\n",
-            ": [custom:oar] memory_property=a b is wrong: it must be the name of one of OAR's"
-            " resource properties, such as core",
-        ),
-        (
-            "[custom:oar]\nmemory_unit=TB\n",
-            ": [custom:oar] memory_unit=TB is wrong: it must be one of kb, mb, gb",
-        ),
-        (
-            "[custom:oar]\nmemory_scope=cpu\n",
-            ": [custom:oar] memory_scope=cpu is wrong: it must be one of core, node",
-        ),
-        (
-            "[custom:oar]\ndialect=4\n",
-            ": [custom:oar] dialect=4 is wrong: it must be one of auto, 2, 3",
-        ),
-        (
-            "[custom:oar]\nbin_path=oar/bin\n",
-            ": [custom:oar] bin_path=oar/bin is wrong: it must be the absolute path of a directory",
-        ),
-        (
-            "[custom:oar/a]\nproject=o'brien\n",
-            ": [custom:oar/a] project=o'brien is wrong: it must be one word of letters, digits,"
-            " '.', '_' and '-'",
-        ),
-        (
-            "[custom:oar]\ntypes=besteffort;ls\n",
-            ": [custom:oar] types=besteffort;ls is wrong: it must be OAR job types separated by"
-            " spaces, such as besteffort",
-        ),
-        (
-            "[custom:oar]\ncores_per_node=-2\n",
-            ": [custom:oar] cores_per_node=-2 is wrong: it must be a whole number, 0 or more",
-        ),
-        (
-            "[custom:oar/a]\nacl_users=alice,bob\n",
-            ": [custom:oar/a] acl_users=alice,bob is wrong: it must be names of local users with"
-            " blanks between them",
-        ),
-        (
-            "[infosys/cluster]\nmaxwalltime=1 day\n",
-            ": [infosys/cluster] maxwalltime=1 day is wrong: it must be a whole number",
-        ),
-        (
-            "[custom:oar/a]\ndefault_walltime=1:60:00\n",
-            ": [custom:oar/a] default_walltime=1:60:00 is wrong: it must be seconds (3600) or"
-            " hours:minutes:seconds (1:00:00)",
+            "custom:oar/a",
+            "default_walltime",
+            "1:60:00",
+            "seconds (3600) or hours:minutes:seconds (1:00:00)",
         ),
     ],
 )
-def test_wrong_values_name_block_option_and_what_is_right(
-    tmp_path: Path, text: str, complaint: str
+def test_wrong_value_is_refused_with_line_block_option_and_what_is_expected(
+    tmp_path: Path, block: str, option: str, value: str, expected: str
 ) -> None:
-    assert refused(tmp_path, text) == complaint
+    text = f"# comment\n[{block}]\n\n{option} = {value}\n[queue:a]\nhomogeneity=True\n"
+    message = f':4: [{block}] {option} = "{value}": expected {expected}'
+    assert refused(tmp_path, text) == message
+
+
+def test_wrong_value_in_a_repeated_block_has_the_line_of_the_last_one(tmp_path: Path) -> None:
+    text = "[custom:oar]\nlost_cycles=1\n[arex]\nlost_cycles=x\n[custom:oar]\nlost_cycles=y\n"
+    message = ':6: [custom:oar] lost_cycles = "y": expected a whole number, 0 or more'
+    assert refused(tmp_path, text) == message
+
+
+def test_wrong_value_of_blocks_without_a_file_has_no_line() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.settings_from({"lrms": {"defaultmemory": ["x"]}}, "/no/such/file")
+    assert str(caught.value) == (
+        '/no/such/file: [lrms] defaultmemory = "x": expected a whole number'
+    )
 
 
 @pytest.mark.parametrize(
@@ -279,7 +258,7 @@ def test_shared_filesystem(tmp_path: Path, text: str) -> None:
     assert settings.shared_filesystem is (text.lower() in ("yes", "true", "1"))
 
 
-def test_bytes_that_are_no_utf8_do_no_harm(tmp_path: Path) -> None:
+def test_invalid_utf8_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "arc.conf"
     path.write_bytes(b"[common]\nhostname=\xff\n[custom:oar]\nlost_cycles=3\n")
     assert config.load(str(path)).lost_cycles == 3
@@ -295,7 +274,7 @@ def test_missing_and_unreadable_file(tmp_path: Path) -> None:
         assert str(caught.value) == f"{path}: cannot read the ARC configuration: {reason}"
 
 
-def test_unknown_options_are_told_with_the_nearest_known() -> None:
+def test_unknown_option_is_listed_with_the_closest_name() -> None:
     blocks = config.parse_blocks(
         "[lrms]\nfoo=1\n[custom:oar]\nnode_levels=host\nbin_path=/a\n"
         "[custom:oar/a]\nbin_path=/a\n[custom:other]\nx=1\n",
@@ -303,15 +282,15 @@ def test_unknown_options_are_told_with_the_nearest_known() -> None:
     )
     first, second = config.unknown_options(blocks)
     assert first == "[custom:oar] node_levels: no such option; did you mean node_level?"
-    assert second.startswith("[custom:oar/a] bin_path: no such option; known are oar_queue, ")
+    assert second.startswith("[custom:oar/a] bin_path: no such option; the options are oar_queue, ")
 
 
-def test_option_that_no_queue_can_have_is_not_read_there(tmp_path: Path) -> None:
+def test_common_option_in_the_block_of_a_queue_has_no_effect(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "[custom:oar]\nbin_path=/a\n[custom:oar/b]\nbin_path=/b\n")
     assert (settings.bin_path, settings.queue("b")) == ("/a", settings.common)
 
 
-def test_which_file_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_order_of_the_configuration_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = tmp_path / "arched-arex.cfg"
     monkeypatch.setattr(config, "RUNTIME_CONFIG", str(runtime))
     assert config.find_config() == "/etc/arc.conf"
@@ -322,7 +301,7 @@ def test_which_file_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert config.find_config("/given") == "/given"
 
 
-def test_where_arex_keeps_its_runtime_configuration() -> None:
+def test_path_of_the_runtime_configuration() -> None:
     assert config.RUNTIME_CONFIG == "/run/arched-arex.cfg"
 
 
@@ -354,7 +333,7 @@ def test_block_of_arc_6_for_another_machine(tmp_path: Path) -> None:
     assert remote(loaded(tmp_path, ours)) == expected
 
 
-def test_our_block_comes_before_arcs(tmp_path: Path) -> None:
+def test_custom_block_overrides_the_block_of_arc_6(tmp_path: Path) -> None:
     text = SSH + "[custom:oar]\nremote_host=other.example\nssh_timeout=20\n"
     assert remote(loaded(tmp_path, text)) == (
         *("other.example", "grid", "/etc/grid-security/oar key", "/scratch/grid", 20),
@@ -362,22 +341,28 @@ def test_our_block_comes_before_arcs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "complaint"),
+    ("option", "value", "expected"),
     [
+        ("remote_user", "", "a value, with remote_host"),
+        ("private_key", "", "a value, with remote_host"),
+        ("private_key", "key", "the absolute path of a file"),
         (
-            "remote_user =",
-            "[lrms/ssh] remote_user= is wrong: it must be given where remote_host is",
+            "remote_host",
+            "-oProxyCommand=x",
+            "a name or address of letters, digits, '.', ':', '_' and '-'",
         ),
-        (
-            "private_key =",
-            "[lrms/ssh] private_key= is wrong: it must be given where remote_host is",
-        ),
-        ("private_key = key", "[lrms/ssh] private_key=key is wrong: it must be the absolute path"),
-        ("remote_host = -oProxyCommand=x", "[lrms/ssh] remote_host=-oProxyCommand=x is wrong: it "),
-        ("remote_user = -l", "[lrms/ssh] remote_user=-l is wrong: it must be a name or address"),
-        ("remote_sessiondir = x", "[lrms/ssh] remote_sessiondir=x is wrong: it must be the absol"),
-        ("ssh_timeout = 0", "[lrms/ssh] ssh_timeout=0 is wrong: it must be a time of 1 second or"),
+        ("remote_user", "-l", "a name or address of letters, digits, '.', ':', '_' and '-'"),
+        ("remote_sessiondir", "x", "the absolute path of a directory"),
+        ("ssh_timeout", "0", "a time of 1 second or more"),
     ],
 )
-def test_wrong_values_for_another_machine(tmp_path: Path, line: str, complaint: str) -> None:
-    assert complaint in refused(tmp_path, f"{SSH}{line}\n")
+def test_wrong_values_for_another_machine(
+    tmp_path: Path, option: str, value: str, expected: str
+) -> None:
+    message = refused(tmp_path, f"{SSH}{option} = {value}\n")
+    assert message == f':9: [lrms/ssh] {option} = "{value}": expected {expected}'
+
+
+def test_missing_user_of_another_machine(tmp_path: Path) -> None:
+    message = refused(tmp_path, "[custom:oar]\nremote_host = oar.example\n")
+    assert message == ': [custom:oar] remote_user = "": expected a value, with remote_host'

@@ -13,7 +13,8 @@ from arc_lrms_oar import identity, oarsub_values
 from arc_lrms_oar.arex import config
 from arc_lrms_oar.errors import ConfigError, JobError
 from arc_lrms_oar.job.rte_overrides import for_one_job
-from arc_lrms_oar.settings import OPTIONS, QueueSettings, Settings
+from arc_lrms_oar.options import OPTIONS
+from arc_lrms_oar.settings import QueueSettings, Settings
 
 _EXAMPLE = (Path(__file__).parents[2] / "arc.conf.example").read_text()
 _ACTIVE = re.sub(r"^#([a-z_]+ *=)", r"\1", _EXAMPLE, flags=re.M)

@@ -21,10 +21,11 @@ from arc_lrms_oar.job.request import make_request
 from arc_lrms_oar.job.rte_overrides import for_one_job
 from arc_lrms_oar.job.script import NodePlan, build
 from arc_lrms_oar.oar import json_parser, resources, text_parser
+from arc_lrms_oar.options import OPTIONS
 from arc_lrms_oar.scan.job_cache import LastLook
 from arc_lrms_oar.scan.job_index import Known
 from arc_lrms_oar.scan.state import Memory
-from arc_lrms_oar.settings import OPTIONS, QueueSettings
+from arc_lrms_oar.settings import QueueSettings
 
 # The usual tests have to be quick; what grows faster than the input shows here as well.
 MB = 1 << (20 if ROUND in os.environ else 18)

@@ -7,7 +7,8 @@ from support.hostile_text import ALIKE, LONG, WORDS
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.rte_overrides import for_one_job
-from arc_lrms_oar.settings import OPTIONS, QueueSettings
+from arc_lrms_oar.options import OPTIONS
+from arc_lrms_oar.settings import QueueSettings
 
 
 def refused(name: str, value: str) -> str:
