@@ -266,14 +266,14 @@ def test_query(site: Site) -> None:
     done = module(site, "query", 1, 99)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
-        "OAR id  state       code  nodes  reason",
-        "1       Terminated  3     -      Job finished with exit code 3",
-        "99      unknown     -     -      OAR does not know this job",
+        "job ID  state       exit code  nodes  reason",
+        "1       Terminated  3          -      Job finished with exit code 3",
+        "99      unknown     -          -      OAR does not know this job",
     ]
     found = json.loads(module(site, "query", "--json", 1, 99).stdout)
-    assert [row["local_id"] for row in found] == [1, 99]
+    assert [row["job_id"] for row in found] == [1, 99]
     assert set(found[0]) == {
-        *("local_id", "state", "exit_code", "submitted", "started", "ended", "nodes", "reason"),
+        *("job_id", "state", "exit_code", "submitted", "started", "ended", "nodes", "reason"),
     }
 
 

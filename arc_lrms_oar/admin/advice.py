@@ -1,11 +1,8 @@
-"""What to do about a job, by how it ended or where it stands: sentences for an admin.
-
-Pure. It knows the words of verdicts and states, and asks nobody.
-"""
+"""What an admin can do about a job, by how it ended or by the state it is in. Pure."""
 
 from __future__ import annotations
 
-from arc_lrms_oar.admin.job_sources import Story
+from arc_lrms_oar.admin.job_facts import JobFacts
 from arc_lrms_oar.arex.controldir import CANCELING
 from arc_lrms_oar.commands.query import UNKNOWN
 from arc_lrms_oar.oar.job_record import JobRecord
@@ -14,88 +11,101 @@ from arc_lrms_oar.oar.states import State, state_of
 
 NOTHING = "Nothing."
 
-_NODES = "Nodes: `oarnodes -s` and OAR's log (/var/log/oar.log) at that time."
+_NODES = "Check the nodes (`oarnodes -s`) and OAR's log (/var/log/oar.log) of that time."
 BY_KIND = {
     "success": NOTHING,
-    "exit_code": "The user's program ended so itself: its output is in the session directory.",
-    "signal": "The program was killed on its node: out of memory, perhaps; `dmesg` there tells.",
+    "exit_code": (
+        "The user's program returned this exit code; its output is in the session directory."
+    ),
+    "signal": (
+        "The program was killed on its node, perhaps because it ran out of memory: check `dmesg` "
+        "there."
+    ),
     "no_exit_code": f"OAR lost the program's exit code. {_NODES}",
     "error": f"OAR gives no reason. {_NODES}",
     "lost": (
-        "OAR has no such job any more: was its database cleaned or restored? The session directory "
-        "may hold all output; if not, the user submits again."
+        "OAR does not know the job any more: check whether its database was cleaned or restored. "
+        "The session directory may hold all output; otherwise the user must submit the job again."
     ),
     "resubmitted": (
-        "OAR has submitted it again under a new id, which scan follows or, with [custom:oar] "
-        "resubmitted = delete, deletes."
+        "OAR has resubmitted the job under a new job ID. Scan follows the new job or, with "
+        "[custom:oar] resubmitted = delete, deletes it."
     ),
     "walltime": (
-        "The user asks for more wall time; where jobs ask for none, [custom:oar] default_walltime "
-        "is theirs."
+        "The user must request more wall time. [custom:oar] default_walltime is the value for jobs "
+        "that request none."
     ),
     "preempted": (
-        "That is what best-effort means; whoever cannot bear it submits without the type "
-        "besteffort ([custom:oar] types)."
+        "Best-effort jobs are killed when other jobs need their resources. To avoid it, submit "
+        "without the type besteffort ([custom:oar] types)."
     ),
-    "node": f"The user submits again. {_NODES}",
+    "node": f"The user must submit the job again. {_NODES}",
     "directory": "The session directory must be on a file system that is mounted on the nodes.",
-    "output": "The session directory must be writable on the nodes for the user: quota, disk full?",
+    "output": (
+        "The user must be able to write to the session directory on the nodes: check quota and "
+        "free space."
+    ),
     "forced": f"The node did not answer. {_NODES}",
-    "deleted": "Somebody wanted it so; OAR's events above tell who.",
+    "deleted": "OAR's events above name the user who deleted the job.",
 }
 
 _BY_STATE = {
     State.WAITING: "Wait: OAR starts it when there is room for it.",
-    State.HOLD: "`oarresume {id}` lets it go on.",
-    State.SUSPENDED: "`oarresume {id}` lets it go on (as root or oar).",
-    State.TO_ACK_RESERVATION: "Wait: OAR is about to confirm it.",
-    State.TO_ERROR: "Wait: OAR is about to end it.",
+    State.HOLD: "Run `oarresume {id}` to release it.",
+    State.SUSPENDED: "Run `oarresume {id}` as root or oar to resume it.",
+    State.TO_ACK_RESERVATION: "Wait: OAR is about to confirm the reservation.",
+    State.TO_ERROR: "Wait: OAR is about to end the job with an error.",
 }
 
 
-def advice(story: Story, end: Verdict | None) -> str:
-    """What to do, where `end` is how the job has ended as far as OAR tells."""
-    if story.job is None:
-        return _without_arex(story.record)
-    if story.over:
-        if not story.failure:
+def advice(facts: JobFacts, end: Verdict | None) -> str:
+    """What to do about the job; `end` is the verdict, or None while the job has not ended."""
+    if facts.job is None:
+        return _without_grid_job(facts.record)
+    if facts.finished:
+        if not facts.failure:
             return NOTHING
         if end is not None and end.code:
             return BY_KIND[end.kind]
-        return "The job's errors file (see above) has the rest of it."
-    if story.local_id is None:
-        if story.job.state in ("INLRMS", CANCELING):
+        return "The details are in the job's errors file (see above)."
+    if facts.job_id is None:
+        if facts.job.state in ("INLRMS", CANCELING):
             return (
-                "A-REX's .local file has lost the OAR id: `oarstat --sql` by the job's name finds "
-                "the job, arcctl job kill ends it for A-REX."
+                "A-REX's .local file has no job ID. Find the job in OAR by its name (`oarstat "
+                "--sql`), and end it in A-REX with `arcctl job kill`."
             )
-        return "Wait: it has not come to OAR yet; data staging and A-REX's limits come first."
-    if story.oar_trouble:
-        return "OAR comes first: nothing is changed and nothing is lost while it does not answer."
-    if story.oar_state == UNKNOWN:
+        return "Wait: it is not in OAR yet. Data staging and A-REX's own limits come first."
+    if facts.oar_error:
+        return "Make OAR available again. Meanwhile no job is changed and none is lost."
+    if facts.state == UNKNOWN:
         return (
-            "Scan takes it for lost when OAR has not known it for [custom:oar] lost_cycles scans "
+            "Scan reports it as lost when OAR has not known it for [custom:oar] lost_cycles cycles "
             "and lost_time seconds."
         )
-    return _in_oar(story, end)
+    return _in_oar(facts, end)
 
 
-def _in_oar(story: Story, end: Verdict | None) -> str:
+def _in_oar(facts: JobFacts, end: Verdict | None) -> str:
     if end is not None:
-        return f"Scan reports it within seconds (A-REX's job.helper.errors). {BY_KIND[end.kind]}"
-    state = state_of(story.oar_state)
-    if story.job is not None and story.job.state == CANCELING:
-        return f"Scan asks OAR once a minute to delete it; `oardel {story.local_id}` does the same."
+        return (
+            "Scan reports the end within seconds; if not, see A-REX's job.helper.errors. "
+            f"{BY_KIND[end.kind]}"
+        )
+    state = state_of(facts.state)
+    if facts.job is not None and facts.job.state == CANCELING:
+        return (
+            f"Scan asks OAR every minute to delete the job; `oardel {facts.job_id}` does the same."
+        )
     if state in _BY_STATE:
-        return _BY_STATE[state].format(id=story.local_id)
-    return NOTHING if state is not None else "This package does not know that state: report it."
+        return _BY_STATE[state].format(id=facts.job_id)
+    return NOTHING if state is not None else "This package does not know this state: report it."
 
 
-def _without_arex(record: JobRecord | None) -> str:
-    follower = resubmitted_to(record) if record else None
-    if follower is not None:
-        return f"OAR runs it again: explain {follower} tells how it goes on."
+def _without_grid_job(record: JobRecord | None) -> str:
+    successor = resubmitted_to(record) if record else None
+    if successor is not None:
+        return f"OAR has resubmitted it: run `explain {successor}` for the new job."
     return (
-        "A-REX knows of no such job: it is no grid job, or A-REX has deleted its files, as it does "
-        "some time after a job's end (`arcctl accounting job info GRIDID` still knows it)."
+        "A-REX has no such job. Either it is not a grid job, or A-REX has removed its files, which "
+        "happens some time after a job's end (then try `arcctl accounting job info GRID_JOB_ID`)."
     )

@@ -1,4 +1,4 @@
-"""Explain: the story of one job from every source, as one page for an admin."""
+"""The command `explain`: shows everything known about one job on one page."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterable
 
 from arc_lrms_oar.admin.advice import advice
-from arc_lrms_oar.admin.job_sources import Story, date_of, files_of, tell
-from arc_lrms_oar.admin.job_table import plain
+from arc_lrms_oar.admin.job_facts import JobFacts, collect_facts, job_files
+from arc_lrms_oar.admin.job_table import terminal_safe
+from arc_lrms_oar.admin.job_timeline import event_time
 from arc_lrms_oar.commands.query import UNKNOWN
 from arc_lrms_oar.commands.translate import described
 from arc_lrms_oar.commands.translate_output import description_text
@@ -19,35 +20,44 @@ from arc_lrms_oar.oar.outcome import CAUSE_OF, Verdict, verdict, verdict_of_lost
 from arc_lrms_oar.oar.states import has_ended
 from arc_lrms_oar.settings import Settings
 
-_SCRIPT = "(the job script)"
+_SCRIPT = "JOB_SCRIPT"
 
 
 def explain(settings: Settings, client: OarClient, text: str) -> str:
-    """The page on the job that `text` stands for; raises OarLrmsError where there is none."""
-    story = tell(settings, client, text)
-    end = end_of(story)
+    """The page on the job that `text` identifies (see `collect_facts`).
+
+    Raises:
+        OarLrmsError: no job, or more than one, matches `text`.
+    """
+    facts = collect_facts(settings, client, text)
+    end = verdict_of(facts)
     sections = (
-        ("", _head(story)),
-        ("What the user asked for", _description(story)),
-        ("What OAR was asked", _request(settings, story)),
-        ("What happened", _moments(story)),
-        ("How it ended", _end(story, end)),
-        ("Files", _files(story)),
-        ("What to do", [advice(story, end)]),
+        ("", _head(facts)),
+        ("What the user requested", _description(facts)),
+        ("What was requested from OAR", _request(settings, facts)),
+        ("What happened", _timeline(facts)),
+        ("How it ended", _end(facts, end)),
+        ("Files", [] if facts.job is None else _table(job_files(facts.job))),
+        ("What to do", [advice(facts, end)]),
     )
     return "\n\n".join(
-        "\n".join([*([title] if title else []), *(f"  {plain(line)}".rstrip() for line in lines)])
+        "\n".join(
+            [
+                *([title] if title else []),
+                *(f"  {terminal_safe(line)}".rstrip() for line in lines),
+            ]
+        )
         for title, lines in sections
         if lines
     )
 
 
-def end_of(story: Story) -> Verdict | None:
-    """How the job has ended as far as OAR, or else its own script, tells; None where it lives."""
-    if story.record is not None and has_ended(story.oar_state):
-        return verdict(story.record, story.diag.values)
-    if story.oar_state == UNKNOWN and not story.over and story.diag.complete:
-        return verdict_of_lost(story.diag.values)
+def verdict_of(facts: JobFacts) -> Verdict | None:
+    """How the job ended, from OAR or else from its own script; None if it has not ended."""
+    if facts.record is not None and has_ended(facts.state):
+        return verdict(facts.record, facts.diag.values)
+    if facts.state == UNKNOWN and not facts.finished and facts.diag.complete:
+        return verdict_of_lost(facts.diag.values)
     return None
 
 
@@ -57,48 +67,48 @@ def _table(rows: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{name.ljust(width)}  {text}" for name, text in shown]
 
 
-def _head(story: Story) -> list[str]:
-    job = story.job
-    if story.oar_trouble:
-        oar = f"could not be asked: {story.oar_trouble}"
-    elif story.oar_state == UNKNOWN:
-        oar = "does not know this job"
+def _head(facts: JobFacts) -> list[str]:
+    job, record = facts.job, facts.record
+    if facts.oar_error:
+        state = f"OAR is unavailable: {facts.oar_error}"
+    elif facts.state == UNKNOWN:
+        state = "unknown: OAR does not know this job"
     else:
-        oar = story.oar_state
-    record = story.record
-    rows = [("OAR job", str(story.local_id or "none")), ("OAR", oar)]
+        state = facts.state
+    rows = [("job ID", str(facts.job_id or "none")), ("state", state)]
     if job is None:
-        rows.append(("A-REX", f"no job of {story.control_dir} has this OAR id"))
+        rows.append(("A-REX state", f"none: no job in {facts.control_dir} has this job ID"))
         rows.append(("user", record.owner if record else ""))
         return _table(rows)
     return _table(
         [
-            ("grid job", job.grid_id),
+            ("grid job ID", job.grid_id),
             *rows,
-            ("A-REX", f"{job.state} since {_when(job.status_time)}"),
-            ("user", f"{story.user} {job.local.get('subject', '')}".strip()),
+            ("A-REX state", f"{job.state} since {_local_time(job.status_time)}"),
+            ("user", f"{facts.user} {job.local.get('subject', '')}".strip()),
             ("name", job.local.get("jobname", "")),
             ("queue", job.local.get("queue", "")),
-            ("nodes", " ".join(record.nodes) if record else " ".join(story.diag.nodes)),
+            ("nodes", " ".join(record.nodes) if record else " ".join(facts.diag.nodes)),
             ("why it waits", record.message if record and record.scheduled_start else ""),
             (
                 "expected start",
-                _when(record.scheduled_start) if record and record.scheduled_start else "",
+                _local_time(record.scheduled_start) if record and record.scheduled_start else "",
             ),
         ]
     )
 
 
-def _description(story: Story) -> list[str]:
-    if story.description is not None:
-        return [line[2:] for line in description_text(described(story.description)).splitlines()]
-    return [f"not known: {story.description_trouble}"] if story.description_trouble else []
+def _description(facts: JobFacts) -> list[str]:
+    if facts.description is not None:
+        return [line[2:] for line in description_text(described(facts.description)).splitlines()]
+    return [f"not known: {facts.description_error}"] if facts.description_error else []
 
 
-def _request(settings: Settings, story: Story) -> list[str]:
-    if story.record is not None and story.record.request:
-        return [story.record.request]
-    job = story.description
+def _request(settings: Settings, facts: JobFacts) -> list[str]:
+    """The oarsub line that OAR recorded, or the one that would be used now."""
+    if facts.record is not None and facts.record.request:
+        return [facts.record.request]
+    job = facts.description
     if job is None:
         return []
     try:
@@ -107,51 +117,50 @@ def _request(settings: Settings, story: Story) -> list[str]:
         return [f"not known: {error}"]
     return [
         shlex.join(["oarsub", *request.argv()]),
-        "(OAR does not tell; this follows from the description and arc.conf as they are today, "
-        "without runtime environments)",
+        "(not recorded by OAR; derived from the description and today's arc.conf, without runtime "
+        "environments)",
     ]
 
 
-def _moments(story: Story) -> list[str]:
-    lines = [f"{_when(when)}  {who.ljust(6)}  {what}" for when, who, what in story.moments]
-    if story.record is not None:
+def _timeline(facts: JobFacts) -> list[str]:
+    lines = [f"{_local_time(when)}  {who.ljust(6)}  {what}" for when, who, what in facts.timeline]
+    if facts.record is not None:
         lines += [
-            f"{'at a time not told'.ljust(19)}  OAR     {event.kind}: {event.text}"
-            for event in story.record.events
-            if date_of(event) is None
+            f"{'(time not recorded)'.ljust(19)}  OAR     {event.kind}: {event.text}"
+            for event in facts.record.events
+            if event_time(event) is None
         ]
     return lines
 
 
-def _end(story: Story, end: Verdict | None) -> list[str]:
-    record = story.record
-    told = " ".join(story.done.split())
-    failure = story.failure
-    if not failure and story.over:
-        failure = "the job succeeded"
-    rows = [
-        ("verdict", f"{end.code} {end.reason} ({end.kind})" if end is not None else ""),
-        ("told to A-REX", told),
-        ("A-REX says", failure),
-    ]
+def _end(facts: JobFacts, end: Verdict | None) -> list[str]:
+    record = facts.record
+    arex_result = facts.failure or ("the job succeeded" if facts.finished else "")
+    rows = []
+    if end is not None:
+        rows += [("exit code", str(end.code)), ("reason", f"{end.reason} ({end.kind})")]
     if end is not None and record is not None:
-        code = "none" if record.exit_code is None else str(record.exit_code)
-        why = f"OAR's state is {record.state}, its exit_code (a wait status) {code}"
+        status = "none" if record.exit_code is None else str(record.exit_code)
+        because = f"OAR's state is {record.state}, the recorded wait status is {status}"
         deciding = [
             event.kind
             for event in record.events
             if event.kind in CAUSE_OF and CAUSE_OF[event.kind][1].kind == end.kind
         ]
         if deciding:
-            why += f"; of its events {', '.join(dict.fromkeys(deciding))} decides"
-        rows.insert(1, ("because", why))
-    values = story.diag.values
+            because += f", the deciding event is {', '.join(dict.fromkeys(deciding))}"
+        rows.append(("because", because))
+    rows += [
+        ("lrms_done", " ".join(facts.lrms_done.split())),
+        ("A-REX reports", arex_result),
+    ]
+    values = facts.diag.values
     used = [
         f"{name} {values[key]}"
         for key, name in (
-            ("walltime", "wall"),
-            ("usertime", "user"),
-            ("kerneltime", "kernel"),
+            ("walltime", "wall time"),
+            ("usertime", "user CPU time"),
+            ("kerneltime", "kernel CPU time"),
             ("maxresidentmemory", "memory"),
         )
         if key in values
@@ -159,9 +168,5 @@ def _end(story: Story, end: Verdict | None) -> list[str]:
     return _table([*rows, ("used", ", ".join(used))])
 
 
-def _files(story: Story) -> list[str]:
-    return [] if story.job is None else _table(files_of(story.job))
-
-
-def _when(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+def _local_time(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

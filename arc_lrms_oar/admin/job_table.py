@@ -1,7 +1,6 @@
-"""Rows as a table for people: as wide as it needs to be, or as wide as their terminal is.
+"""Formats the job overview as a table: full width in a pipe, cut to the width of a terminal.
 
-Pure but for the question how wide the terminal is. What users chose may hold anything; control
-characters never reach a terminal.
+Everything that users chose (names, messages) is printed without control characters.
 """
 
 from __future__ import annotations
@@ -11,27 +10,31 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO
 
-from arc_lrms_oar.admin.job_overview import Overview, Row, span
+from arc_lrms_oar.admin.job_overview import JobRow, Overview
 from arc_lrms_oar.console import printable
+from arc_lrms_oar.job.request import clock
 
 RED, YELLOW, BOLD = "31", "33", "1"
 
 _GAP = "  "
-_HEADS = ("OAR id", "A-REX", "OAR", "user", "queue", "cores", "wall time", "start", "note", "job")
-_NOTE, _JOB = 8, 9
-# A terminal too narrow for all: this is left out, in this order.
-_FIRST_OUT = (4, 5, 3, 7, 6)
-_SHORT_JOB = 8
-_LEAST_NOTE = 24
+_HEADINGS = (
+    *("job ID", "A-REX", "state", "user", "queue", "cores", "wall time", "start", "note"),
+    "grid job ID",
+)
+_NOTE, _GRID_JOB_ID = 8, 9
+# On a narrow terminal these columns are dropped, in this order.
+_DROPPED_FIRST = (4, 5, 3, 7, 6)
+_SHORT_GRID_JOB_ID = 8
+_SHORT_NOTE = 24
 
 
-def plain(text: str) -> str:
-    """`text` without what a terminal would obey."""
+def terminal_safe(text: str) -> str:
+    """`text` without control characters and without anything that UTF-8 cannot encode."""
     return printable(text).encode("utf-8", "replace").decode()
 
 
-def width_of(stream: IO[str]) -> int | None:
-    """Columns of the terminal that `stream` is; None where it is none, and nothing is cut."""
+def terminal_width(stream: IO[str]) -> int | None:
+    """The number of columns of the terminal `stream`; None if it is not a terminal."""
     if not stream.isatty():
         return None
     try:
@@ -40,43 +43,44 @@ def width_of(stream: IO[str]) -> int | None:
         return 80
 
 
-def has_colours(stream: IO[str], environment: Mapping[str, str]) -> bool:
-    """Whether to colour: on a terminal that can, unless NO_COLOR is set (no-color.org)."""
+def use_colours(stream: IO[str], environment: Mapping[str, str]) -> bool:
+    """Whether `stream` is a terminal with colours and NO_COLOR is not set (no-color.org)."""
     dumb = environment.get("TERM", "dumb") == "dumb"
     return stream.isatty() and not environment.get("NO_COLOR") and not dumb
 
 
-def painted(text: str, colour: str, colours: bool) -> str:
-    """`text` in `colour` where there are colours."""
+def coloured(text: str, colour: str, colours: bool) -> str:
+    """`text` in `colour`, or unchanged if `colours` is false or `colour` is ""."""
     return f"\x1b[{colour}m{text}\x1b[0m" if colours and colour else text
 
 
-def lines_of(rows: Iterable[Row], now: float, width: int | None, colours: bool) -> list[str]:
-    """A heading and a line for each of `rows`, none wider than `width`."""
+def table_lines(rows: Iterable[JobRow], now: float, width: int | None, colours: bool) -> list[str]:
+    """The headings and one line per row, none longer than `width` (None: no limit)."""
     shown = list(rows)
-    cells = [_HEADS, *(_cells(row, now) for row in shown)]
-    columns = list(range(len(_HEADS)))
+    cells = [_HEADINGS, *(_cells(row, now) for row in shown)]
+    columns = list(range(len(_HEADINGS)))
     widths = [max(len(line[column]) for line in cells) for column in columns]
     if width is not None:
-        widths[_JOB] = min(widths[_JOB], max(_SHORT_JOB, width - _taken(widths, columns, _JOB)))
-        for column in _FIRST_OUT:
+        left = width - _total(widths, columns, _GRID_JOB_ID)
+        widths[_GRID_JOB_ID] = min(widths[_GRID_JOB_ID], max(_SHORT_GRID_JOB_ID, left))
+        for column in _DROPPED_FIRST:
             least = [*widths]
-            least[_NOTE] = min(widths[_NOTE], _LEAST_NOTE)
-            if _taken(least, columns) <= width:
+            least[_NOTE] = min(widths[_NOTE], _SHORT_NOTE)
+            if _total(least, columns) <= width:
                 break
             columns.remove(column)
-        room = width - _taken(widths, columns, _NOTE)
-        widths[_NOTE] = min(widths[_NOTE], max(0, room))
+        left = width - _total(widths, columns, _NOTE)
+        widths[_NOTE] = min(widths[_NOTE], max(0, left))
     texts = [
         _GAP.join(_fit(line[column], widths[column]) for column in columns).rstrip()[:width]
         for line in cells
     ]
-    marks = [BOLD, *(RED if row.trouble else YELLOW if row.failed else "" for row in shown)]
-    return [painted(text, mark, colours) for text, mark in zip(texts, marks)]
+    styles = [BOLD, *(RED if row.problem else YELLOW if row.failed else "" for row in shown)]
+    return [coloured(text, style, colours) for text, style in zip(texts, styles)]
 
 
-def _taken(widths: Sequence[int], columns: Sequence[int], without: int = -1) -> int:
-    """Columns of the terminal that the table's columns take, `without` counted as empty."""
+def _total(widths: Sequence[int], columns: Sequence[int], without: int = -1) -> int:
+    """The width of a line with these columns, the column `without` counted as empty."""
     inside = sum(widths[column] for column in columns if column != without)
     return inside + len(_GAP) * (len(columns) - 1)
 
@@ -85,23 +89,33 @@ def _fit(text: str, width: int) -> str:
     return text.ljust(width) if len(text) <= width else text[: max(0, width - 1)] + "…"[:width]
 
 
-def _cells(row: Row, now: float) -> tuple[str, ...]:
+def _cells(row: JobRow, now: float) -> tuple[str, ...]:
+    no_time = row.used is row.requested is None
     cells = (
-        str(row.local_id or "-"),
-        row.state,
-        row.oar_state or "-",
+        str(row.job_id or "-"),
+        row.arex_state,
+        row.state or "-",
         row.user or "-",
         row.queue or "-",
         str(row.cores or "-"),
-        "-" if row.used is row.asked is None else f"{span(row.used)}/{span(row.asked)}",
+        "-" if no_time else f"{_wall_time(row.used)}/{_wall_time(row.requested)}",
         _start(row, now),
         row.note,
-        row.grid_id,
+        row.grid_job_id,
     )
-    return tuple(plain(cell) for cell in cells)
+    return tuple(terminal_safe(cell) for cell in cells)
 
 
-def _start(row: Row, now: float) -> str:
+def _wall_time(seconds: int | None) -> str:
+    """h:mm:ss, or - for None."""
+    if seconds is None:
+        return "-"
+    hours, minutes, rest = clock(seconds).split(":")
+    return f"{hours}:{minutes:0>2}:{rest:0>2}"
+
+
+def _start(row: JobRow, now: float) -> str:
+    """The start in local time, with ~ if it is predicted."""
     if row.start is None:
         return "-"
     when = time.localtime(row.start)
@@ -110,25 +124,25 @@ def _start(row: Row, now: float) -> str:
     return text if row.used is not None else f"~{text}"
 
 
-def summary(overview: Overview, shown: int) -> list[str]:
-    """What is to be said besides: counts, that OAR is silent, that jobs are hidden."""
+def summary_lines(overview: Overview, shown: int) -> list[str]:
+    """Counts by state, and notes on an unavailable OAR and on jobs that are not shown."""
     rows = overview.rows
-    live = [row for row in rows if not row.ended]
+    unfinished = [row for row in rows if not row.finished]
     states: dict[str, int] = {}
-    for row in live:
-        word = row.oar_state or row.state
-        states[word] = states.get(word, 0) + 1
-    counted = ", ".join(f"{number} {plain(word)}" for word, number in sorted(states.items()))
+    for row in unfinished:
+        state = row.state or row.arex_state
+        states[state] = states.get(state, 0) + 1
+    counts = ", ".join(f"{count} {terminal_safe(state)}" for state, count in sorted(states.items()))
     failed = sum(row.failed for row in rows)
     lines = [
-        f"{len(live)} jobs under way{': ' if counted else ''}{counted}; "
-        f"{len(rows) - len(live)} ended, {failed} of them failed; "
-        f"{sum(row.trouble for row in rows)} in trouble"
+        f"{len(unfinished)} jobs in progress{': ' if counts else ''}{counts}; "
+        f"{len(rows) - len(unfinished)} finished, {failed} of them failed; "
+        f"{sum(row.problem for row in rows)} with problems"
     ]
     if shown < len(rows):
         lines.append(f"{shown} of {len(rows)} jobs are shown")
-    if overview.oar_trouble:
-        lines.append(f"OAR could not be asked: {plain(overview.oar_trouble)}")
+    if overview.oar_error:
+        lines.append(f"OAR is unavailable: {terminal_safe(overview.oar_error)}")
     if overview.unreadable:
-        lines.append(f"{overview.unreadable} jobs are other users'; root sees them")
+        lines.append(f"{overview.unreadable} jobs of other users are not shown; run this as root")
     return lines

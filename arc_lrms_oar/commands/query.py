@@ -21,7 +21,7 @@ class QueryResult(NamedTuple):
     how it ended, or why it waits.
     """
 
-    local_id: int
+    job_id: int
     state: str
     exit_code: int | None = None
     submitted: int | None = None
@@ -51,7 +51,7 @@ def _bare(job_id: int, states: dict[int, str]) -> QueryResult:
 def _result(record: JobRecord) -> QueryResult:
     end = verdict(record, {}) if has_ended(record.state) else None
     return QueryResult(
-        local_id=record.job_id,
+        job_id=record.job_id,
         state=record.state,
         exit_code=end.code if end else None,
         submitted=record.submission_time,
@@ -64,10 +64,10 @@ def _result(record: JobRecord) -> QueryResult:
 
 def table(results: Sequence[QueryResult]) -> str:
     """`results` as text for people, a line each below a heading."""
-    rows: list[tuple[str, ...]] = [("OAR id", "state", "code", "nodes", "reason")]
+    rows: list[tuple[str, ...]] = [("job ID", "state", "exit code", "nodes", "reason")]
     for result in results:
         code = "-" if result.exit_code is None else str(result.exit_code)
         nodes = ",".join(result.nodes) or "-"
         texts = (printable(text) for text in (result.state, code, nodes, result.reason))
-        rows.append((str(result.local_id), *texts))
+        rows.append((str(result.job_id), *texts))
     return columns(rows)

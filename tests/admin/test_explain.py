@@ -1,4 +1,4 @@
-"""Explain: one page on one job, from every source that has something to say."""
+"""`explain`: everything known about one job, on one page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HISTORY = (
 
 
 def page(site: Site, text: str = GRID_ID) -> dict[str, list[str]]:
-    """The lines of each part of the page, by its title; "head" has none."""
+    """The lines of each section of the page by its title; the untitled first one is "head"."""
     parts = [
         part.splitlines() for part in explain(site.settings(), site.client(), text).split("\n\n")
     ]
@@ -34,7 +34,7 @@ def page(site: Site, text: str = GRID_ID) -> dict[str, list[str]]:
 
 
 def row(lines: list[str], name: str) -> str:
-    """The text of the line that begins with `name`; "" where there is none."""
+    """The text of the line that starts with `name`, or ""."""
     (found,) = [line[2:] for line in lines if line[2:].startswith(f"{name}  ")] or [""]
     return found[len(name) :].strip()
 
@@ -54,14 +54,14 @@ def test_running_job(any_site: Site) -> None:
     files.file("errors").write_text(HISTORY.format(id=GRID_ID))
     found = page(any_site)
     head = found["head"]
-    assert row(head, "grid job") == GRID_ID
-    assert (row(head, "OAR job"), row(head, "OAR")) == ("1", "Running")
-    assert row(head, "A-REX").startswith("INLRMS since 20")
+    assert row(head, "grid job ID") == GRID_ID
+    assert (row(head, "job ID"), row(head, "state")) == ("1", "Running")
+    assert row(head, "A-REX state").startswith("INLRMS since 20")
     assert row(head, "user").endswith(" /DC=org/CN=me")
     assert (row(head, "name"), row(head, "queue")) == ("my job", "default")
     assert row(head, "nodes") == "127.0.0.1 127.0.0.2"
-    assert row(found["What the user asked for"], "executable") == "/bin/true"
-    assert found["What OAR was asked"] == ["  oarsub sleep 1"]
+    assert row(found["What the user requested"], "executable") == "/bin/true"
+    assert found["What was requested from OAR"] == ["  oarsub sleep 1"]
     told = [line[23:] for line in found["What happened"]]
     assert sorted(told) == [
         "A-REX   OAR job 1 submitted",
@@ -82,40 +82,39 @@ def test_ways_to_name_a_job(site: Site, text: str) -> None:
     assert page(site, text) == page(site, GRID_ID)
 
 
-def test_what_is_no_job_or_more_than_one(site: Site) -> None:
+def test_no_job_or_more_than_one(site: Site) -> None:
     site.running()
     site.running(GRID_ID[:6] + OTHER)
-    nobody = f"no grid job in {site.ce.control} has this grid ID or OAR id"
+    nobody = f"no job in {site.ce.control} has this grid job ID or job ID"
     for text, complaint in {
-        GRID_ID[:6]: f"{GRID_ID[:6]}: 2 grid IDs begin so; give more of it",
+        GRID_ID[:6]: f"{GRID_ID[:6]}: 2 grid job IDs start with this; give more of it",
         GRID_ID[:3]: f"{GRID_ID[:3]}: {nobody}",
         "zzzz": f"zzzz: {nobody}",
-        "4711": f"4711: {nobody}, and OAR does not know it",
+        "4711": f"4711: {nobody}; OAR does not know it either",
     }.items():
         with pytest.raises(OarLrmsError) as caught:
             page(site, text)
         assert str(caught.value) == complaint
 
 
-def test_nothing_is_changed_by_looking(any_site: Site) -> None:
+def test_explain_changes_nothing(any_site: Site) -> None:
     noted(any_site.running(state="Terminated", exit_code=0))
     before = listing(any_site.ce.control, any_site.ce.sessions)
     page(any_site)
     assert listing(any_site.ce.control, any_site.ce.sessions) == before
 
 
-def test_job_that_oar_killed_says_which_event_decides(site: Site) -> None:
+def test_job_that_oar_killed_shows_the_deciding_event(site: Site) -> None:
     times: dict[str, Any] = {"submission_time": NOW - 80, "start_time": NOW - 70, "stop_time": NOW}
     site.running(state="Error", exit_code=None, walltime=60, **times)
     site.oar.add_event(1, "FRAG_JOB_REQUEST", "User root requested to frag the job 1", NOW - 5)
     site.oar.add_event(1, "WALLTIME", "[sarko] Job [1] (Elapsed)", NOW - 6)
     found = page(site)
     ended = found["How it ended"]
-    assert row(ended, "verdict") == (
-        "265 Job exceeded its walltime of 0:01:00 and was killed (walltime)"
-    )
+    assert row(ended, "exit code") == "265"
+    assert row(ended, "reason") == "Job exceeded its walltime of 0:01:00 and was killed (walltime)"
     assert row(ended, "because") == (
-        "OAR's state is Error, its exit_code (a wait status) none; of its events WALLTIME decides"
+        "OAR's state is Error, the recorded wait status is none, the deciding event is WALLTIME"
     )
     told = [line[31:] for line in found["What happened"] if line[23:26] == "OAR"]
     assert told == [
@@ -123,75 +122,74 @@ def test_job_that_oar_killed_says_which_event_decides(site: Site) -> None:
         "started",
         "WALLTIME: [sarko] Job [1] (Elapsed)",
         "FRAG_JOB_REQUEST: User root requested to frag the job 1",
-        "ended: Error, no exit code",
+        "ended: Error, wait status none",
     ]
-    assert found["What to do"][0].startswith("  Scan reports it within seconds")
+    assert found["What to do"][0].startswith("  Scan reports the end within seconds")
     assert BY_KIND["walltime"] in found["What to do"][0]
 
 
-def test_every_way_to_end_has_its_advice() -> None:
+def test_every_kind_of_end_has_advice() -> None:
     assert set(BY_KIND) == set(KINDS)
 
 
-def test_job_that_is_over(any_site: Site) -> None:
+def test_failed_job(any_site: Site) -> None:
     any_site.oar.add_jobs(1, state="Terminated", exit_code=768)
     files = finished(any_site, GRID_ID, "LRMS error: (3) bad\n", local_id=1)
     files.file("diag").write_text("WallTime=5s\nUserTime=1s\nMaxResidentMemory=10kB\nexitcode=3\n")
     found = page(any_site)
     ended = found["How it ended"]
-    assert row(ended, "verdict") == "3 Job finished with exit code 3 (exit_code)"
-    assert row(ended, "A-REX says") == "LRMS error: (3) bad"
-    assert row(ended, "used") == "wall 5s, user 1s, memory 10kB"
+    assert row(ended, "exit code") == "3"
+    assert row(ended, "reason") == "Job finished with exit code 3 (exit_code)"
+    assert row(ended, "A-REX reports") == "LRMS error: (3) bad"
+    assert row(ended, "used") == "wall time 5s, user CPU time 1s, memory 10kB"
     assert found["What to do"] == [f"  {BY_KIND['exit_code']}"]
 
 
-def test_job_that_is_over_and_well(site: Site) -> None:
+def test_successful_job(site: Site) -> None:
     finished(site, GRID_ID)
     found = page(site)
-    assert row(found["head"], "OAR") == "does not know this job"
-    assert row(found["How it ended"], "A-REX says") == "the job succeeded"
+    assert row(found["head"], "state") == "unknown: OAR does not know this job"
+    assert row(found["How it ended"], "A-REX reports") == "the job succeeded"
     assert found["What to do"] == ["  Nothing."]
 
 
-def test_job_that_oar_refused_shows_what_oar_was_asked(site: Site) -> None:
+def test_refused_job_shows_the_oarsub_line(site: Site) -> None:
     finished(site, GRID_ID, "OAR refused the job: no\n", local_id="", count=100, walltime=60)
     found = page(site)
-    assert (row(found["head"], "OAR job"), row(found["head"], "OAR")) == ("none", "")
-    line, remark = found["What OAR was asked"]
+    assert (row(found["head"], "job ID"), row(found["head"], "state")) == ("none", "")
+    line, remark = found["What was requested from OAR"]
     assert line.startswith("  oarsub --name ")
     assert " -l /core=100,walltime=0:1:0 " in line
-    assert remark.startswith("  (OAR does not tell; ")
-    assert row(found["How it ended"], "A-REX says") == "OAR refused the job: no"
+    assert remark.startswith("  (not recorded by OAR; ")
+    assert row(found["How it ended"], "A-REX reports") == "OAR refused the job: no"
 
 
-STANDING: list[tuple[dict[str, Any], str, str]] = [
+ADVICE_BY_STATE: list[tuple[dict[str, Any], str, str]] = [
     ({"state": "Waiting"}, "INLRMS", "Wait: OAR starts it when there is room for it."),
-    ({"state": "Hold"}, "INLRMS", "`oarresume 1` lets it go on."),
-    ({"state": "Suspended"}, "INLRMS", "`oarresume 1` lets it go on (as root or oar)."),
+    ({"state": "Hold"}, "INLRMS", "Run `oarresume 1` to release it."),
+    ({"state": "Suspended"}, "INLRMS", "Run `oarresume 1` as root or oar to resume it."),
     (
         {"state": "Running"},
         "CANCELING",
-        "Scan asks OAR once a minute to delete it; `oardel 1` does the same.",
+        "Scan asks OAR every minute to delete the job; `oardel 1` does the same.",
     ),
-    ({"state": "Teleporting"}, "INLRMS", "This package does not know that state: report it."),
+    ({"state": "Teleporting"}, "INLRMS", "This package does not know this state: report it."),
 ]
 
 
-@pytest.mark.parametrize(("columns", "status", "words"), STANDING)
-def test_what_to_do_where_a_job_stands(
-    site: Site, columns: dict[str, Any], status: str, words: str
-) -> None:
+@pytest.mark.parametrize(("columns", "status", "words"), ADVICE_BY_STATE)
+def test_advice_by_state(site: Site, columns: dict[str, Any], status: str, words: str) -> None:
     site.running(status=status, **columns)
     assert advised(site) == words
 
 
-def test_what_to_do_where_an_id_is_missing_or_unknown(site: Site) -> None:
+def test_advice_for_a_missing_or_unknown_job_id(site: Site) -> None:
     site.ce.in_lrms(GRID_ID, "")
     site.ce.in_lrms(OTHER, 4711)
     site.ce.job("c" * 30)
-    assert advised(site).startswith("A-REX's .local file has lost the OAR id: ")
-    assert advised(site, OTHER).startswith("Scan takes it for lost when OAR has not known it for ")
-    assert advised(site, "c" * 30).startswith("Wait: it has not come to OAR yet; ")
+    assert advised(site).startswith("A-REX's .local file has no job ID. ")
+    assert advised(site, OTHER).startswith("Scan reports it as lost when OAR has not known it for ")
+    assert advised(site, "c" * 30).startswith("Wait: it is not in OAR yet. ")
 
 
 def test_expected_start_and_reason_of_a_waiting_job(site: Site) -> None:
@@ -205,30 +203,32 @@ def test_oar_down(site: Site) -> None:
     site.running()
     site.oar.set("db_down")
     found = page(site)
-    assert row(found["head"], "OAR").startswith("could not be asked: ")
+    assert row(found["head"], "state").startswith("OAR is unavailable: ")
     assert found["What to do"] == [
-        "  OAR comes first: nothing is changed and nothing is lost while it does not answer."
+        "  Make OAR available again. Meanwhile no job is changed and none is lost."
     ]
-    with pytest.raises(OarLrmsError, match=r"^4711: no grid job .*, and OAR could not be asked: "):
+    with pytest.raises(OarLrmsError, match=r"^4711: no job in .*; OAR is unavailable: "):
         page(site, "4711")
 
 
-def test_job_of_oar_that_is_no_grid_job(site: Site) -> None:
+def test_oar_job_that_is_not_a_grid_job(site: Site) -> None:
     (job_id,) = site.oar.add_jobs(1, owner="somebody")
     found = page(site, str(job_id))
     control = site.ce.control
-    assert row(found["head"], "A-REX") == f"no job of {control} has this OAR id"
+    assert row(found["head"], "A-REX state") == f"none: no job in {control} has this job ID"
     assert row(found["head"], "user") == "somebody"
-    assert found["What to do"][0].startswith("  A-REX knows of no such job")
+    assert found["What to do"][0].startswith("  A-REX has no such job")
 
 
-def test_job_that_oar_submitted_again_leads_to_the_new_one(site: Site) -> None:
+def test_resubmitted_job_refers_to_its_successor(site: Site) -> None:
     (old,) = site.oar.add_jobs(1)
     new = site.oar.resubmit(old)
-    assert advised(site, str(old)) == f"OAR runs it again: explain {new} tells how it goes on."
+    assert (
+        advised(site, str(old)) == f"OAR has resubmitted it: run `explain {new}` for the new job."
+    )
 
 
-def test_users_write_no_escapes_to_the_terminal(site: Site) -> None:
+def test_control_characters_do_not_reach_the_terminal(site: Site) -> None:
     files = site.running(message="R=1\x1b[31m")
     files.file("local").write_text("localid=1\njobname=\x1b]0;title\x07\n")
     assert "\x1b" not in explain(site.settings(), site.client(), GRID_ID)
@@ -242,4 +242,4 @@ def test_oar_3(ce: Ce) -> None:
         found = page(site)
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(NOW - 6))
         assert f"  {when}  OAR     WALLTIME: Job: 1 (Elapsed)" in found["What happened"]
-        assert row(found["How it ended"], "verdict").startswith("265 ")
+        assert row(found["How it ended"], "exit code") == "265"

@@ -1,4 +1,4 @@
-"""Jobs: every grid job with both sides, in the order in which an admin wants to see them."""
+"""`jobs`: every grid job with its state in A-REX and in OAR, problems first."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from support.oar_site import Site, each, listing
 from support.scan_jobs import OTHER, Hours, finished
 from support.users import needs_root, run_as
 
-from arc_lrms_oar.admin.job_overview import Lookout, Overview, Row
-from arc_lrms_oar.admin.jobs import chosen, jobs, matching
+from arc_lrms_oar.admin.job_overview import JobRow, Overview, OverviewReader
+from arc_lrms_oar.admin.job_selection import parse_state, select_rows
+from arc_lrms_oar.admin.jobs import jobs
 from arc_lrms_oar.errors import ControlDirError, OarLrmsError
 
 NOW = int(time.time())
 
 
 def look(site: Site, now: float = NOW) -> Overview:
-    return Lookout(site.settings(), site.client()).look(now)
+    return OverviewReader(site.settings(), site.client()).read(now)
 
 
-def only(overview: Overview) -> Row:
+def only(overview: Overview) -> JobRow:
     (row,) = overview.rows
     return row
 
@@ -37,30 +38,30 @@ def test_running_job(any_site: Site) -> None:
     )
     os.utime(files.status, (NOW - 100, NOW - 100))
     row = only(look(any_site))
-    assert (row.grid_id, row.state, row.since) == (GRID_ID, "INLRMS", NOW - 100)
-    assert (row.local_id, row.oar_state, row.queue) == (1, "Running", "default")
-    assert (row.used, row.asked, row.start) == (90, 3600, NOW - 90)
-    assert (row.note, row.trouble, row.failed) == ("", False, False)
+    assert (row.grid_job_id, row.arex_state, row.since) == (GRID_ID, "INLRMS", NOW - 100)
+    assert (row.job_id, row.state, row.queue) == (1, "Running", "default")
+    assert (row.used, row.requested, row.start) == (90, 3600, NOW - 90)
+    assert (row.note, row.problem, row.failed) == ("", False, False)
 
 
 def test_waiting_job_with_the_expected_start_and_oars_reason(site: Site) -> None:
     message = "R=1,W=0:1:0,J=B,N=name-ID,Q=long (Karma=0.1,quota_ok)"
     site.running(state="Waiting", scheduled=NOW + 600, message=message, walltime=60)
     row = only(look(site))
-    assert (row.oar_state, row.start, row.used) == ("Waiting", NOW + 600, None)
-    assert (row.note, row.trouble) == ("(Karma=0.1,quota_ok)", False)
+    assert (row.state, row.start, row.used) == ("Waiting", NOW + 600, None)
+    assert (row.note, row.problem) == ("(Karma=0.1,quota_ok)", False)
 
 
-def test_what_oar_does_not_tell_is_in_the_description(site: Site) -> None:
+def test_values_that_oar_does_not_give_come_from_the_description(site: Site) -> None:
     (job_id,) = site.oar.add_jobs(1, state="Waiting", walltime=None, message="")
     site.ce.in_lrms(GRID_ID, job_id, count=4, cputime=400)
     row = only(look(site))
-    assert (row.cores, row.asked) == (4, 100)
+    assert (row.cores, row.requested) == (4, 100)
 
 
-TROUBLES: list[tuple[dict[str, Any], int, str]] = [
-    ({"state": "Hold"}, 0, "held in OAR (oarhold); oarresume lets it go on"),
-    ({"state": "Suspended"}, 0, "suspended in OAR; oarresume lets it go on"),
+PROBLEMS: list[tuple[dict[str, Any], int, str]] = [
+    ({"state": "Hold"}, 0, "held in OAR (oarhold); release it with oarresume"),
+    ({"state": "Suspended"}, 0, "suspended in OAR; resume it with oarresume"),
     ({"state": "toError"}, 0, "OAR is about to end it with an error"),
     (
         {"state": "Waiting", "message": "No enough matching resources (no_matching_slot)"},
@@ -75,20 +76,24 @@ TROUBLES: list[tuple[dict[str, Any], int, str]] = [
     (
         {"state": "Running", "start_time": NOW - 1000, "walltime": 60},
         0,
-        "past its wall time, and OAR has not ended it",
+        "exceeded its wall time, and OAR has not ended it",
     ),
-    ({"state": "Teleporting"}, 0, "OAR has it in the state 'Teleporting', which nobody knows"),
+    (
+        {"state": "Teleporting"},
+        0,
+        "OAR reports the state 'Teleporting', which this package does not know",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("columns", "age", "note"), TROUBLES)
-def test_troubles_of_a_job_in_oar(site: Site, columns: dict[str, Any], age: int, note: str) -> None:
+@pytest.mark.parametrize(("columns", "age", "note"), PROBLEMS)
+def test_problems_of_a_job_in_oar(site: Site, columns: dict[str, Any], age: int, note: str) -> None:
     site.running(**columns)
     row = only(look(site))
-    assert (row.note, row.trouble) == (note, True)
+    assert (row.note, row.problem) == (note, True)
 
 
-def test_troubles_on_arexs_side(site: Site) -> None:
+def test_problems_on_arexs_side(site: Site) -> None:
     unknown = site.ce.in_lrms("u" * 12, 4711)
     none = site.ce.in_lrms("n" * 12, "")
     cancel = site.running("c" * 12, "CANCELING")
@@ -96,23 +101,23 @@ def test_troubles_on_arexs_side(site: Site) -> None:
     for number, files in enumerate((unknown, none, cancel, submit)):
         os.utime(files.status, (NOW - 4000 + number, NOW - 4000 + number))
     overview = look(site)
-    assert [(row.grid_id[0], row.note, row.trouble) for row in overview.rows] == [
+    assert [(row.grid_job_id[0], row.note, row.problem) for row in overview.rows] == [
         ("u", "OAR does not know this job", True),
-        ("n", "A-REX has no OAR id for it", True),
+        ("n", "A-REX has no job ID for it", True),
         ("c", "being cancelled for 67 min", True),
-        ("s", "submission under way for 67 min", True),
+        ("s", "being submitted for 67 min", True),
     ]
 
 
-def test_fresh_jobs_are_no_trouble(site: Site) -> None:
+def test_new_jobs_are_no_problem(site: Site) -> None:
     site.running("c" * 12, "CANCELING")
     site.ce.job("s" * 12)
     site.running("t" * 12, state="Terminated", exit_code=0, stop_time=NOW - 10)
     overview = look(site, time.time())
-    assert [row.trouble for row in overview.rows if row.grid_id[0] != "t"] == [False, False]
-    rows = {row.grid_id[0]: row for row in look(site, NOW).rows}
+    assert [row.problem for row in overview.rows if row.grid_job_id[0] != "t"] == [False, False]
+    rows = {row.grid_job_id[0]: row for row in look(site, NOW).rows}
     assert rows["t"].note == "Job finished with exit code 0; scan is about to report it"
-    assert not rows["t"].trouble
+    assert not rows["t"].problem
 
 
 def test_ended_jobs(any_site: Site) -> None:
@@ -122,15 +127,15 @@ def test_ended_jobs(any_site: Site) -> None:
     good.file("diag").write_text("Processors=3\nWallTime=42s\n")
     finished(any_site, "b" * 12, "LRMS error: (3) Job finished with exit code 3\n", NOW - 20)
     rows = look(any_site).rows
-    assert [(row.grid_id[0], row.state, row.failed) for row in rows] == [
+    assert [(row.grid_job_id[0], row.arex_state, row.failed) for row in rows] == [
         ("b", "FINISHED", True),
         ("g", "FINISHED", False),
     ]
     assert rows[0].note == "LRMS error: (3) Job finished with exit code 3"
-    assert (rows[1].cores, rows[1].used, rows[1].asked) == (3, 42, 100)
+    assert (rows[1].cores, rows[1].used, rows[1].requested) == (3, 42, 100)
 
 
-def test_failed_submission_has_the_sentence_of_the_submit_script(site: Site) -> None:
+def test_failed_submission_shows_the_message_of_the_submit_script(site: Site) -> None:
     files = finished(site, GRID_ID, "Job submission to LRMS failed\n")
     files.file("errors").write_text(
         "2026-11-21T14:27:23Z Job state change UNDEFINED -> ACCEPTED   Reason: x\n"
@@ -140,7 +145,7 @@ def test_failed_submission_has_the_sentence_of_the_submit_script(site: Site) -> 
     assert only(look(site)).note == "OAR refused the job: no"
 
 
-def test_oldest_trouble_first(site: Site) -> None:
+def test_oldest_problem_first(site: Site) -> None:
     ages = {"a": 10, "b": 30, "x": 20, "y": 40}
     for letter in "ab":
         site.running(letter * 12)
@@ -151,10 +156,10 @@ def test_oldest_trouble_first(site: Site) -> None:
         os.utime(status, (NOW - age, NOW - age))
     finished(site, "d" * 12, when=NOW - 5000)
     finished(site, "c" * 12, when=NOW - 100)
-    assert "".join(row.grid_id[0] for row in look(site).rows) == "yxbacd"
+    assert "".join(row.grid_job_id[0] for row in look(site).rows) == "yxbacd"
 
 
-def test_oar_is_asked_in_bulk(site: Site) -> None:
+def test_oar_is_queried_in_bulk(site: Site) -> None:
     for number in range(20):
         site.running(f"{number:012}")
     finished(site, OTHER)
@@ -167,7 +172,7 @@ def test_oar_is_asked_in_bulk(site: Site) -> None:
     ]
 
 
-def test_very_many_jobs_are_told_alike_at_less_expense(
+def test_many_jobs_give_the_same_rows_with_fewer_queries(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, Any] = {"message": "R=2,W=0:10:0,J=B", "walltime": 600}
@@ -190,7 +195,7 @@ def test_very_many_jobs_are_told_alike_at_less_expense(
     ]
 
 
-def test_nothing_is_changed_by_looking(any_site: Site) -> None:
+def test_jobs_changes_nothing(any_site: Site) -> None:
     any_site.running()
     before = listing(any_site.ce.control, any_site.ce.sessions)
     look(any_site)
@@ -198,17 +203,17 @@ def test_nothing_is_changed_by_looking(any_site: Site) -> None:
     assert list(any_site.ce.control.glob("arc_lrms_oar.*")) == []
 
 
-def test_oar_down_shows_arexs_side(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_oar_unavailable_shows_arexs_side(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.running()
     site.oar.set("db_down")
     overview = look(site)
-    assert overview.oar_trouble == "oarstat: exit code 25: DB connection error, exiting."
+    assert overview.oar_error == "oarstat: exit code 25: DB connection error, exiting."
     row = only(overview)
-    assert (row.state, row.local_id, row.oar_state, row.trouble) == ("INLRMS", 1, "", False)
+    assert (row.arex_state, row.job_id, row.state, row.problem) == ("INLRMS", 1, "", False)
     assert jobs(site.settings(), site.client()) == 0
     out = capsys.readouterr().out
     assert GRID_ID in out
-    assert "OAR could not be asked: oarstat: exit code 25: DB connection error" in out
+    assert "OAR is unavailable: oarstat: exit code 25: DB connection error" in out
 
 
 def test_oar_3(ce: Ce) -> None:
@@ -216,13 +221,13 @@ def test_oar_3(ce: Ce) -> None:
         site = Site(ce, oar)
         site.running("r" * 12, start_time=NOW - 60)
         site.running("w" * 12, state="Waiting", start_time=NOW + 60)
-        rows = {row.grid_id[0]: row for row in look(site).rows}
+        rows = {row.grid_job_id[0]: row for row in look(site).rows}
         assert (rows["r"].used, rows["r"].start) == (60, NOW - 60)
         assert (rows["w"].used, rows["w"].start) == (None, NOW + 60)
 
 
 @needs_root
-def test_ordinary_user_sees_his_own_jobs(place: Path, oar: Standin) -> None:
+def test_ordinary_users_see_only_their_own_jobs(place: Path, oar: Standin) -> None:
     site = Site(Ce(place, owner=NOBODY), oar)
     mine = site.running()
     for path in (mine.status, mine.file("local"), mine.file("grami")):
@@ -234,11 +239,11 @@ def test_ordinary_user_sees_his_own_jobs(place: Path, oar: Standin) -> None:
         path.chmod(0o600)
     settings, client = site.settings(), site.client()
     client.dialect  # noqa: B018 - what is imported late cannot be in the other user's process
-    lookout = Lookout(settings, client)
+    reader = OverviewReader(settings, client)
 
     def seen() -> Any:
-        overview = lookout.look(NOW)
-        return [[row.grid_id, row.user] for row in overview.rows], overview.unreadable
+        overview = reader.read(NOW)
+        return [[row.grid_job_id, row.user] for row in overview.rows], overview.unreadable
 
     assert run_as(NOBODY, seen) == [[[GRID_ID, "nobody"]], 1]
 
@@ -257,23 +262,25 @@ def test_no_control_directory(site: Site) -> None:
         ("FINISHED", "d"),
         ("waiting", "b"),
         ("UNKNOWN", "c"),
-        ("trouble", "c"),
+        ("problem", "c"),
         ("failed", "d"),
         ("Hold", ""),
     ],
 )
-def test_choosing_by_state(site: Site, state: str | None, letters: str) -> None:
+def test_selection_by_state(site: Site, state: str | None, letters: str) -> None:
     site.running("a" * 12)
     site.running("b" * 12, state="Waiting")
     site.ce.in_lrms("c" * 12, 4711)
     finished(site, "d" * 12, "some failure")
-    rows = matching(look(site).rows, chosen(state))
-    assert "".join(sorted(row.grid_id[0] for row in rows)) == letters
+    rows = select_rows(look(site).rows, parse_state(state))
+    assert "".join(sorted(row.grid_job_id[0] for row in rows)) == letters
 
 
-def test_state_that_is_none() -> None:
-    with pytest.raises(OarLrmsError, match="--state Runing: no such state; there are ACCEPTED, "):
-        chosen("Runing")
+def test_unknown_state() -> None:
+    with pytest.raises(
+        OarLrmsError, match="--state Runing: no such state; expected one of ACCEPTED, "
+    ):
+        parse_state("Runing")
 
 
 def test_json(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
@@ -281,21 +288,21 @@ def test_json(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.ce.in_lrms(OTHER, 4711)
     jobs(site.settings(), site.client(), "unknown", as_json=True)
     found = json.loads(capsys.readouterr().out)
-    assert (found["oar_trouble"], found["unreadable"]) == ("", 0)
+    assert (found["oar_error"], found["unreadable"]) == ("", 0)
     (row,) = found["jobs"]
     assert set(row) == {
-        *("grid_id", "state", "since", "local_id", "oar_state", "user", "queue", "cores", "used"),
-        *("asked", "start", "note", "trouble", "failed"),
+        *("grid_job_id", "job_id", "arex_state", "state", "since", "user", "queue", "cores"),
+        *("used", "requested", "start", "note", "problem", "failed"),
     }
-    assert (row["grid_id"], row["local_id"]) == (OTHER, 4711)
+    assert (row["grid_job_id"], row["job_id"]) == (OTHER, 4711)
 
 
-def test_job_that_ends_between_two_looks_is_read_again(site: Site, hours: Hours) -> None:
-    lookout = Lookout(site.settings(), site.client())
+def test_finished_job_is_read_again_when_it_changes(site: Site, hours: Hours) -> None:
+    reader = OverviewReader(site.settings(), site.client())
     files = finished(site, GRID_ID, "first")
-    assert [row.note for row in lookout.look(NOW).rows] == ["first"]
+    assert [row.note for row in reader.read(NOW).rows] == ["first"]
     files.file("failed").write_text("second")
-    assert [row.note for row in lookout.look(NOW).rows] == ["first"]
+    assert [row.note for row in reader.read(NOW).rows] == ["first"]
     status = site.ce.control / "finished" / files.status.name
     os.utime(status, (NOW + 5, NOW + 5))
-    assert [row.note for row in lookout.look(NOW).rows] == ["second"]
+    assert [row.note for row in reader.read(NOW).rows] == ["second"]

@@ -1,4 +1,4 @@
-"""Watching the jobs: on a terminal of our own, and into a pipe."""
+"""`jobs --watch`: on a terminal, and in a pipe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.oar_site import Site
 from support.scan_jobs import OTHER
 
 from arc_lrms_oar.admin.job_overview import Overview
-from arc_lrms_oar.admin.jobs_watch import Rates
+from arc_lrms_oar.admin.jobs_watch import EventRates
 
 from .test_job_table import NOW, row
 
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Watched:
-    """`jobs --watch` on a terminal of so many columns and lines."""
+    """`jobs --watch` on a terminal with this many columns and lines."""
 
     def __init__(self, site: Site, columns: int, lines: int, **environment: str) -> None:
         self.mine, theirs = pty.openpty()
@@ -50,7 +50,7 @@ class Watched:
         self.seen = ""
 
     def until(self, words: str) -> str:
-        """Reads until `words` were shown, and gives all that was."""
+        """Read until `words` appear; returns everything read so far."""
         deadline = time.monotonic() + 60
         while words not in self.seen and time.monotonic() < deadline:
             self.seen += os.read(self.mine, 65536).decode()
@@ -58,7 +58,7 @@ class Watched:
         return self.seen
 
     def end(self) -> int:
-        """The exit code, when it has come to its end; the terminal is as it was before."""
+        """Wait for the end; returns the exit status. The terminal must have been restored."""
         self.until("\x1b[?1049l")
         code = self.child.wait(60)
         assert termios.tcgetattr(self.terminal) == self.before
@@ -76,7 +76,7 @@ def screens(site: Site) -> Iterator[list[Watched]]:
         os.close(watched.terminal)
 
 
-def test_q_ends_it_and_the_terminal_is_as_before(site: Site, screens: list[Watched]) -> None:
+def test_q_ends_it_and_restores_the_terminal(site: Site, screens: list[Watched]) -> None:
     site.running()
     site.ce.in_lrms(OTHER, 4711)
     screens.append(Watched(site, 100, 30))
@@ -88,7 +88,7 @@ def test_q_ends_it_and_the_terminal_is_as_before(site: Site, screens: list[Watch
     assert screens[0].end() == 0
 
 
-def test_ctrl_c_ends_it_and_the_terminal_is_as_before(site: Site, screens: list[Watched]) -> None:
+def test_ctrl_c_ends_it_and_restores_the_terminal(site: Site, screens: list[Watched]) -> None:
     screens.append(Watched(site, 100, 30, NO_COLOR="1"))
     shown = screens[0].until("\x1b[J")
     assert re.search(r"\x1b\[[0-9]+m", shown) is None
@@ -96,7 +96,7 @@ def test_ctrl_c_ends_it_and_the_terminal_is_as_before(site: Site, screens: list[
     assert screens[0].end() == 0
 
 
-def test_screen_is_never_overrun(site: Site, screens: list[Watched]) -> None:
+def test_output_fits_the_screen(site: Site, screens: list[Watched]) -> None:
     for number in range(40):
         site.running(f"{number:050}")
     screens.append(Watched(site, 60, 12, NO_COLOR="1"))
@@ -104,12 +104,12 @@ def test_screen_is_never_overrun(site: Site, screens: list[Watched]) -> None:
     lines = shown.replace("\x1b[K", "").replace("\x1b[J", "").split("\r\n")
     assert len(lines) <= 12
     assert max(map(len, lines)) <= 60
-    assert "40 jobs under way: 40 Running" in shown
+    assert "40 jobs in progress: 40 Running" in shown
     os.write(screens[0].mine, b"q")
     assert screens[0].end() == 0
 
 
-def test_pipe_gets_plain_tables_until_the_reader_goes(site: Site) -> None:
+def test_pipe_gets_plain_tables_until_interrupted(site: Site) -> None:
     site.running()
     words = ["jobs", "--watch", "--config", str(site.ce.conf)]
     with subprocess.Popen(
@@ -130,7 +130,7 @@ def test_pipe_gets_plain_tables_until_the_reader_goes(site: Site) -> None:
         assert child.stderr.read() == ""
 
 
-def test_json_is_a_line_for_each_look(site: Site) -> None:
+def test_json_is_one_line_per_refresh(site: Site) -> None:
     site.running()
     site.running("w" * 50, state="Waiting")
     words = ["jobs", "--watch", "--json", "--state", "waiting", "--config", str(site.ce.conf)]
@@ -145,23 +145,23 @@ def test_json_is_a_line_for_each_look(site: Site) -> None:
         first, second = (json.loads(child.stdout.readline()) for _ in range(2))
         child.send_signal(signal.SIGINT)
         assert child.wait(60) == 0
-    assert [row["grid_id"] for row in first["jobs"]] == ["w" * 50]
+    assert [row["grid_job_id"] for row in first["jobs"]] == ["w" * 50]
     assert first["per_minute"] == {"submitted": None, "ended": None, "failed": None}
     assert second["per_minute"] == {"submitted": 0, "ended": 0, "failed": 0}
-    assert (first["oar_trouble"], second["time"] > first["time"]) == ("", True)
+    assert (first["oar_error"], second["time"] > first["time"]) == ("", True)
 
 
 def test_rates() -> None:
-    """In a minute: as the jobs come and go between two looks, in the last five minutes."""
-    rates = Rates()
-    old = row(grid_id="old", state="FINISHED", failed=True)
-    rates.see(Overview([old, row(grid_id="a"), row(grid_id="n", local_id=None)], "", 0), NOW)
+    """Changes between two overviews, per minute, over the last five minutes."""
+    rates = EventRates()
+    old = row(grid_job_id="old", arex_state="FINISHED", failed=True)
+    rates.add(Overview([old, row(grid_job_id="a"), row(grid_job_id="n", job_id=None)], "", 0), NOW)
     assert rates.text(NOW) == "per minute: - submitted, - ended, - failed"
-    over = row(grid_id="a", state="FINISHED")
-    bad = row(grid_id="b", state="FINISHED", failed=True)
-    rates.see(Overview([old, over, bad, row(grid_id="n")], "", 0), NOW + 30)
+    over = row(grid_job_id="a", arex_state="FINISHED")
+    bad = row(grid_job_id="b", arex_state="FINISHED", failed=True)
+    rates.add(Overview([old, over, bad, row(grid_job_id="n")], "", 0), NOW + 30)
     assert rates.text(NOW + 30) == "per minute: 4.0 submitted, 4.0 ended, 2.0 failed"
-    rates.see(Overview([old, over, bad, row(grid_id="n")], "", 0), NOW + 120)
+    rates.add(Overview([old, over, bad, row(grid_job_id="n")], "", 0), NOW + 120)
     assert rates.text(NOW + 120) == "per minute: 1.0 submitted, 1.0 ended, 0.5 failed"
-    rates.see(Overview([], "", 0), NOW + 400)
+    rates.add(Overview([], "", 0), NOW + 400)
     assert rates.text(NOW + 400) == "per minute: 0.0 submitted, 0.0 ended, 0.0 failed"

@@ -21,7 +21,7 @@ from support.scan_jobs import Hours
 from support.users import needs_root, run_as
 
 from arc_lrms_oar.admin.explain import explain
-from arc_lrms_oar.admin.job_overview import Lookout
+from arc_lrms_oar.admin.job_overview import OverviewReader
 from arc_lrms_oar.commands.connect import settings_of
 from arc_lrms_oar.commands.submit import submit
 from arc_lrms_oar.errors import OarLrmsError
@@ -135,8 +135,8 @@ def test_explain_and_jobs(race: Race) -> None:
 
     def once() -> None:
         assert "secret" not in explain(race.settings(), race.client, GRID_ID)
-        (row,) = Lookout(race.settings(), race.client).look(1000.0).rows
-        assert row.local_id == 7
+        (row,) = OverviewReader(race.settings(), race.client).read(1000.0).rows
+        assert row.job_id == 7
 
     race.run(files, ROUNDS // 2, once)
 

@@ -46,8 +46,8 @@ def admin(grid: Grid, *words: str, **more: Any) -> str:
 
 def rows(grid: Grid, **more: Any) -> dict[str, dict[str, Any]]:
     found = json.loads(admin(grid, "jobs", "--json", **more))
-    assert found["oar_trouble"] == ""
-    return {row["grid_id"]: row for row in found["jobs"]}
+    assert found["oar_error"] == ""
+    return {row["grid_job_id"]: row for row in found["jobs"]}
 
 
 def metric(grid: Grid, name: str, **labels: str) -> float:
@@ -61,7 +61,7 @@ def metric(grid: Grid, name: str, **labels: str) -> float:
 
 def test_jobs(grid: Grid, jobs: dict[str, Job]) -> None:
     found = {name: rows(grid)[job.grid_id] for name, job in jobs.items()}
-    states = {name: (row["state"], row["oar_state"]) for name, row in found.items()}
+    states = {name: (row["arex_state"], row["state"]) for name, row in found.items()}
     assert states == {
         "running": ("INLRMS", "Running"),
         "waiting": ("INLRMS", "Waiting"),
@@ -70,11 +70,11 @@ def test_jobs(grid: Grid, jobs: dict[str, Job]) -> None:
         "refused": ("FINISHED", ""),
     }
     for name in ("running", "waiting", "ended", "failed"):
-        assert found[name]["local_id"] == jobs[name].oar_id()
+        assert found[name]["job_id"] == jobs[name].oar_id()
         assert found[name]["user"] == USER
     (held,) = jobs["running"].oar_jobs()
     assert found["running"]["start"] == held["startTime"]
-    assert (found["running"]["cores"], found["running"]["asked"]) == (2, 900)
+    assert (found["running"]["cores"], found["running"]["requested"]) == (2, 900)
     assert found["waiting"]["used"] is None
     assert [found[name]["failed"] for name in JOBS] == [False, False, False, True, True]
     assert found["failed"]["note"] == "LRMS error: (3) Job finished with exit code 3"
@@ -96,15 +96,15 @@ def test_ordinary_users_see_their_own_jobs(grid: Grid, jobs: dict[str, Job]) -> 
 
 
 EXPLAINED = {
-    "running": ["\n  OAR       Running\n", "OAR     started on 127.0.0."],
+    "running": ["\n  state        Running\n", "OAR     started on 127.0.0."],
     "waiting": [" Waiting\n", "-t postpone=2037-01-01 00:00:00"],
-    "ended": ["verdict     0 Job finished with exit code 0 (success)", "the job succeeded"],
+    "ended": ["reason        Job finished with exit code 0 (success)", "the job succeeded"],
     "failed": [
-        "verdict     3 Job finished with exit code 3 (exit_code)",
-        "A-REX says  LRMS error: (3) Job finished with exit code 3",
+        "reason        Job finished with exit code 3 (exit_code)",
+        "A-REX reports  LRMS error: (3) Job finished with exit code 3",
         "OAR     SWITCH_INTO_TERMINATE_STATE: ",
     ],
-    "refused": ["OAR job   none", "A-REX says  OAR refused the job: "],
+    "refused": ["job ID       none", "A-REX reports  OAR refused the job: "],
 }
 
 
@@ -112,13 +112,13 @@ EXPLAINED = {
 def test_explain(grid: Grid, jobs: dict[str, Job], name: str) -> None:
     job = jobs[name]
     page = admin(grid, "explain", job.grid_id)
-    assert page.startswith("  grid job ")
+    assert page.startswith("  grid job ID ")
     for words in (*EXPLAINED[name], f" {job.grid_id}\n", "executable            /bin/sh"):
         assert words in page, page
     if name != "refused":
         assert "A-REX   SUBMIT -> INLRMS" in page
-        assert "What OAR was asked\n  oarsub --name " in page
-        assert "OAR does not tell" not in page
+        assert "What was requested from OAR\n  oarsub --name " in page
+        assert "not recorded by OAR" not in page
         assert admin(grid, "explain", str(job.oar_id())) == page
 
 
@@ -126,7 +126,7 @@ def test_explain_what_is_not_there(grid: Grid) -> None:
     done = grid.bed.run(["python3", "-m", "arc_lrms_oar", "explain", "4711471"], check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
-    assert "and OAR does not know it" in done.stderr
+    assert "; OAR does not know it either" in done.stderr
 
 
 def test_metrics(grid: Grid, jobs: dict[str, Job]) -> None:
@@ -134,7 +134,7 @@ def test_metrics(grid: Grid, jobs: dict[str, Job]) -> None:
     job = jobs["ended"]
     job.wait_until(lambda: metric(grid, "scan_cycles_total", result="ok") > before, "scanned")
     assert metric(grid, "up") == 1
-    under_way = [row for row in rows(grid).values() if row["state"] in ("INLRMS", "CANCELING")]
+    under_way = [row for row in rows(grid).values() if row["arex_state"] in ("INLRMS", "CANCELING")]
     counted = sum(metric(grid, "jobs", state=state) for state in ("INLRMS", "CANCELING"))
     assert counted == len(under_way)
     assert metric(grid, "submissions_total") >= 4
@@ -167,7 +167,7 @@ def test_oar_away_is_one_line_and_its_return_another(
         bed.service("postgres", "start")
         bed.service("oar", "start")
     assert job.grid_id in shown
-    assert "\nOAR could not be asked: " in shown
+    assert "\nOAR is unavailable: " in shown
     job.wait_until(lambda: said("OAR answers again after"), "told", 90)
     assert len(said("OAR could not be asked, nothing was changed: ")) == 1
     (line,) = said("OAR answers again after")
