@@ -80,8 +80,8 @@ def test_table_for_people() -> None:
         QueryResult(7, "unknown", reason="OAR does not know this job"),
     ]
     assert table(results) == (
-        "OAR id  state       code  nodes        reason\n"
-        "5       Terminated  0     node1,node2  Job finished\n"
-        "123456  Running     -     -\n"
-        "7       unknown     -     -            OAR does not know this job"
+        "job ID  state       exit code  nodes        reason\n"
+        "5       Terminated  0          node1,node2  Job finished\n"
+        "123456  Running     -          -\n"
+        "7       unknown     -          -            OAR does not know this job"
     )
