@@ -56,7 +56,7 @@ def Scan(config: str, ctr_dirs: Sequence[str]) -> list[str]:
     """
     from arc_lrms_oar.commands.connect import client_of, settings_of
     from arc_lrms_oar.log import Log
-    from arc_lrms_oar.scan.scan import scan
+    from arc_lrms_oar.scan.reconcile import scan
 
     settings = settings_of(config)
     return scan(settings, client_of(settings), ctr_dirs, Log("Scan", settings.log_level))

@@ -83,7 +83,7 @@ def cancel(config: str | None, target: str) -> int:
 def scan(config: str | None, *control_dirs: str) -> int:
     """Report the ended jobs of the control directories to A-REX."""
     from arc_lrms_oar.commands.connect import client_of, settings_of
-    from arc_lrms_oar.scan.scan import scan
+    from arc_lrms_oar.scan.reconcile import scan
 
     settings = settings_of(config)
     log = Log("scan-OAR-job", settings.log_level)

@@ -80,7 +80,13 @@ def modules(code: str) -> set[str]:
 
 def test_nothing_but_the_standard_library_on_arex_path() -> None:
     """Copying the folder into site-packages is a full installation."""
-    names = ("commands.submit", "commands.cancel", "commands.query", "scan.scan", "info.provider")
+    names = (
+        "commands.submit",
+        "commands.cancel",
+        "commands.query",
+        "scan.reconcile",
+        "info.provider",
+    )
     code = "".join(f"import arc_lrms_oar.{name}\n" for name in ("cli", *names))
     before = modules("")
     roots = {name.partition(".")[0] for name in modules(code) - before}

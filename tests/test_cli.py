@@ -119,7 +119,7 @@ def test_scan_that_cannot_ask_oar(site: Site) -> None:
     done = arex(site, "scan", site.ce.control)
     assert (done.returncode, done.stdout, files.done()) == (1, "", None)
     assert bare(done.stderr) == (
-        "[scan-OAR-job] [ERROR] OAR could not be asked, nothing was changed: "
+        "[scan-OAR-job] [ERROR] OAR is unavailable, nothing was changed: "
         "oarstat: exit code 25: DB connection error, exiting.\n"
     )
 

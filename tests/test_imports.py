@@ -37,7 +37,7 @@ def test_path_of_a_verb(site: Site, verb: str) -> None:
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.splitlines()[-1].split())
-    module = {"scan": "scan.scan", "info": "info.provider"}.get(verb, f"commands.{verb}")
+    module = {"scan": "scan.reconcile", "info": "info.provider"}.get(verb, f"commands.{verb}")
     assert f"arc_lrms_oar.{module}" in loaded
     unwanted = DEAR | UNUSED if by_arex else DEAR
     assert loaded.isdisjoint(unwanted), loaded.intersection(unwanted)

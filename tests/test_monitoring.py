@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from arc_lrms_oar.scan import metrics
+from arc_lrms_oar.scan import metrics_text
 
 PLACE = Path(__file__).parent.parent / "monitoring"
 ADDED_BY_PROMETHEUS = {"instance", "job"}
@@ -21,7 +21,7 @@ METRIC = re.compile(r"(arc_oar_[a-z_]+)(?:\{([^}]*)\})?")
 def written() -> dict[str, dict[str, set[str]]]:
     """The samples' names with their labels, each with its values."""
     found: dict[str, dict[str, set[str]]] = {}
-    text = metrics.text_of(metrics.Numbers({}, {}, {}, 1.0, 1e9, True))
+    text = metrics_text.text_of(metrics_text.Numbers({}, {}, {}, 1.0, 1e9, True))
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             labels = found.setdefault(sample.name, {})

@@ -1,8 +1,8 @@
-"""The one question to OAR in a cycle of scan: which jobs have ended.
+"""The one query of a cycle: which jobs have ended.
 
-It is on its way before the control directory is read, for the jobs that were there the last time
-and for the ids that OAR gives next, so that OAR and we work at the same time. Only where a job is
-neither of these it is asked for once more.
+OAR's command is started before the control directory is read, so that OAR and scan work at the
+same time. It covers the job IDs of the last cycle and the IDs that OAR assigns next; only where a
+job has another ID, the query is made once more for such jobs.
 """
 
 from __future__ import annotations
@@ -13,57 +13,57 @@ from contextlib import suppress
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.id_ranges import Run, outside
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.scan.state import Memory
+from arc_lrms_oar.scan.state import ScanState
 
-# How often OAR is asked for the states of all jobs, not only for what has ended.
-_AUDIT_PERIOD = 300.0
-# Of how many ids beyond the last the ended jobs, whosever they are, are told as well. Each that is
-# another user's takes oarstat 0.4 ms in every scan.
-_AHEAD = 100
+# Seconds between two audits, in which OAR is asked for the states of all jobs.
+_AUDIT_INTERVAL = 300.0
+# How many job IDs above the highest known one the query covers. oarstat takes 0.4 ms for each job
+# among them that has ended and is not A-REX's, in every cycle.
+_LOOK_AHEAD = 100
 
 
-class Bulk:
-    """The question, asked at once where OAR's generation and the `before` ids are known.
+class EndedQuery:
+    """The query, started at once if OAR's generation and the job IDs are known.
 
-    `before` are the ids of the last look, `now` is in seconds since 1970.
+    `id_ranges` are the job IDs of the last cycle, `now` is in seconds since 1970.
     """
 
     def __init__(
-        self, client: OarClient, memory: Memory, before: Sequence[Run], now: float
+        self, client: OarClient, state: ScanState, id_ranges: Sequence[Run], now: float
     ) -> None:
         self._client = client
-        self._memory = memory
+        self._state = state
         self._asked: list[Run] = []
-        self._answer: Callable[[], set[int]] | None = None
-        self._audit = memory.audit_due(now, _AUDIT_PERIOD)
-        if self._audit or memory.generation is None:
+        self._collect: Callable[[], set[int]] | None = None
+        self._audit = state.audit_due(now, _AUDIT_INTERVAL)
+        if self._audit or state.generation is None:
             return
-        client.assume(memory.generation)
-        if before:
-            first, last = before[-1]
-            self._asked = [*before[:-1], (first, last + _AHEAD)]
-            # What cannot be started now is asked when the answer is needed.
+        client.assume(state.generation)
+        if id_ranges:
+            first, last = id_ranges[-1]
+            self._asked = [*id_ranges[:-1], (first, last + _LOOK_AHEAD)]
+            # If the command cannot be started now, `answer` starts it and reports the error.
             with suppress(OarUnavailable):
-                self._answer = client.begin_ended(self._asked)
+                self._collect = client.begin_ended(self._asked)
 
-    def ended(self, ids: Collection[int]) -> set[int] | None:
-        """Those of `ids` that seem to have ended, for `records` to confirm.
+    def answer(self, ids: Collection[int]) -> set[int] | None:
+        """Those of `ids` that seem to have ended, to be confirmed by OAR's records.
 
-        None where the states of all have to be asked for: now and then, to find jobs that OAR does
-        not know, or that this question has missed, and always where OAR has no such question.
+        None if the states of all jobs have to be asked for: in an audit, which finds the jobs that
+        OAR does not know and those that this query has missed, and where OAR has no such query.
         Raises OarUnavailable.
         """
-        self._memory.generation = self._client.dialect.generation
+        self._state.generation = self._client.dialect.generation
         if self._audit:
             return None
-        if self._answer is None:
+        if self._collect is None:
             return self._client.ended(ids)
         others = outside(self._asked, ids)
-        answer, self._answer = self._answer, None
-        return answer().intersection(ids) | (self._client.ended(others) or set())
+        collect, self._collect = self._collect, None
+        return collect().intersection(ids) | (self._client.ended(others) or set())
 
     def close(self) -> None:
-        """Waits for an answer that nobody has asked for, since something else went wrong."""
-        if self._answer is not None:
+        """Wait for the end of a command whose answer was not collected because of an error."""
+        if self._collect is not None:
             with suppress(OarUnavailable):
-                self._answer()
+                self._collect()

@@ -1,9 +1,9 @@
-"""What the last look at a control directory has left for the next, in a file of two lines.
+"""The job cache: a file in the control directory with what the last cycle found there.
 
-The first line holds the OAR ids that were found, by their runs: it is all that the question to OAR
-takes, and is read long before the rest. The second holds a row for each status file, by its name:
-[its time in ns, its inode, OAR id or 0, whether it is canceling]. All of it is only a hint: where
-it is lost or nonsense, nothing is remembered.
+The first line holds the OAR job IDs as ranges. The query to OAR needs nothing else, so it is read
+long before the rest. The second line holds a row for each status file, by its name: [modification
+time in ns, inode, job ID or 0, whether the job is being cancelled]. The cache is only a hint: if it
+is lost or unreadable, all files are read again.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _LIMIT = 256 << 20
 Rows = dict[str, list[int]]
 
 
-class LastLook:
-    """What is remembered of a control directory; `runs` are those of the OAR ids, ascending."""
+class JobCache:
+    """The cache of one control directory; `id_ranges` are the ranges of job IDs, ascending."""
 
     def __init__(self, control_dir: str) -> None:
         self.control_dir = control_dir
         self._path = os.path.join(control_dir, _NAME)
-        runs, _, self._rows = self._read().partition(b"\n")
-        self.runs = _runs(runs)
+        ranges, _, self._rows = self._read().partition(b"\n")
+        self.id_ranges = _ranges(ranges)
 
     def rows(self) -> Rows | None:
-        """The rows; None where there are none, or it is nonsense."""
-        # The question is on its way by now; it would have to wait 2 ms for this to be loaded.
+        """The rows; None if there are none or they are invalid."""
+        # Loading json takes 2 ms, which the query to OAR would have to wait for at the top.
         import json
 
         try:
@@ -40,16 +40,16 @@ class LastLook:
                 if type(changed) is type(inode) is type(job_id) is type(canceling) is int:
                     continue
                 return None
-        # The last two by JSON that somebody made up.
+        # OverflowError and RecursionError come from JSON that scan has not written.
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             return None
         return found
 
-    def save(self, runs: Sequence[Run], rows: Mapping[str, Sequence[int]]) -> None:
-        """Written aside and renamed. Where the disk is full the old one stays, and serves."""
+    def save(self, id_ranges: Sequence[Run], rows: Mapping[str, Sequence[int]]) -> None:
+        """Replace the cache. If it cannot be written, the old one stays and remains usable."""
         import json
 
-        line = " ".join(f"{first}-{last}" for first, last in runs)
+        line = " ".join(f"{first}-{last}" for first, last in id_ranges)
         content = f"{line}\n{json.dumps(rows, separators=(',', ':'))}"
         aside = self._path + ".new"
         try:
@@ -68,11 +68,11 @@ class LastLook:
             return b""
 
 
-def _runs(line: bytes) -> list[Run]:
-    """The runs in `line`; none where it is nonsense."""
+def _ranges(line: bytes) -> list[Run]:
+    """The ranges in `line`; none if it is invalid."""
     try:
-        runs = [(int(first), int(last)) for first, last in (w.split(b"-") for w in line.split())]
+        ranges = [(int(first), int(last)) for first, last in (w.split(b"-") for w in line.split())]
     except ValueError:
         return []
-    ends = [end for run in runs for end in run]
-    return runs if ends == sorted(ends) and ends[:1] > [0] else []
+    ends = [end for pair in ranges for end in pair]
+    return ranges if ends == sorted(ends) and ends[:1] > [0] else []

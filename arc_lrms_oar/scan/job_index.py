@@ -1,9 +1,9 @@
-"""Which jobs of a control directory are in the LRMS, with as few files opened as possible.
+"""The index of the jobs that A-REX has in the LRMS, built with as few files opened as possible.
 
-One listing of `processing`, and one look at the time of each status file: a file that has not
-changed since the last scan is not read again, and neither is its job's `.local`. What is remembered
-is only a hint. Each file is read anew now and then all the same, and nothing is ever concluded for
-a job before its files were read afresh; a memory that is lost or wrong costs time, no more.
+One listing of `processing` and one stat of each status file: a file that has not changed since the
+last cycle is not read again, and neither is its job's `.local`. The cache behind this is only a
+hint. Each file is read again now and then all the same, and nothing is decided about a job before
+its files were read afresh; a lost or wrong cache costs time and nothing else.
 """
 
 from __future__ import annotations
@@ -13,83 +13,94 @@ import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS, read_job
+from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS, grid_id_of, read_job
 from arc_lrms_oar.errors import ControlDirError
 from arc_lrms_oar.id_ranges import runs_of
-from arc_lrms_oar.scan.job_cache import LastLook, Rows
+from arc_lrms_oar.scan.job_cache import JobCache, Rows
 
 _NEVER = 0
-# Each status file is read at least once in so many scans.
-_ROUND = 64
+# Each status file is read at least once in this number of cycles.
+_REREAD_CYCLES = 64
 
 
-class Sighting(NamedTuple):
-    """A job in the LRMS as it was last read: its status file's name and time, and whether it is
-    being cancelled. The time is in seconds since 1970."""
+class IndexedJob(NamedTuple):
+    """A job in the LRMS as it was last read.
+
+    `status_name` is the name of its status file, `changed` its modification time in seconds since
+    1970, `canceling` whether A-REX is cancelling the job.
+    """
 
     status_name: str
     changed: float
     canceling: bool
 
     @property
+    def grid_id(self) -> str:
+        """The grid job ID."""
+        return grid_id_of(self.status_name) or self.status_name
+
+    @property
     def state(self) -> str:
-        """A-REX's word for the job's state."""
+        """A-REX's name for the job's state."""
         return CANCELING if self.canceling else IN_LRMS
 
 
-class Known:
-    """The status files of one control directory; `last` is what is remembered of them."""
+class JobIndex:
+    """The index of one control directory.
 
-    def __init__(self, last: LastLook) -> None:
-        self.control_dir = last.control_dir
+    After `refresh`: `without_id` lists the `.local` files that hold no job ID, `shared` all jobs
+    of each job ID that several jobs have, and `new_jobs` counts the jobs that have got their first
+    job ID since the last cycle (0 if there is no cache).
+    """
+
+    def __init__(self, cache: JobCache) -> None:
+        self.control_dir = cache.control_dir
         self.without_id: list[str] = []
-        self.twice: dict[int, list[Sighting]] = {}
-        self.arrived = 0
-        self._last = last
+        self.shared: dict[int, list[IndexedJob]] = {}
+        self.new_jobs = 0
+        self._cache = cache
         self._rows: Rows = {}
 
-    def look(self, turn: int) -> dict[int, Sighting]:
-        """The jobs in the LRMS by OAR id, after a look at the directory.
+    def refresh(self, cycle_number: int) -> dict[int, IndexedJob]:
+        """Read the directory and return the jobs in the LRMS by job ID.
 
-        `turn` is another number each time: it tells whose turn it is to be read anew. Jobs without
-        an id are listed in `without_id`, all jobs of an id that stands twice in `twice`; of the
-        latter only the first is given. `arrived` counts the jobs that have got their first id since
-        the last look; nothing is counted where that is not remembered. Raises ControlDirError for
-        what is no control directory.
+        `cycle_number` grows by one in each cycle and selects the files that are read again. Of the
+        jobs that share a job ID only the first is returned. Raises ControlDirError if this is not
+        a control directory.
         """
-        before = self._last.rows()
-        rows = self._rows = self._listed(before or {}, turn)
+        before = self._cache.rows()
+        rows = self._rows = self._listed(before or {}, cycle_number)
         changed = rows != before
         if changed and before is not None:
-            self.arrived = sum(_is_new(before.get(name)) for name, row in rows.items() if row[2])
-        found: dict[int, Sighting] = {}
+            self.new_jobs = sum(_is_new(before.get(name)) for name, row in rows.items() if row[2])
+        found: dict[int, IndexedJob] = {}
         for name, (when, _, job_id, canceling) in rows.items():
             if not job_id:
                 continue
-            sighting = Sighting(name, when / 1e9, bool(canceling))
-            if found.setdefault(job_id, sighting) is not sighting:
-                self.twice.setdefault(job_id, [found[job_id]]).append(sighting)
-        runs = runs_of(found)
-        if changed or runs != self._last.runs:
-            self._last.save(runs, rows)
+            job = IndexedJob(name, when / 1e9, bool(canceling))
+            if found.setdefault(job_id, job) is not job:
+                self.shared.setdefault(job_id, [found[job_id]]).append(job)
+        ranges = runs_of(found)
+        if changed or ranges != self._cache.id_ranges:
+            self._cache.save(ranges, rows)
         return found
 
-    def forget(self, status_names: Iterable[str]) -> None:
-        """Has the next look read the files of these jobs anew: their ids are others by now."""
+    def invalidate(self, status_names: Iterable[str]) -> None:
+        """Have the next cycle read the files of these jobs again: their job IDs have changed."""
         names = set(status_names).intersection(self._rows)
         for name in names:
             self._rows[name] = [_NEVER, *self._rows[name][1:]]
         if names:
             ids = runs_of(row[2] for row in self._rows.values() if row[2])
-            self._last.save(ids, self._rows)
+            self._cache.save(ids, self._rows)
 
-    def _listed(self, before: Rows, turn: int) -> Rows:
+    def _listed(self, before: Rows, cycle_number: int) -> Rows:
         folder = os.path.join(self.control_dir, "processing")
         rows: Rows = {}
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    row = self._row(entry, before.get(entry.name), turn)
+                    row = self._row(entry, before.get(entry.name), cycle_number)
                     if row is not None:
                         rows[entry.name] = row
         except OSError as error:
@@ -98,8 +109,10 @@ class Known:
             ) from None
         return rows
 
-    def _row(self, entry: os.DirEntry[str], row: list[int] | None, turn: int) -> list[int] | None:
-        """The row of a status file, which is `row` where that still holds."""
+    def _row(
+        self, entry: os.DirEntry[str], row: list[int] | None, cycle_number: int
+    ) -> list[int] | None:
+        """The row of a status file, which is the cached `row` if that is still valid."""
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError:
@@ -108,7 +121,7 @@ class Known:
             row is not None
             and row[0] == status.st_mtime_ns
             and row[1] == status.st_ino
-            and (turn + zlib.crc32(entry.name.encode())) % _ROUND
+            and (cycle_number + zlib.crc32(entry.name.encode())) % _REREAD_CYCLES
         ):
             return row
         job = read_job(self.control_dir, entry.name)

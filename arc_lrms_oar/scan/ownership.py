@@ -1,10 +1,11 @@
-"""Whose an OAR job is, before root acts on the id that a grid job's files name.
+"""Check that an OAR job belongs to the grid job that names it, before root acts on it.
 
-These files belong to the mapped user: A-REX gives him `.local`, the GRAMi file and the status file,
-in directories that everybody may enter (ARC 6.17 and 7.0 `files/ControlFileHandling.cpp`,
-fix_file_owner; `conf/GMConfig.cpp`, CreateControlDirectory). Whoever of the users has a process on
-the CE can so name another's OAR job as his own, and for root OAR deletes any. The owner of the
-files he cannot change, nor what OAR tells of its job's.
+The files that name the OAR job belong to the mapped user: A-REX gives them `.local`, the GRAMi
+file and the status file, in directories that everybody may enter (ARC 6.17 and 7.0
+`files/ControlFileHandling.cpp`, fix_file_owner; `conf/GMConfig.cpp`, CreateControlDirectory). Any
+user who can run a process on the CE could therefore claim another user's OAR job as their own, and
+OAR lets root delete any job. Users cannot change the owner of these files, nor the owner of the
+job in OAR's database.
 """
 
 from __future__ import annotations
@@ -14,21 +15,24 @@ from collections.abc import Mapping, Sequence
 from arc_lrms_oar.arex.controldir import GridJob, read_job
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
-from arc_lrms_oar.scan.job_index import Sighting
+from arc_lrms_oar.scan.job_index import IndexedJob
 from arc_lrms_oar.settings import Settings
 
 
 class Ownership:
-    """Compares the users of one control directory's jobs with those that OAR knows."""
+    """Compares the users of one control directory's jobs with the job owners in OAR."""
 
     def __init__(self, settings: Settings, control_dir: str) -> None:
         self._remote_user = settings.remote_user
         self._control_dir = control_dir
         self._names: dict[int, str] = {}
 
-    def user_there(self, job: GridJob) -> str:
-        """The user for whom OAR must have the job: a name, or a number where he has none, "" if it
-        is not known whose the job is."""
+    def expected_owner(self, job: GridJob) -> str:
+        """The user who must own the job in OAR.
+
+        A user name, a user ID where the user has no name any more, "" where the job's files are
+        gone.
+        """
         if self._remote_user or job.owner is None:
             return self._remote_user
         uid = job.owner.uid
@@ -36,44 +40,41 @@ class Ownership:
             self._names[uid] = job.owner.name
         return self._names[uid]
 
-    def is_own(self, record: JobRecord | None, sighting: Sighting) -> bool:
-        """Whether OAR says that the job is its grid job's user's; what is not known is not his."""
-        job = self._read(sighting)
+    def is_own(self, record: JobRecord | None, indexed: IndexedJob) -> bool:
+        """Whether OAR has the job and says that the grid job's user owns it."""
+        job = read_job(self._control_dir, indexed.status_name)
         if job is None or record is None or not record.owner:
             return False
-        return record.owner == self.user_there(job)
+        return record.owner == self.expected_owner(job)
 
-    def anothers(
+    def foreign(
         self, records: Mapping[int, JobRecord], jobs: Mapping[int, GridJob]
     ) -> dict[int, str]:
-        """Why a job of `records` is not the grid job's in `jobs`, by id, as far as OAR tells."""
+        """The jobs whose OAR job has another owner, by job ID, with a line for the log."""
         found = {}
         for job_id, job in jobs.items():
             record = records.get(job_id)
             if record is None or not record.owner:
                 continue
-            user = self.user_there(job)
+            user = self.expected_owner(job)
             if user and not user.isdecimal() and user != record.owner:
                 found[job_id] = (
-                    f"{job.grid_id}: OAR job {job_id} is not {user}'s but {record.owner}'s; it is "
-                    "left alone"
+                    f"{job.grid_id}: OAR job {job_id} belongs to {record.owner}, not to {user}; it "
+                    "is left alone"
                 )
         return found
 
-    def rightful(
-        self, client: OarClient, twice: Mapping[int, Sequence[Sighting]]
-    ) -> dict[int, Sighting]:
-        """Of the grid jobs that name the same OAR job the first that OAR has for its user.
+    def owners_of_shared(
+        self, client: OarClient, shared: Mapping[int, Sequence[IndexedJob]]
+    ) -> dict[int, IndexedJob]:
+        """For each job ID that several grid jobs name, the first of them whose user owns the job.
 
         Raises OarUnavailable.
         """
-        records = client.records(dict.fromkeys(twice, "")) if twice else {}
+        records = client.records(dict.fromkeys(shared, "")) if shared else {}
         return {
-            job_id: sighting
-            for job_id, sightings in twice.items()
-            for sighting in reversed(sightings)
-            if self.is_own(records.get(job_id), sighting)
+            job_id: job
+            for job_id, jobs in shared.items()
+            for job in reversed(jobs)
+            if self.is_own(records.get(job_id), job)
         }
-
-    def _read(self, sighting: Sighting) -> GridJob | None:
-        return read_job(self._control_dir, sighting.status_name)

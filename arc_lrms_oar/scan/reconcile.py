@@ -1,269 +1,357 @@
-"""One look of scan at a control directory: what has ended in OAR is reported to A-REX.
+"""Scan: find the OAR jobs that have ended and report them to A-REX.
 
-The story: read which jobs A-REX has in the LRMS, learn which of them have ended, ask OAR for the
-details of these, and report each: diag (as its user), the LRMS's output and the reason into
-`errors`, then `lrms_done`, and one kick at the end. When OAR cannot be asked, nothing changes. One
-job's odd files never stop the others.
+One cycle is a pipeline. The methods of `Cycle` are its steps, in this order:
+
+    state          lock the control directory and read what the last cycle left there
+    start_query    ask OAR which jobs have ended; the answer is collected later
+    refresh_index  list the jobs that A-REX has in the LRMS
+    ended          collect the answer, and ask for states where that is not enough
+    records        read OAR's records and the files of the jobs in question
+    check_owner    leave out the OAR jobs that are not the grid jobs'
+    decide         report, wait, follow or lost (`scan.decide`, pure)
+    apply          write diag, errors and lrms_done, or switch to the successor
+    kick           wake A-REX once for all reported jobs
+
+If OAR is unavailable in a step up to `decide`, the cycle ends and nothing has changed. A failure
+that concerns one job is logged by `Cycle.one_job` and never stops the others.
+
+The modules that the later steps use are imported by those steps, not at the top: loading them
+takes some 15 ms, in which OAR already works on the query.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
-from arc_lrms_oar.arex import controldir
-from arc_lrms_oar.arex.controldir import GridJob
-from arc_lrms_oar.arex.kick import kick
-from arc_lrms_oar.commands.query import UNKNOWN
-from arc_lrms_oar.errors import ControlDirError, OarRefused, OarUnavailable
+from arc_lrms_oar.errors import OarLrmsError, OarRefused, OarUnavailable
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.job_record import JobRecord
-from arc_lrms_oar.oar.outcome import (
-    resubmission_may_come,
-    verdict,
-    verdict_of_deleted,
-    verdict_of_lost,
-)
-from arc_lrms_oar.oar.states import state_of
-from arc_lrms_oar.scan import resubmission
-from arc_lrms_oar.scan.cycle import Cycle
-from arc_lrms_oar.scan.ended_query import Bulk
-from arc_lrms_oar.scan.job_index import Known, Sighting
-from arc_lrms_oar.scan.ownership import Ownership
-from arc_lrms_oar.scan.report import DIAG_PATIENCE, Report, finish, read_diag
-from arc_lrms_oar.scan.state import Memory
+from arc_lrms_oar.scan.ended_query import EndedQuery
+from arc_lrms_oar.scan.job_cache import JobCache
+from arc_lrms_oar.scan.state import ScanState
+from arc_lrms_oar.scan.throttled_log import OAR_UNAVAILABLE, ThrottledLog
 from arc_lrms_oar.settings import Settings
 
-# How long after its cancel a job may live before scan asks OAR to delete it (again).
-_CANCEL_PATIENCE = 60.0
+if TYPE_CHECKING:
+    from arc_lrms_oar.arex.controldir import GridJob
+    from arc_lrms_oar.arex.diag import Diag
+    from arc_lrms_oar.oar.job_record import JobRecord
+    from arc_lrms_oar.scan.decide import Decision
+    from arc_lrms_oar.scan.job_index import IndexedJob
+    from arc_lrms_oar.scan.metrics import CycleMetrics
+    from arc_lrms_oar.scan.report import JobReport
+
+# Seconds between a cancel by A-REX and oardel by scan, and between two such oardel.
+_CANCEL_INTERVAL = 60.0
 
 
-class Look:
-    """One look at one control directory."""
+def scan(settings: Settings, client: OarClient, control_dirs: Sequence[str], log: Log) -> list[str]:
+    """Run one cycle on each control directory and return the grid job IDs that were reported.
+
+    Raises OarUnavailable, after which everything is as before, and ControlDirError.
+    """
+    reported: list[str] = []
+    for control_dir in control_dirs:
+        with ScanState.locked(control_dir) as state:
+            if state is None:
+                log.say("WARNING", f"{control_dir}: another scan is running")
+            else:
+                reported += Cycle(settings, client, control_dir, state, log).run()
+    return reported
+
+
+class Cycle:
+    """One cycle of scan on one control directory. `now` is in seconds since 1970."""
 
     def __init__(
-        self,
-        settings: Settings,
-        client: OarClient,
-        known: Known,
-        memory: Memory,
-        log: Log,
-        cycle: Cycle,
-        bulk: Bulk,
+        self, settings: Settings, client: OarClient, control_dir: str, state: ScanState, log: Log
     ) -> None:
         self.settings = settings
         self.client = client
-        self.known = known
-        self.memory = memory
+        self.control_dir = control_dir
+        self.state = state
         self.log = log
-        self.bulk = bulk
-        self.ownership = Ownership(settings, known.control_dir)
-        self.stale: set[str] = set()
-        self.cycle = cycle
-        self.trouble = cycle.troubles.say
-        self.written: list[Report] = []
-        self.now = cycle.now
+        self.now = time.time()
+        self.problem = ThrottledLog(state, log, self.now)
+        self.cache = JobCache(control_dir)
+        self.metrics = self._start_metrics()
 
     def run(self) -> list[str]:
-        jobs = self._jobs()
-        canceling = {job_id: s for job_id, s in jobs.items() if s.canceling}
-        ended = self._ask(jobs)
+        """Run all steps and return the grid job IDs that were reported."""
         try:
-            self._cancel({i: s for i, s in canceling.items() if i not in ended})
-            records = self.client.records(ended)
-            found = self._read_all(ended, jobs)
-            for job_id, why in self.ownership.anothers(records, found).items():
-                self.trouble("ERROR", why)
-                del found[job_id]
-            records = {job_id: records[job_id] for job_id in found if job_id in records}
-            followers = resubmission.followers_of(self.client, records)
-            deleted = self._delete_followers(followers)
-            for job_id, job in found.items():
-                if job_id in deleted:
-                    self._report_deleted(job, records[job_id], followers[job_id])
-                elif job_id in followers:
-                    self._follow(job, followers[job_id], jobs[job_id])
-                elif job_id in records:
-                    self._ended(job, records[job_id])
-                else:
-                    self.trouble("WARNING", f"{_called(job)} has ended without a record")
-        finally:
-            self.known.forget(self.stale)
-            self.memory.keep_only(sighting.status_name for sighting in jobs.values())
-            done = self._finish()
+            with closing(self.start_query()) as query:
+                done = self._steps(query)
+        except BaseException as error:
+            if isinstance(error, OarUnavailable):
+                self.problem.say("ERROR", OAR_UNAVAILABLE, f", nothing was changed: {error}")
+            self._write_metrics(error)
+            raise
+        self._write_metrics(None)
+        self.problem.end_cycle()
         return [job.grid_id for job in done]
 
-    def _jobs(self) -> dict[int, Sighting]:
-        jobs = self.known.look(self.memory.turn())
-        for path in self.known.without_id:
-            self.trouble("WARNING", f"no OAR id in {path}")
-        for same in self.known.twice.values():
-            names = " and ".join(sighting.status_name for sighting in same)
-            self.trouble("ERROR", f"{names} have the same OAR id")
-        jobs.update(self.ownership.rightful(self.client, self.known.twice))
-        self.cycle.jobs = dict(Counter(sighting.state for sighting in jobs.values()))
-        self.cycle.count("submissions", self.known.arrived)
-        return jobs
-
-    def _read_all(self, ids: Iterable[int], jobs: Mapping[int, Sighting]) -> dict[int, GridJob]:
-        """The jobs of `ids` that `_read` gives, each read once."""
-        read = ((job_id, self._read(job_id, jobs[job_id])) for job_id in ids)
-        return {job_id: job for job_id, job in read if job is not None}
-
-    def _read(self, job_id: int, sighting: Sighting) -> GridJob | None:
-        """The job as its files are now; None where it is not, or no more, the job of this id."""
-        job = controldir.read_job(self.known.control_dir, sighting.status_name)
-        if job is not None and job.local_id != job_id:
-            self.stale.add(sighting.status_name)
-            return None
-        return job if job is not None and not job.reported else None
-
-    def _ask(self, jobs: dict[int, Sighting]) -> dict[int, str]:
-        """The jobs that have ended, with OAR's word for their state.
-
-        Mostly OAR is asked for these alone. The states of all are asked for now and then, to find
-        jobs that OAR does not know, or that the cheap query has missed; and those of the jobs that
-        were unknown before.
-        """
-        cheap = self.bulk.ended(jobs)
-        if cheap is None:
-            asked = list(jobs)
-        else:
-            doubted = self.memory.doubted()
-            asked = [i for i, s in jobs.items() if s.status_name in doubted] if doubted else []
-        states = self.client.states(asked)
-        if cheap is None:
-            self.cycle.saw(Counter(states.get(job_id, UNKNOWN) for job_id in asked))
-        ended = dict.fromkeys(cheap or (), "")
-        for job_id in asked:
-            word = states.get(job_id)
-            state = state_of(word or "")
-            if word is None:
-                self._unknown(job_id, jobs[job_id])
-                continue
-            self.memory.forget(jobs[job_id].status_name)
-            if state is None:
-                name = jobs[job_id].status_name
-                if self.memory.first(name, f"unknown state {word}"):
-                    called = f"{controldir.grid_id_of(name)}: OAR job {job_id}"
-                    self.log.say("WARNING", f"{called} has the unknown state {word!r}")
-            elif state.ended:
-                ended[job_id] = word
-        return ended
-
-    def _unknown(self, job_id: int, sighting: Sighting) -> None:
-        """OAR does not know the job: after several scans and a while its own diag decides."""
-        name = sighting.status_name
-        cycles, since = self.memory.missing(name, self.now)
-        if cycles < self.settings.lost_cycles or self.now - since < self.settings.lost_time:
-            if cycles == 1:
-                grid_id = controldir.grid_id_of(name)
-                self.log.say("WARNING", f"{grid_id}: OAR does not know OAR job {job_id}")
-            return
-        job = self._read(job_id, sighting)
-        if job is None:
-            return
-        try:
-            diag = read_diag(job)
-            self._report(Report(job, None, diag, verdict_of_lost(diag.values)))
-        except (ControlDirError, OSError) as error:
-            self.trouble("ERROR", f"{_called(job)} cannot be reported", f": {error}")
-
-    def _ended(self, job: GridJob, record: JobRecord) -> None:
-        try:
-            if resubmission_may_come(record, self.now):
-                return
-            diag = read_diag(job)
-            if not diag.complete and self._may_still_come(record):
-                return
-            self._report(Report(job, record, diag, verdict(record, diag.values)))
-        except ValueError as error:
-            self.trouble("WARNING", f"{job.grid_id}: {error}")
-        except (ControlDirError, OSError) as error:
-            self.trouble("ERROR", f"{_called(job)} cannot be reported", f": {error}")
-
-    def _follow(self, job: GridJob, follower: int, sighting: Sighting) -> None:
-        if self.settings.resubmitted == "delete":
-            return
-        try:
-            resubmission.follow(job, follower, self.log)
-            self.stale.add(sighting.status_name)
-            self.log.say("INFO", f"{_called(job)} is now {follower}")
-        except OSError as error:
-            self.trouble("ERROR", f"{_called(job)} cannot be followed to {follower}", f": {error}")
-
-    def _delete_followers(self, followers: dict[int, int]) -> set[int]:
-        """The jobs that are over because what OAR made of them is deleted, as the site wants."""
-        if self.settings.resubmitted != "delete" or not followers:
-            return set()
-        try:
-            return resubmission.delete(self.client, followers, self.log)
-        except OarUnavailable as error:
-            self.trouble("WARNING", "cannot delete what OAR has submitted again", f": {error}")
-            return set()
-
-    def _report_deleted(self, job: GridJob, record: JobRecord, follower: int) -> None:
-        try:
-            self._report(Report(job, record, read_diag(job), verdict_of_deleted(follower)))
-        except (ControlDirError, OSError) as error:
-            self.trouble("ERROR", f"{_called(job)} cannot be reported", f": {error}")
-
-    def _may_still_come(self, record: JobRecord) -> bool:
-        """Whether the end of the diag may be on its way here over a slow file system."""
-        status, stop = record.exit_code, record.stop_time
-        if status is None or status & 0x7F or stop is None:
-            return False
-        return 0 <= self.now - stop < DIAG_PATIENCE
-
-    def _finish(self) -> list[GridJob]:
-        """`lrms_done` for all jobs of which all else is written, and one kick for all of them."""
-        failed = finish(self.written)
-        done = []
-        for report in self.written:
-            job, (code, reason, kind) = report.job, report.verdict
-            if job.grid_id in failed:
-                why = failed[job.grid_id]
-                self.trouble("ERROR", f"{_called(job)} cannot be reported", f": {why}")
-                continue
-            done.append(job)
-            self.cycle.count(f"verdict {kind}")
-            self.log.say("INFO", f"{_called(job)} ended: {code} {reason}")
-        kick(done, self.log)
+    def _steps(self, query: EndedQuery) -> list[GridJob]:
+        jobs = self.refresh_index()
+        ended, missing = self.ended(query, jobs)
+        self.delete_cancelled({job_id: job for job_id, job in jobs.items() if job_id not in ended})
+        records, found = self.records(ended, missing, jobs)
+        self.check_owner(records, found)
+        decisions = self.decide(records, found, missing)
+        done = self.apply(decisions, records, found, jobs)
+        self.kick(done)
+        self.state.keep_only(job.status_name for job in jobs.values())
         return done
 
-    def _report(self, report: Report) -> None:
-        report.write(self.now)
-        self.written.append(report)
+    def start_query(self) -> EndedQuery:
+        """Start OAR's command; it runs while the next steps load their code and read files."""
+        return EndedQuery(self.client, self.state, self.cache.id_ranges, self.now)
 
-    def _cancel(self, jobs: dict[int, Sighting]) -> None:
-        """Deletes what is still alive a while after A-REX has cancelled it."""
-        ids = [
-            job_id
-            for job_id, sighting in jobs.items()
-            if not 0 <= self.now - sighting.changed <= _CANCEL_PATIENCE
-            and self.memory.due(sighting.status_name, self.now, _CANCEL_PATIENCE)
+    def refresh_index(self) -> dict[int, IndexedJob]:
+        """The jobs that A-REX has in the LRMS, by job ID; raises ControlDirError."""
+        from arc_lrms_oar.scan.job_index import JobIndex
+        from arc_lrms_oar.scan.ownership import Ownership
+
+        self.index = JobIndex(self.cache)
+        self.ownership = Ownership(self.settings, self.control_dir)
+        jobs = self.index.refresh(self.state.next_cycle_number())
+        for path in self.index.without_id:
+            self.problem.say("WARNING", f"no OAR job ID in {path}")
+        for same in self.index.shared.values():
+            names = " and ".join(job.status_name for job in same)
+            self.problem.say("ERROR", f"{names} have the same OAR job ID")
+        jobs.update(self.ownership.owners_of_shared(self.client, self.index.shared))
+        if self.metrics is not None:
+            self.metrics.jobs = dict(Counter(job.state for job in jobs.values()))
+            self.metrics.count("submissions", self.index.new_jobs)
+        return jobs
+
+    def ended(
+        self, query: EndedQuery, jobs: Mapping[int, IndexedJob]
+    ) -> tuple[dict[int, str], dict[int, tuple[int, float]]]:
+        """The jobs that have ended, with their state, and those that OAR does not know.
+
+        The state is "" where only the cheap query has listed the job. OAR is asked for the states
+        of all jobs in an audit, and for the states of the jobs that were missing before. Of a
+        missing job the second result holds for how many cycles, and since when (`ScanState`).
+        """
+        from arc_lrms_oar.oar.states import state_of
+
+        listed = query.answer(jobs)
+        missing_before = self.state.missing_jobs()
+        asked = [
+            i for i, job in jobs.items() if listed is None or job.status_name in missing_before
         ]
-        if not ids:
+        states = self.client.states(asked)
+        if listed is None and self.metrics is not None:
+            self.metrics.set_states(states.get(job_id, "") for job_id in asked)
+        ended = dict.fromkeys(listed or (), "")
+        missing = {}
+        for job_id in asked:
+            job, word = jobs[job_id], states.get(job_id)
+            if word is None:
+                missing[job_id] = self.state.count_missing(job.status_name, self.now)
+                if missing[job_id][0] == 1:
+                    self.log.say("WARNING", f"{job.grid_id}: OAR does not know OAR job {job_id}")
+                continue
+            self.state.clear_missing(job.status_name)
+            known = state_of(word)
+            if known is not None and known.ended:
+                ended[job_id] = word
+            elif known is None and self.state.first_time(job.status_name, f"unknown state {word}"):
+                called = f"{job.grid_id}: OAR job {job_id}"
+                self.log.say("WARNING", f"{called} has the unknown state {word!r}")
+        return ended, missing
+
+    def delete_cancelled(self, jobs: Mapping[int, IndexedJob]) -> None:
+        """Ask OAR to delete what A-REX cancelled a while ago and what has still not ended."""
+        due = {
+            job_id: job
+            for job_id, job in jobs.items()
+            if job.canceling
+            and not 0 <= self.now - job.changed <= _CANCEL_INTERVAL
+            and self.state.deletion_due(job.status_name, self.now, _CANCEL_INTERVAL)
+        }
+        if not due:
             return
-        named = ", ".join(
-            f"{controldir.grid_id_of(jobs[job_id].status_name)} (OAR job {job_id})"
-            for job_id in ids
-        )
+        named = ", ".join(f"{job.grid_id} (OAR job {job_id})" for job_id, job in due.items())
+        again_in = 2 * _CANCEL_INTERVAL
         try:
-            records = self.client.records(dict.fromkeys(ids, ""))
-            own = [i for i in ids if self.ownership.is_own(records.get(i), jobs[i])]
+            records = self.client.records(dict.fromkeys(due, ""))
+            own = [i for i, job in due.items() if self.ownership.is_own(records.get(i), job)]
             if own:
                 self.client.delete(own)
-            if len(own) < len(ids):
-                what = f"not all of {named} are known to OAR as their users'"
-                self.trouble("WARNING", what, again_in=2 * _CANCEL_PATIENCE)
+            if len(own) < len(due):
+                what = f"not cancelled, since OAR has no such job of its user, some of: {named}"
+                self.problem.say("WARNING", what, again_in=again_in)
         except OarRefused as refused:
-            what = f"OAR does not cancel all of {named}"
-            self.trouble("WARNING", what, f": {refused}", 2 * _CANCEL_PATIENCE)
+            what = f"OAR refuses to delete some of: {named}"
+            self.problem.say("WARNING", what, f": {refused}", again_in)
         except OarUnavailable as error:
-            self.trouble("WARNING", f"cannot cancel {named}", f": {error}", 2 * _CANCEL_PATIENCE)
+            self.problem.say("WARNING", f"cannot cancel {named}", f": {error}", again_in)
 
+    def records(
+        self, ended: Mapping[int, str], missing: Iterable[int], jobs: Mapping[int, IndexedJob]
+    ) -> tuple[dict[int, JobRecord], dict[int, GridJob]]:
+        """OAR's records of the ended jobs, and all jobs in question as their files are now.
 
-def _called(job: GridJob) -> str:
-    return f"{job.grid_id}: OAR job {job.local_id}"
+        A job is left out where A-REX has moved it on, and where its files now name another job ID.
+        """
+        from arc_lrms_oar.arex.controldir import read_job
+
+        records = self.client.records(ended)
+        found = {}
+        moved = set()
+        for job_id in (*ended, *missing):
+            with self.one_job(job_id, jobs[job_id].grid_id, "read"):
+                job = read_job(self.control_dir, jobs[job_id].status_name)
+                if job is not None and job.local_id != job_id:
+                    moved.add(jobs[job_id].status_name)
+                elif job is not None and not job.reported:
+                    found[job_id] = job
+        self.index.invalidate(moved)
+        return records, found
+
+    def check_owner(self, records: dict[int, JobRecord], found: dict[int, GridJob]) -> None:
+        """Remove the grid jobs that name an OAR job of another user."""
+        for job_id, why in self.ownership.foreign(records, found).items():
+            self.problem.say("ERROR", why)
+            del found[job_id]
+        for job_id in records.keys() - found.keys():
+            del records[job_id]
+
+    def decide(
+        self,
+        records: Mapping[int, JobRecord],
+        found: Mapping[int, GridJob],
+        missing: Mapping[int, tuple[int, float]],
+    ) -> dict[int, tuple[Decision, Diag]]:
+        """What to do with each job, with the diag that was read for it."""
+        from arc_lrms_oar.scan import resubmission
+        from arc_lrms_oar.scan.decide import Policy, decide
+        from arc_lrms_oar.scan.report import read_diag
+
+        policy = Policy.of(self.settings)
+        successors = resubmission.successors_of(self.client, records)
+        deleted = self._delete_successors(successors) if policy.delete_resubmitted else set()
+        decisions = {}
+        for job_id, job in found.items():
+            with self.one_job(job_id, job.grid_id, "decided"):
+                diag = read_diag(job)
+                decision = decide(
+                    records.get(job_id),
+                    diag,
+                    self.now,
+                    policy,
+                    successor=successors.get(job_id),
+                    successor_deleted=job_id in deleted,
+                    missing=missing.get(job_id),
+                )
+                decisions[job_id] = decision, diag
+        return decisions
+
+    def _delete_successors(self, successors: Mapping[int, int]) -> set[int]:
+        """The jobs of `successors` whose successor has been deleted, as the site wants it."""
+        from arc_lrms_oar.scan import resubmission
+
+        try:
+            return resubmission.delete(self.client, successors, self.log) if successors else set()
+        except OarUnavailable as error:
+            self.problem.say("WARNING", "cannot delete jobs that OAR has resubmitted", f": {error}")
+            return set()
+
+    def apply(
+        self,
+        decisions: Mapping[int, tuple[Decision, Diag]],
+        records: Mapping[int, JobRecord],
+        found: Mapping[int, GridJob],
+        jobs: Mapping[int, IndexedJob],
+    ) -> list[GridJob]:
+        """Carry the decisions out and return the jobs that were reported.
+
+        `lrms_done` is written last and for all jobs together, when everything else of them is on
+        disk.
+        """
+        from arc_lrms_oar.scan.decide import Follow, Lost, Report
+        from arc_lrms_oar.scan.report import JobReport, write_done
+        from arc_lrms_oar.scan.resubmission import follow
+
+        reports = {}
+        followed = set()
+        for job_id, (decision, diag) in decisions.items():
+            job = found[job_id]
+            if isinstance(decision, Follow):
+                with self.one_job(job_id, job.grid_id, f"followed to {decision.successor}"):
+                    follow(job, decision.successor, self.log)
+                    followed.add(jobs[job_id].status_name)
+                    self.log.say(
+                        "INFO", f"{job.grid_id}: OAR job {job_id} is now {decision.successor}"
+                    )
+            elif isinstance(decision, (Report, Lost)):
+                with self.one_job(job_id, job.grid_id, "reported"):
+                    report = JobReport(job, records.get(job_id), diag, decision.outcome)
+                    report.write(self.now)
+                    reports[job_id] = report
+            elif decision.problem:
+                self.problem.say("WARNING", f"{job.grid_id}: OAR job {job_id} {decision.problem}")
+        self.index.invalidate(followed)
+        failed = write_done(reports.values())
+        done = []
+        for job_id, report in reports.items():
+            with self.one_job(job_id, report.job.grid_id, "reported"):
+                if report.job.grid_id in failed:
+                    raise failed[report.job.grid_id]
+                done.append(report.job)
+                self._log_end(report)
+        return done
+
+    def _log_end(self, report: JobReport) -> None:
+        job, (code, reason, kind) = report.job, report.outcome
+        self.log.say("INFO", f"{job.grid_id}: OAR job {job.local_id} ended: {code} {reason}")
+        if self.metrics is not None:
+            self.metrics.count(f"verdict {kind}")
+
+    def kick(self, done: Sequence[GridJob]) -> None:
+        """Start gm-kick once for all reported jobs."""
+        from arc_lrms_oar.arex.kick import kick
+
+        kick(done, self.log)
+
+    @contextmanager
+    def one_job(self, job_id: int, grid_id: str, action: str) -> Iterator[None]:
+        """Turn whatever fails for one job into one line of the log, and go on with the next job.
+
+        `action` completes the sentence "OAR job N cannot be …".
+        """
+        try:
+            yield
+        except Exception as error:
+            known = isinstance(error, (OarLrmsError, OSError, ValueError))
+            details = str(error) if known else f"internal error: {type(error).__name__}: {error}"
+            what = f"{grid_id}: OAR job {job_id} cannot be {action}"
+            self.problem.say("ERROR", what, f": {details}")
+
+    def _start_metrics(self) -> CycleMetrics | None:
+        """The metrics of this cycle; None where none are wanted.
+
+        They are those of arc.conf's control directory, whatever else is scanned.
+        """
+        own = os.path.normpath(self.control_dir) == os.path.normpath(self.settings.control_dir)
+        if not own or not self.settings.metrics_file:
+            return None
+        from arc_lrms_oar.scan.metrics import CycleMetrics
+
+        return CycleMetrics(self.settings.metrics_file, self.state, self.client, self.now)
+
+    def _write_metrics(self, error: BaseException | None) -> None:
+        if self.metrics is None:
+            return
+        try:
+            self.metrics.write(error)
+        except OSError as problem:
+            what = f"the metrics cannot be written to {self.settings.metrics_file}"
+            self.problem.say("WARNING", what, f": {problem.strerror}")

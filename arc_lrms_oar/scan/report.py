@@ -1,12 +1,12 @@
-"""Reports one ended job to A-REX: diag, errors, and `lrms_done` as the last of them.
+"""Report one ended job to A-REX: first diag and `errors`, then `lrms_done`.
 
-Each step can be done again: a scan killed between two of them repeats it without doubling
-anything. The job's own files are read and written as its user.
+Each step is idempotent: a scan that was killed between two of them repeats them without writing
+anything twice. The job's own files are read and written as its user.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
 from arc_lrms_oar.arex import controldir, userfiles
@@ -17,32 +17,31 @@ from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.outcome import Verdict
 from arc_lrms_oar.oar.suspension import suspended_time
 
-DIAG_PATIENCE = 60.0
 COMMENT_LIMIT = 256 * 1024
-# How long after its end a job waits for room for its accounting; its user may never make any.
-_ROOM_PATIENCE = 600.0
+# Seconds after its end for which a job waits until its diag can be written (disk or quota full).
+_DISK_FULL_TIMEOUT = 600.0
 
 
 def read_diag(job: GridJob) -> Diag:
-    """What the job script has noted so far."""
+    """What the job script has written to the diag so far."""
     if not job.session_dir or job.owner is None:
         return Diag()
     content = userfiles.read_start(job.session_dir + ".diag", LIMIT, job.owner)
     return Diag.parse(content or b"")
 
 
-class Report(NamedTuple):
-    """An ended job with all that is known of it; `record` is None where OAR has forgotten it."""
+class JobReport(NamedTuple):
+    """An ended job and its outcome; `record` is None where OAR no longer knows the job."""
 
     job: GridJob
     record: JobRecord | None
     diag: Diag
-    verdict: Verdict
+    outcome: Verdict
 
     def write(self, now: float) -> None:
-        """Writes all that A-REX reads but `lrms_done`; raises ControlDirError or OSError.
+        """Write everything that A-REX reads except `lrms_done`.
 
-        `now` is the time in seconds since 1970.
+        `now` is the time in seconds since 1970. Raises ControlDirError or OSError.
         """
         owner = controldir.owner_of(self.job)
         session_dir = self.job.session_dir
@@ -51,18 +50,19 @@ class Report(NamedTuple):
                 userfiles.overwrite(session_dir + ".diag", accounted(self).format(), owner)
         except OSError:
             stop = self.record.stop_time if self.record is not None else None
-            if stop is not None and 0 <= now - stop < _ROOM_PATIENCE:
+            if stop is not None and 0 <= now - stop < _DISK_FULL_TIMEOUT:
                 raise
         self._append_errors(owner)
         if session_dir:
             userfiles.remove_directory(private_dir(session_dir), owner)
 
     def _append_errors(self, owner: userfiles.Owner) -> None:
-        """Once, also when it is tried again: the last line tells that it is there.
+        """Append the reason and the LRMS's output, unless the last line of a report is there.
 
-        A long write that SIGKILL interrupts has written its beginning; that is then replaced.
+        A scan that was killed during a long write has left the beginning of the report, which is
+        then replaced.
         """
-        last = f"----- end of OAR job {self.job.local_id}: {self.verdict.code} -----\n".encode()
+        last = f"----- end of OAR job {self.job.local_id}: {self.outcome.code} -----\n".encode()
         before = controldir.read_errors(self.job, COMMENT_LIMIT + 65536)
         if last in before:
             return
@@ -70,27 +70,27 @@ class Report(NamedTuple):
         comment = userfiles.read_end(path, COMMENT_LIMIT, owner) or b""
         if comment and not comment.endswith(b"\n"):
             comment += b"\n"
-        reason = self.verdict.reason.encode("utf-8", "replace")
-        said = b"%b\n----- output of OAR job %d -----\n" % (reason, self.job.local_id or 0)
-        torn = before.rfind(said)
-        instead_of = len(before) - torn if torn >= 0 else 0
-        controldir.append_errors(self.job, said + comment + last, instead_of)
+        reason = self.outcome.reason.encode("utf-8", "replace")
+        first = b"%b\n----- output of OAR job %d -----\n" % (reason, self.job.local_id or 0)
+        partial = before.rfind(first)
+        replaced = len(before) - partial if partial >= 0 else 0
+        controldir.append_errors(self.job, first + comment + last, replaced)
 
 
-def finish(reports: Sequence[Report]) -> dict[str, OSError]:
-    """Writes `lrms_done` of jobs of which all else is written.
+def write_done(reports: Collection[JobReport]) -> dict[str, OSError]:
+    """Write `lrms_done` of jobs for which `JobReport.write` has returned.
 
-    Gives the errors by grid ID; the next scan reports those jobs again.
+    Returns the errors by grid job ID; those jobs are reported by the next cycle.
     """
     paths = {report.job.file("lrms_done"): report for report in reports}
     failed = controldir.replace_files(
-        {path: controldir.done_line(*report.verdict[:2]) for path, report in paths.items()}
+        {path: controldir.done_line(*report.outcome[:2]) for path, report in paths.items()}
     )
     return {paths[path].job.grid_id: error for path, error in failed.items()}
 
 
-def accounted(report: Report) -> Diag:
-    """The diag for A-REX: OAR's own record first, what the job script noted as second source."""
+def accounted(report: JobReport) -> Diag:
+    """The diag for A-REX: OAR's record where it has a value, else what the job script wrote."""
     values = dict(report.diag.values)
     nodes = report.diag.nodes
     record = report.record
@@ -106,7 +106,7 @@ def accounted(report: Report) -> Diag:
             values["walltime"] = f"{max(0, wall_time)}s"
     if nodes:
         values["nodecount"] = str(len(set(nodes)))
-    values["exitcode"] = str(report.verdict.code)
-    values["lrmsexitcode"] = str(report.verdict.code)
-    values["lrmsmessage"] = " ".join(report.verdict.reason.split())
+    values["exitcode"] = str(report.outcome.code)
+    values["lrmsexitcode"] = str(report.outcome.code)
+    values["lrmsmessage"] = " ".join(report.outcome.reason.split())
     return Diag(values, nodes)

@@ -1,8 +1,7 @@
-"""Jobs that OAR has submitted again by itself, under a new id: followed, or deleted and failed.
+"""Jobs that OAR has resubmitted by itself under a new job ID: follow them, or delete them.
 
-OAR does so after trouble at launch, asked or not, and for idempotent and best-effort jobs. Whatever
-a site wants of it, the new job is never left to itself: it would write into the session directory
-of a job that A-REX takes for ended.
+OAR resubmits jobs that failed at launch, idempotent jobs and best-effort jobs. The successor is
+never left alone: it would write into the session directory of a job that A-REX considers ended.
 """
 
 from __future__ import annotations
@@ -19,49 +18,49 @@ from arc_lrms_oar.oar.outcome import resubmission_may_be_silent, resubmitted_to
 from arc_lrms_oar.oar.states import has_ended
 
 
-def followers_of(client: OarClient, records: Mapping[int, JobRecord]) -> dict[int, int]:
-    """The new ids of those jobs of `records` that OAR has submitted again, by old id.
+def successors_of(client: OarClient, records: Mapping[int, JobRecord]) -> dict[int, int]:
+    """The job IDs of the successors, by the job ID of the resubmitted job.
 
     Raises OarUnavailable.
     """
-    told = {job_id: resubmitted_to(record) for job_id, record in records.items()}
-    found = {job_id: follower for job_id, follower in told.items() if follower is not None}
-    silent = [
+    by_event = {job_id: resubmitted_to(record) for job_id, record in records.items()}
+    found = {job_id: successor for job_id, successor in by_event.items() if successor is not None}
+    without_event = [
         job_id
         for job_id, record in records.items()
         if job_id not in found and resubmission_may_be_silent(record)
     ]
-    return {**found, **client.followers(silent)} if silent else found
+    return {**found, **client.followers(without_event)} if without_event else found
 
 
-def follow(job: GridJob, follower: int, log: Log) -> None:
-    """Notes the new id where scan, cancel and A-REX's accounting look for it; raises OSError.
+def follow(job: GridJob, successor: int, log: Log) -> None:
+    """Write the successor's job ID where scan, cancel and A-REX's accounting read it.
 
-    That is `.local`, and the GRAMi file as well: A-REX writes `.local` anew from what it has in
-    memory, with the old id, when a job is cancelled (ARC 7.0 `grid-manager/jobs/JobsList.cpp`,
-    FailedJob).
+    That is `.local`, and the GRAMi file as well: when a job is cancelled A-REX writes `.local`
+    anew with the job ID that it has in memory, the old one (ARC 7.0
+    `grid-manager/jobs/JobsList.cpp`, FailedJob). Raises OSError.
     """
     from arc_lrms_oar.job import grami
 
     path = job.file("grami")
     try:
-        if grami.local_id(grami.read_values(path)) != follower:
-            grami.append_local_id(path, follower)
+        if grami.local_id(grami.read_values(path)) != successor:
+            grami.append_local_id(path, successor)
     except GramiError as error:
         log.say("WARNING", f"{job.grid_id}: {error}")
-    controldir.set_local_id(job, follower)
+    controldir.set_local_id(job, successor)
 
 
-def delete(client: OarClient, followers: Mapping[int, int], log: Log) -> set[int]:
-    """Has OAR delete the new jobs; gives the old ids of those that have come to their end.
+def delete(client: OarClient, successors: Mapping[int, int], log: Log) -> set[int]:
+    """Ask OAR to delete the successors, and return the old job IDs of those that have ended.
 
-    The new job may have been submitted again as well: the last one counts. Raises OarUnavailable.
+    A successor may have been resubmitted as well; the last one counts. Raises OarUnavailable.
     """
-    last = dict(followers)
+    last = dict(successors)
     while True:
         states = client.states(last.values())
         ended = {job_id: word for job_id, word in states.items() if has_ended(word)}
-        again = followers_of(client, client.records(ended)) if ended else {}
+        again = successors_of(client, client.records(ended)) if ended else {}
         if not again:
             break
         last = {old: again.get(new, new) for old, new in last.items()}
@@ -71,12 +70,12 @@ def delete(client: OarClient, followers: Mapping[int, int], log: Log) -> set[int
 
 
 def _delete(client: OarClient, ids: set[int], log: Log) -> set[int]:
-    """Those of `ids` that do not exist: oardel refuses them, and OAR has no state for them."""
+    """Delete jobs; returns those that do not exist: oardel refuses them and they have no state."""
     try:
         client.delete(sorted(ids))
     except OarRefused as refused:
         known = client.states(ids)
         if known:
-            log.say("WARNING", f"OAR does not delete all of {sorted(known)}: {refused}")
+            log.say("WARNING", f"OAR refuses to delete some of {sorted(known)}: {refused}")
         return ids.difference(known)
     return set()

@@ -1,11 +1,11 @@
-"""What scan remembers from one run to the next, in one small file of the control directory.
+"""The state that scan keeps from one cycle to the next, in one small file of the control directory.
 
-Only numbers. The first line is what the question to OAR takes: of which generation OAR is, and when
-it was last asked for all. The second is read later: since when a job is unknown to OAR, when OAR
-was last asked to delete one, how many scans there were, what was said of a job already, which
-troubles have been told, and what the metrics count. Losing the file, or finding nonsense in it,
-only makes scan wait a little longer, tell a trouble again, and count anew. The file is also the
-lock that keeps two scans apart; the lock goes with its owner.
+It holds numbers only. The first line is what the query to OAR needs: OAR's generation, and when
+all jobs were last asked for. The second line, read later, holds rows of numbers: since when OAR has
+not known a job, when OAR was last asked to delete it, the number of cycles, which problems have
+been logged, and the counters of the metrics. If the file is lost or invalid, scan waits a little
+longer, logs a problem again, and counts from 0. The file is also the lock that keeps two scans
+apart; the lock ends with the process that holds it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,12 @@ _LIMIT = 64 << 20
 _Rows = dict[str, dict[str, float]]
 
 
-class Memory:
-    """The remembered numbers, by grid ID; notes, which belong to no job, are kept with a space in
-    front of their names. `generation` is that of OAR's commands, None where it is not known."""
+class ScanState:
+    """Rows of numbers, one for each job (by the name of its status file) and one for each section.
+
+    Sections belong to no job; in the file their names begin with a space. `generation` is that of
+    OAR's commands, None if it is not known.
+    """
 
     def __init__(self, content: bytes) -> None:
         head, _, rest = content.partition(b"\n")
@@ -43,10 +46,10 @@ class Memory:
 
     @classmethod
     @contextmanager
-    def locked(cls, control_dir: str) -> Iterator[Memory | None]:
-        """The memory of `control_dir`, saved at the end; None while another scan holds it.
+    def locked(cls, control_dir: str) -> Iterator[ScanState | None]:
+        """The state of `control_dir`, saved at the end; None while another scan holds the lock.
 
-        Raises ControlDirError where the directory cannot be written.
+        Raises ControlDirError if the directory cannot be written.
         """
         path = os.path.join(control_dir, _NAME)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -61,17 +64,20 @@ class Memory:
                 yield None
                 return
             before = os.pread(descriptor, _LIMIT, 0)
-            memory = cls(before)
+            state = cls(before)
             try:
-                yield memory
+                yield state
             finally:
-                memory._save(descriptor, before)
+                state._save(descriptor, before)
         finally:
             os.close(descriptor)
 
     def _save(self, descriptor: int, before: bytes) -> None:
-        """In place, since the file is the lock; of what is there only two lines are read, so that
-        who is killed before the cut has saved all the same."""
+        """Write in place, since the file is the lock.
+
+        Only two lines are ever read, so a scan that is killed before the truncation has saved its
+        state all the same.
+        """
         content = self._content()
         if content == before:
             return
@@ -87,89 +93,92 @@ class Memory:
             import json
 
             rows = json.dumps(self._read).encode() if self._read else b""
-        told = (self.generation, self._audited)
-        if not rows and told == (None, None):
+        head = (self.generation, self._audited)
+        if not rows and head == (None, None):
             return b""
-        head = " ".join("-" if number is None else str(number) for number in told)
-        return b"%s\n%s\n" % (head.encode(), rows)
+        line = " ".join("-" if number is None else str(number) for number in head)
+        return b"%s\n%s\n" % (line.encode(), rows)
 
-    def missing(self, grid_id: str, now: float) -> tuple[int, float]:
-        """Counts that OAR did not know the job; gives how often in a row, and since when."""
-        row = self._rows.setdefault(grid_id, {})
+    def count_missing(self, status_name: str, now: float) -> tuple[int, float]:
+        """Count a cycle in which OAR did not know the job.
+
+        Returns the number of such cycles in a row, and since when (seconds since 1970).
+        """
+        row = self._rows.setdefault(status_name, {})
         if row.get("since", now) > now:
             row.clear()
         row["cycles"] = row.get("cycles", 0) + 1
         row.setdefault("since", now)
         return int(row["cycles"]), row["since"]
 
-    def due(self, grid_id: str, now: float, pause: float) -> bool:
-        """Whether `pause` seconds have passed since this was last so for the job."""
-        row = self._rows.setdefault(grid_id, {})
-        if 0 <= now - row.get("deleted", 0) < pause:
+    def clear_missing(self, status_name: str) -> None:
+        """OAR knows the job: drop the count of cycles in which it did not."""
+        row = self._rows.get(status_name)
+        if row:
+            row.pop("cycles", None)
+            row.pop("since", None)
+
+    def missing_jobs(self) -> set[str]:
+        """The jobs that OAR did not know when it was last asked for them."""
+        return {key for key, row in self._rows.items() if "cycles" in row}
+
+    def deletion_due(self, status_name: str, now: float, interval: float) -> bool:
+        """Whether `interval` seconds have passed since this last returned True for the job."""
+        row = self._rows.setdefault(status_name, {})
+        if 0 <= now - row.get("deleted", 0) < interval:
             return False
         row["deleted"] = now
         return True
 
-    def first(self, grid_id: str, what: str) -> bool:
-        """Whether `what` is noted of the job for the first time."""
-        row = self._rows.setdefault(grid_id, {})
+    def first_time(self, status_name: str, what: str) -> bool:
+        """Whether this is the first call with `what` for the job."""
+        row = self._rows.setdefault(status_name, {})
         if what in row:
             return False
         row[what] = 1
         return True
 
-    def doubted(self) -> set[str]:
-        """The jobs that OAR did not know when it was last asked for them."""
-        return {key for key, row in self._rows.items() if "cycles" in row}
-
-    def turn(self) -> int:
-        """How many scans there were before this one, as far as that is remembered."""
-        row = self.note("turns")
+    def next_cycle_number(self) -> int:
+        """The number of cycles before this one; call it once in each cycle."""
+        row = self.section("turns")
         before = int(row.get("number", 0))
         row["number"] = before + 1
         return before
 
-    def audit_due(self, now: float, period: float) -> bool:
-        """Whether the last audit was `period` seconds ago; the very first scan counts as one."""
+    def audit_due(self, now: float, interval: float) -> bool:
+        """Whether the last audit was `interval` seconds ago; the first scan counts as one."""
         if self._audited is None:
             self._audited = now
-        if 0 <= now - self._audited < period:
+        if 0 <= now - self._audited < interval:
             return False
         self._audited = now
         return True
 
-    def forget(self, grid_id: str) -> None:
-        """OAR knows the job: what was counted against it is void."""
-        row = self._rows.get(grid_id)
-        if row:
-            row.pop("cycles", None)
-            row.pop("since", None)
-
-    def note(self, name: str) -> dict[str, float]:
-        """The numbers under `name`, which belong to no job and may be changed; {} at first."""
+    def section(self, name: str) -> dict[str, float]:
+        """The numbers of a section, to be changed in place; {} at first."""
         return self._rows.setdefault(f" {name}", {})
 
-    def notes(self, start: str) -> list[str]:
-        """The names of the notes that begin with `start`."""
-        return [key[1:] for key in self._rows if key.startswith(f" {start}")]
+    def sections(self, prefix: str) -> list[str]:
+        """The names of the sections that begin with `prefix`."""
+        return [key[1:] for key in self._rows if key.startswith(f" {prefix}")]
 
-    def drop_note(self, name: str) -> None:
-        """Forgets the note `name`."""
+    def drop_section(self, name: str) -> None:
+        """Remove a section, if it exists."""
         self._rows.pop(f" {name}", None)
 
-    def keep_only(self, grid_ids: Iterable[str]) -> None:
-        """Drops all that is remembered of other jobs than `grid_ids`; notes stay.
+    def keep_only(self, status_names: Iterable[str]) -> None:
+        """Drop the rows of all other jobs; sections stay.
 
-        Mostly nothing is remembered of any job, and `grid_ids` not looked at.
+        Mostly there is no row of any job, and `status_names` is not iterated.
         """
-        kept = set() if all(key[:1] == " " for key in self._rows) else set(grid_ids)
+        kept = set() if all(key[:1] == " " for key in self._rows) else set(status_names)
         self._read = {
             key: row for key, row in self._rows.items() if row and (key in kept or key[:1] == " ")
         }
 
 
 def _head(line: bytes) -> tuple[int | None, float | None]:
-    """The generation and the time of the last audit, each None where that is nonsense."""
+    """The generation and the time of the last audit, each None if the line is invalid."""
     generation, _, audited = line.decode("ascii", "replace").partition(" ")
     try:
         when = _finite(audited)
@@ -179,7 +188,7 @@ def _head(line: bytes) -> tuple[int | None, float | None]:
 
 
 def _rows(content: bytes) -> _Rows:
-    # The question is on its way by now; it would have to wait 2 ms for this to be loaded.
+    # Loading json takes 2 ms, which the query to OAR would have to wait for at the top.
     import json
 
     try:
@@ -195,5 +204,5 @@ def _rows(content: bytes) -> _Rows:
 def _finite(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError("not a number that time or counts can have")
+        raise ValueError("not a finite number")
     return number

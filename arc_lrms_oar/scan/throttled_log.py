@@ -1,57 +1,59 @@
-"""Troubles that last for many cycles of scan: told at first, then seldom and counted, then as over.
+"""Log persistent problems once, repeat them hourly, and log when they clear.
 
-A-REX starts scan anew every few seconds, so what has been told is remembered in the control
-directory. A trouble is known by its words; what may differ from cycle to cycle are its details.
+A-REX starts scan every few seconds, so what has been logged is kept in the control directory
+(`scan.state`). A problem is identified by its text; details may differ from cycle to cycle.
 """
 
 from __future__ import annotations
 
 from arc_lrms_oar.log import Log
-from arc_lrms_oar.scan.state import Memory
+from arc_lrms_oar.scan.state import ScanState
 
-REMINDER = 3600.0
+# Seconds until a persistent problem is logged again.
+REPEAT_AFTER = 3600.0
 
-_NOTE = "trouble "
-OAR_SILENT = "OAR could not be asked"
-# How the end of some troubles is told; of all others, that they are over.
-_ENDS = {OAR_SILENT: "OAR answers again"}
+# The state file is read by later versions, so this name stays as it was first written.
+_SECTION = "trouble "
+OAR_UNAVAILABLE = "OAR is unavailable"
+# What is logged when these problems clear, instead of the general sentence.
+_CLEARED = {OAR_UNAVAILABLE: "OAR answers again"}
 
 
-class Troubles:
-    """The troubles of one control directory in the cycle that began at `now` (since 1970)."""
+class ThrottledLog:
+    """The problems of one control directory in the cycle that began at `now` (s since 1970)."""
 
-    def __init__(self, memory: Memory, log: Log, now: float) -> None:
-        self._memory = memory
+    def __init__(self, state: ScanState, log: Log, now: float) -> None:
+        self._state = state
         self._log = log
         self._now = now
 
     def say(self, level: str, what: str, details: str = "", again_in: float = 0.0) -> None:
-        """Tells a trouble, unless it was told in the last hour.
+        """Log a problem, unless it was logged in the last hour.
 
-        `again_in` is after how many seconds at most it is found again where it lasts, for those
-        that not every cycle looks for.
+        `again_in` is the longest time in seconds until the same problem, if it persists, is found
+        again; 0 if every cycle finds it.
         """
-        row = self._memory.note(_NOTE + what)
+        row = self._state.section(_SECTION + what)
         first = row.setdefault("first", self._now)
         row["cycles"] = row.get("cycles", 0) + 1
         row["until"] = self._now + again_in
-        if "told" in row and 0 <= self._now - row["told"] < REMINDER:
+        if "told" in row and 0 <= self._now - row["told"] < REPEAT_AFTER:
             return
         row["told"] = self._now
         count = f" ({self._span(row['cycles'], first)})" if row["cycles"] > 1 else ""
         self._log.say(level, f"{what}{details}{count}")
 
-    def settle(self) -> None:
-        """At the end of a cycle that could look at everything: tells what is over."""
-        for name in self._memory.notes(_NOTE):
-            row = self._memory.note(name)
+    def end_cycle(self) -> None:
+        """Log which problems have cleared; call it only after a cycle that checked everything."""
+        for name in self._state.sections(_SECTION):
+            row = self._state.section(name)
             until = row.get("until", 0.0)
-            if row and self._now <= until <= self._now + REMINDER:
+            if row and self._now <= until <= self._now + REPEAT_AFTER:
                 continue
-            self._memory.drop_note(name)
-            what = name[len(_NOTE) :]
+            self._state.drop_section(name)
+            what = name[len(_SECTION) :]
             span = self._span(row.get("cycles", 1), row.get("first", self._now))
-            end = f"{_ENDS[what]} after" if what in _ENDS else f"over: {what}, after"
+            end = f"{_CLEARED[what]} after" if what in _CLEARED else f"cleared: {what}, after"
             self._log.say("INFO", f"{end} {span}")
 
     def _span(self, cycles: float, first: float) -> str:

@@ -28,7 +28,7 @@ from arc_lrms_oar.errors import OarLrmsError
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.runner import Command, Completed, spawn
-from arc_lrms_oar.scan.scan import scan
+from arc_lrms_oar.scan.reconcile import scan
 from arc_lrms_oar.settings import Settings
 
 pytestmark = needs_root

@@ -17,9 +17,9 @@ from arc_lrms_oar.arex.diag import LIMIT, Diag, utc
 from arc_lrms_oar.arex.job_listing import EveryJob, failure_of
 from arc_lrms_oar.errors import ControlDirError, JobError
 from arc_lrms_oar.job.submit_journal import open_mark
-from arc_lrms_oar.scan.job_cache import LastLook
-from arc_lrms_oar.scan.job_index import Known
-from arc_lrms_oar.scan.state import Memory
+from arc_lrms_oar.scan.job_cache import JobCache
+from arc_lrms_oar.scan.job_index import JobIndex
+from arc_lrms_oar.scan.state import ScanState
 
 _KEYS = ("localid", "sessiondir", "jobname", "subject", "voms", "localvo", "tokenclaim.sub", "args")
 _LOCAL = "globalid=1\nlocalid=17\nsessiondir=/grid/session/1\njobname=some name\nsubject=/CN=x\n"
@@ -47,8 +47,8 @@ def test_any_files_are_a_job_or_none(local: str, status: str) -> None:
         (place / "processing" / "job.1.status").write_bytes(as_bytes(status))
         (place / "job.1.local").write_bytes(as_bytes(local))
         (place / "job.1.failed").write_bytes(as_bytes(local))
-        known = Known(LastLook(str(place)))
-        found = known.look(0)
+        index = JobIndex(JobCache(str(place)))
+        found = index.refresh(0)
         for job in EveryJob(str(place)).look():
             assert job.local_id is None or job.local_id > 0
             failure_of(job)
@@ -93,19 +93,19 @@ def test_every_time_of_oars_can_be_written(moment: int) -> None:
 def test_a_spoiled_memory_costs_time_alone(head: str, content: str) -> None:
     with control_dir() as place:
         (place / "arc_lrms_oar.scan").write_bytes(as_bytes(f"{head}\n{content}"))
-        with Memory.locked(str(place)) as memory:
-            assert memory is not None
-            memory.missing("1", 10.0)
-            memory.due("1", 10.0, 60.0)
-            memory.first("1", "x")
-            memory.audit_due(10.0, 300.0)
-            memory.turn()
-            generation = memory.generation = memory.generation or 3
-            memory.keep_only(["1"])
-        with Memory.locked(str(place)) as memory:
-            assert memory is not None
-            assert memory.generation == generation
-            assert memory.doubted() == {"1"}
+        with ScanState.locked(str(place)) as state:
+            assert state is not None
+            state.count_missing("1", 10.0)
+            state.deletion_due("1", 10.0, 60.0)
+            state.first_time("1", "x")
+            state.audit_due(10.0, 300.0)
+            state.next_cycle_number()
+            generation = state.generation = state.generation or 3
+            state.keep_only(["1"])
+        with ScanState.locked(str(place)) as state:
+            assert state is not None
+            assert state.generation == generation
+            assert state.missing_jobs() == {"1"}
 
 
 @fuzzed(30, runs=spoiled([_RUNS], 5) | raw, rows=wrong_json([_ROWS]) | raw)
@@ -114,10 +114,10 @@ def test_a_spoiled_list_of_jobs_costs_time_alone(runs: str, rows: str) -> None:
         (place / "arc_lrms_oar.jobs").write_bytes(as_bytes(f"{runs}\n{rows}"))
         (place / "processing" / "job.1.status").write_text("INLRMS\n")
         (place / "job.1.local").write_text(_LOCAL)
-        assert list(Known(LastLook(str(place))).look(0)) == [17]
-        last = LastLook(str(place))
-        assert last.runs == [(17, 17)]
-        assert list(Known(last).look(1)) == [17]
+        assert list(JobIndex(JobCache(str(place))).refresh(0)) == [17]
+        last = JobCache(str(place))
+        assert last.id_ranges == [(17, 17)]
+        assert list(JobIndex(last).refresh(1)) == [17]
 
 
 @fuzzed(30, content=wrong_json([_MARK]) | raw)

@@ -22,9 +22,9 @@ from arc_lrms_oar.job.rte_overrides import for_one_job
 from arc_lrms_oar.job.script import NodePlan, build
 from arc_lrms_oar.oar import json_parser, resources, text_parser
 from arc_lrms_oar.options import OPTIONS
-from arc_lrms_oar.scan.job_cache import LastLook
-from arc_lrms_oar.scan.job_index import Known
-from arc_lrms_oar.scan.state import Memory
+from arc_lrms_oar.scan.job_cache import JobCache
+from arc_lrms_oar.scan.job_index import JobIndex
+from arc_lrms_oar.scan.state import ScanState
 from arc_lrms_oar.settings import QueueSettings
 
 # The usual tests have to be quick; what grows faster than the input shows here as well.
@@ -191,9 +191,9 @@ def test_files_of_the_control_directory(tmp_path: Path, text: str) -> None:
     for name in ("arc_lrms_oar.jobs", "arc_lrms_oar.scan", "job.1.local"):
         (tmp_path / name).write_text(text)
     (tmp_path / "processing" / "job.1.status").write_text("INLRMS\n")
-    with patience(), Memory.locked(str(tmp_path)) as memory:
-        assert memory is not None
-        Known(LastLook(str(tmp_path))).look(0)
+    with patience(), ScanState.locked(str(tmp_path)) as state:
+        assert state is not None
+        JobIndex(JobCache(str(tmp_path))).refresh(0)
     with patience():
         assert len(Diag.parse(text.encode()).format()) <= LIMIT
 

@@ -25,7 +25,7 @@ from arc_lrms_oar.oar.outcome import (
     verdict_of_lost,
 )
 from arc_lrms_oar.oar.states import state_of
-from arc_lrms_oar.scan.report import Report, accounted
+from arc_lrms_oar.scan.report import JobReport, accounted
 
 STATES = documents("oarstat", "-s", "-J")
 RECORDS = {dialect: documents("oarstat", "-J", "-f", dialect=dialect) for dialect in "23"}
@@ -104,7 +104,7 @@ def _look_at_end(record: JobRecord, diag: Diag) -> None:
     if record.state == "Error":
         assert end.code > 255
     job = GridJob("1", "INLRMS", 6, "/grid/control", 0.0, {"sessiondir": "/grid/session/1"})
-    written = accounted(Report(job, record, diag, end))
+    written = accounted(JobReport(job, record, diag, end))
     assert Diag.parse(written.format()).values == written.values
     line = done_line(end.code, end.reason)
     assert line.split(b" ")[0] == b"%d" % end.code

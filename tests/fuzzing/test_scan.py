@@ -18,7 +18,7 @@ from support.ce import Ce, JobFiles
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.scan.scan import scan
+from arc_lrms_oar.scan.reconcile import scan
 from arc_lrms_oar.settings import Settings
 
 _KEYS = ("localid", "sessiondir", "jobname", "globalid")

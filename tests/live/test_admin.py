@@ -169,7 +169,7 @@ def test_oar_away_is_one_line_and_its_return_another(
     assert job.grid_id in shown
     assert "\nOAR is unavailable: " in shown
     job.wait_until(lambda: said("OAR answers again after"), "told", 90)
-    assert len(said("OAR could not be asked, nothing was changed: ")) == 1
+    assert len(said("OAR is unavailable, nothing was changed: ")) == 1
     (line,) = said("OAR answers again after")
     assert "[INFO]" in line
     assert job.state() == "INLRMS"

@@ -97,7 +97,7 @@ def test_oar_stopped_and_started_while_jobs_run(grid: Grid, bed: Bed) -> None:
 
     def complained() -> bool:
         said = grid.read("/var/log/arc/job.helper.errors")[before:]
-        return "OAR could not be asked, nothing was changed: " in said
+        return "OAR is unavailable, nothing was changed: " in said
 
     with stopped(bed, "oar", "postgres"):
         let_go(early)

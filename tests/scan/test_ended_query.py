@@ -11,7 +11,7 @@ from support.scan_jobs import OTHER, Hours, ended, noted
 
 from arc_lrms_oar.errors import ControlDirError
 from arc_lrms_oar.oar.runner import Completed, LocalRunner
-from arc_lrms_oar.scan.job_index import Known, Sighting
+from arc_lrms_oar.scan.job_index import IndexedJob, JobIndex
 
 ENDED = "state IN ('Terminated','Error')"
 
@@ -25,7 +25,7 @@ def conditions(site: Site) -> list[str]:
 def story(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What happens in a scan, in its order."""
     events: list[str] = []
-    begin, look = LocalRunner.begin, Known.look
+    begin, look = LocalRunner.begin, JobIndex.refresh
 
     def begun(runner: LocalRunner, argv: Sequence[str]) -> Callable[[], Completed]:
         events.append("begun")
@@ -37,12 +37,12 @@ def story(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return answered
 
-    def looked(known: Known, turn: int) -> dict[int, Sighting]:
+    def looked(known: JobIndex, turn: int) -> dict[int, IndexedJob]:
         events.append("looked")
         return look(known, turn)
 
     monkeypatch.setattr(LocalRunner, "begin", begun)
-    monkeypatch.setattr(Known, "look", looked)
+    monkeypatch.setattr(JobIndex, "refresh", looked)
     return events
 
 

@@ -12,14 +12,14 @@ from support.ce import Ce, JobFiles
 from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.errors import ControlDirError
 from arc_lrms_oar.scan import job_index as module
-from arc_lrms_oar.scan.job_cache import LastLook
-from arc_lrms_oar.scan.job_index import Known, Sighting
+from arc_lrms_oar.scan.job_cache import JobCache
+from arc_lrms_oar.scan.job_index import IndexedJob, JobIndex
 
 MEMORY = "arc_lrms_oar.jobs"
 
 
-def look(ce: Ce, turn: int = 0) -> dict[int, Sighting]:
-    return Known(LastLook(str(ce.control))).look(turn)
+def look(ce: Ce, turn: int = 0) -> dict[int, IndexedJob]:
+    return JobIndex(JobCache(str(ce.control))).refresh(turn)
 
 
 def status(files: JobFiles, text: str, when: int) -> None:
@@ -46,7 +46,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def _one_round(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is read anew only because its turn has come."""
-    monkeypatch.setattr(module, "_ROUND", 1 << 62)
+    monkeypatch.setattr(module, "_REREAD_CYCLES", 1 << 62)
 
 
 def test_jobs_of_both_states(any_ce: Ce) -> None:
@@ -56,8 +56,8 @@ def test_jobs_of_both_states(any_ce: Ce) -> None:
     os.utime(second.status, (2000, 2000))
     for _ in range(3):
         assert look(any_ce) == {
-            5: Sighting(first.status.name, 1000.0, False),
-            2**33: Sighting(second.status.name, 2000.0, True),
+            5: IndexedJob(first.status.name, 1000.0, False),
+            2**33: IndexedJob(second.status.name, 2000.0, True),
         }
 
 
@@ -77,9 +77,9 @@ def test_unchanged_files_are_not_read_again(any_ce: Ce, monkeypatch: pytest.Monk
 def test_changed_status_is_seen_at_once(any_ce: Ce) -> None:
     files = any_ce.in_lrms("a" * 12, 5)
     status(files, "INLRMS", 1000)
-    assert look(any_ce) == {5: Sighting(files.status.name, 1000.0, False)}
+    assert look(any_ce) == {5: IndexedJob(files.status.name, 1000.0, False)}
     status(files, "CANCELING", 1000)
-    assert look(any_ce) == {5: Sighting(files.status.name, 1000.0, True)}
+    assert look(any_ce) == {5: IndexedJob(files.status.name, 1000.0, True)}
     status(files, "FINISHING", 2000)
     assert look(any_ce) == {}
     status(files, "INLRMS", 3000)
@@ -100,9 +100,9 @@ def test_status_file_that_is_written_in_place(any_ce: Ce) -> None:
 def test_job_that_gets_its_id_later(any_ce: Ce) -> None:
     files = any_ce.in_lrms("a" * 12, "")
     status(files, "INLRMS", 1000)
-    known = Known(LastLook(str(any_ce.control)))
-    assert known.look(0) == {}
-    assert known.without_id == [str(files.file("local"))]
+    index = JobIndex(JobCache(str(any_ce.control)))
+    assert index.refresh(0) == {}
+    assert index.without_id == [str(files.file("local"))]
     local = files.file("local")
     local.write_text(local.read_text() + "localid=5\n")
     assert list(look(any_ce)) == [5]
@@ -114,7 +114,7 @@ def test_whatever_is_remembered_is_read_anew_now_and_then(any_ce: Ce) -> None:
     local = files.file("local")
     local.write_text(local.read_text() + "localid=6\n")
     cycles = next(n for n in range(1, 70) if list(look(any_ce, n)) == [6])
-    assert cycles <= module._ROUND
+    assert cycles <= module._REREAD_CYCLES
 
 
 def test_jobs_are_not_all_read_anew_in_the_same_scan(
@@ -125,7 +125,7 @@ def test_jobs_are_not_all_read_anew_in_the_same_scan(
     look(ce)
     names = opened(monkeypatch)
     counts = []
-    for turn in range(module._ROUND):
+    for turn in range(module._REREAD_CYCLES):
         names.clear()
         look(ce, turn)
         counts.append(len(names))
@@ -143,10 +143,10 @@ def test_job_that_is_gone_is_forgotten(any_ce: Ce) -> None:
 
 def test_id_that_stands_twice(any_ce: Ce) -> None:
     names = {any_ce.in_lrms(letter * 12, 5).status.name for letter in "ab"}
-    known = Known(LastLook(str(any_ce.control)))
-    (sighting,) = known.look(0).values()
-    assert {name for name, _, _ in known.twice[5]} == names
-    assert known.twice[5][0] == sighting
+    index = JobIndex(JobCache(str(any_ce.control)))
+    (sighting,) = index.refresh(0).values()
+    assert {name for name, _, _ in index.shared[5]} == names
+    assert index.shared[5][0] == sighting
 
 
 def test_other_files_are_left_out(any_ce: Ce) -> None:
@@ -204,7 +204,7 @@ def test_memory_is_for_its_owner_alone_and_no_link(any_ce: Ce) -> None:
 
 
 def before(ce: Ce) -> list[tuple[int, int]]:
-    return LastLook(str(ce.control)).runs
+    return JobCache(str(ce.control)).id_ranges
 
 
 @pytest.mark.usefixtures("_one_round")
@@ -250,7 +250,7 @@ def test_what_is_no_control_directory(tmp_path: Path, what: str) -> None:
     if what == "file":
         (tmp_path / "processing").touch()
     with pytest.raises(ControlDirError) as caught:
-        Known(LastLook(str(tmp_path))).look(0)
+        JobIndex(JobCache(str(tmp_path))).refresh(0)
     assert str(caught.value).startswith(
         f"{tmp_path}/processing: not the processing directory of a control directory: "
     )
@@ -258,9 +258,9 @@ def test_what_is_no_control_directory(tmp_path: Path, what: str) -> None:
 
 def test_job_whose_id_has_changed_is_read_anew(any_ce: Ce) -> None:
     files = any_ce.in_lrms("a" * 12, 5)
-    known = Known(LastLook(str(any_ce.control)))
-    known.look(0)
+    index = JobIndex(JobCache(str(any_ce.control)))
+    index.refresh(0)
     local = files.file("local")
     local.write_text(local.read_text().replace("localid=5\n", "localid=6\n"))
-    known.forget([files.status.name, "never heard of"])
+    index.invalidate([files.status.name, "never heard of"])
     assert list(look(any_ce)) == [6]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from support.scan_jobs import OTHER, Hours, ended, said
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.oar.outcome import KINDS
 from arc_lrms_oar.oar.states import State
-from arc_lrms_oar.scan import metrics
+from arc_lrms_oar.scan.metrics_text import Numbers, text_of
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -163,14 +164,24 @@ def test_file_can_be_read_by_all_and_is_put_in_place_at_once(site: Site, file: P
     assert sorted(path.name for path in file.parent.glob("oar.prom*")) == ["oar.prom"]
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/etc/passwd")])
+@pytest.mark.parametrize("name", ["oar.prom", "oar.prom.new"])
+def test_other_file_in_the_place_of_the_metrics_file_is_replaced_and_never_opened(
+    site: Site, file: Path, name: str, make: Callable[[Path], None]
+) -> None:
+    make(file.with_name(name))
+    before = Path("/etc/passwd").read_bytes()
+    site.scan()
+    assert value(file, "up") == 1
+    assert not file.is_symlink()
+    assert Path("/etc/passwd").read_bytes() == before
+
+
 def trouble_cases() -> dict[str, Any]:
     return {
         "no such directory": lambda file: file.with_name("none") / "x.prom",
         "a directory": lambda file: (file.mkdir(), file)[1],
-        "a link aside": lambda file: (
-            file.with_name("oar.prom.new").symlink_to("/etc/passwd"),
-            file,
-        )[1],
+        "a directory aside": lambda file: (file.with_name("oar.prom.new").mkdir(), file)[1],
     }
 
 
@@ -216,7 +227,7 @@ def test_no_file_no_numbers(site: Site) -> None:
 
 def test_odd_words_of_states_are_labels_all_the_same(tmp_path: Path) -> None:
     odd = 'a"b\\c\nd'
-    numbers = metrics.Numbers({}, {}, {odd: 3, "asked": 5}, 0.25, 1e9, True)
-    (tmp_path / "x").write_text(metrics.text_of(numbers))
+    numbers = Numbers({}, {}, {odd: 3, "asked": 5}, 0.25, 1e9, True)
+    (tmp_path / "x").write_text(text_of(numbers))
     assert value(tmp_path / "x", "batch_jobs", state=odd) == 3
     assert value(tmp_path / "x", "scan_last_duration_seconds") == 0.25

@@ -43,7 +43,9 @@ def test_job_of_another_user_is_not_cancelled(
     hostile.scan()
     assert hostile.argvs("oardel") == [["oardel", "2"]]
     (line,) = said(capsys)
-    assert line.startswith("[WARNING] not all of ")
+    assert line.startswith(
+        "[WARNING] not cancelled, since OAR has no such job of its user, some of: "
+    )
     assert "(OAR job 1)" in line
 
 
@@ -67,7 +69,7 @@ def test_how_the_job_of_another_user_ended_is_not_told(
         assert site.scan() == [OTHER]
         assert (files.done(), files.errors(), files.diag.read_bytes()) == (None, *before)
         assert own.done() == "0 Job finished with exit code 0\n"
-        line = f"{GRID_ID}: OAR job 1 is not {ce.user}'s but {VICTIM}'s; it is left alone"
+        line = f"{GRID_ID}: OAR job 1 belongs to {VICTIM}, not to {ce.user}; it is left alone"
         assert f"[ERROR] {line}" in said(capsys)
 
 
@@ -82,7 +84,7 @@ def test_id_that_others_claim_as_well(hostile: Site, capsys: pytest.CaptureFixtu
     assert hostile.scan() == [GRID_ID]
     assert files.done() == "0 Job finished with exit code 0\n"
     assert {thief.done() for thief in thieves} == {None}
-    assert sum("have the same OAR id" in line for line in said(capsys)) == 1
+    assert sum("have the same OAR job ID" in line for line in said(capsys)) == 1
 
 
 def test_what_oar_made_of_the_job_of_another_user_is_not_deleted(

@@ -149,7 +149,7 @@ def test_deletion_that_is_refused_leaves_no_orphan(
     for _ in range(3):
         assert site.scan() == []
     assert files.done() is None
-    assert any(f"OAR does not delete all of [{new}]" in line for line in said(capsys))
+    assert any(f"OAR refuses to delete some of [{new}]" in line for line in said(capsys))
 
 
 def test_new_job_that_oar_does_not_know(site: Site) -> None:

@@ -18,7 +18,7 @@ from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.runner import Completed
-from arc_lrms_oar.scan.scan import scan
+from arc_lrms_oar.scan.reconcile import scan
 
 # More than one command asks for (oar.client.RECORDS_IN_ONE_CALL).
 MANY = 1500

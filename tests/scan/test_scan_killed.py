@@ -17,7 +17,7 @@ from support.oar_site import Site, listing
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.runner import Completed, LocalRunner
-from arc_lrms_oar.scan.scan import scan
+from arc_lrms_oar.scan.reconcile import scan
 
 SECOND = "s" * 50
 WORKERS = 4

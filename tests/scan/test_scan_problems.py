@@ -19,7 +19,7 @@ from support.users import needs_root
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.runner import Completed
-from arc_lrms_oar.scan.scan import scan
+from arc_lrms_oar.scan.reconcile import scan
 
 BLIND: dict[str, Callable[[Standin], object]] = {
     "database down": lambda oar: oar.set("db_down"),
@@ -246,8 +246,8 @@ def test_jobs_without_an_id_and_with_the_same(
     assert [files.done(), twin.done()].count(None) == 1
     assert (none.done(), gone.done()) == (None, None)
     lines = said(capsys)
-    assert sum("no OAR id in " in line for line in lines) == 2
-    assert sum("have the same OAR id" in line for line in lines) == 1
+    assert sum("no OAR job ID in " in line for line in lines) == 2
+    assert sum("have the same OAR job ID" in line for line in lines) == 1
 
 
 def test_job_whose_files_vanish_meanwhile(any_site: Site) -> None:

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from arc_lrms_oar.errors import ControlDirError
-from arc_lrms_oar.scan.state import Memory
+from arc_lrms_oar.scan.state import ScanState
 
 NAME = "arc_lrms_oar.scan"
 
 
 def missing(place: Path, grid_id: str, now: float) -> tuple[int, float]:
-    with Memory.locked(str(place)) as memory:
-        assert memory is not None
-        return memory.missing(grid_id, now)
+    with ScanState.locked(str(place)) as state:
+        assert state is not None
+        return state.count_missing(grid_id, now)
 
 
 def test_counts_from_run_to_run(tmp_path: Path) -> None:
@@ -30,10 +30,10 @@ def test_counts_from_run_to_run(tmp_path: Path) -> None:
 
 def test_job_that_is_seen_again_starts_anew(tmp_path: Path) -> None:
     missing(tmp_path, "a", 100.0)
-    with Memory.locked(str(tmp_path)) as memory:
-        assert memory is not None
-        memory.forget("a")
-        memory.forget("never heard of")
+    with ScanState.locked(str(tmp_path)) as state:
+        assert state is not None
+        state.clear_missing("a")
+        state.clear_missing("never heard of")
     assert missing(tmp_path, "a", 200.0) == (1, 200.0)
 
 
@@ -44,31 +44,31 @@ def test_clock_that_jumped_back_starts_anew(tmp_path: Path) -> None:
 
 def test_pause_between_two_deletions(tmp_path: Path) -> None:
     for now, due in ((1000.0, True), (1059.0, False), (1060.0, True), (1100.0, False)):
-        with Memory.locked(str(tmp_path)) as memory:
-            assert memory is not None
-            assert memory.due("a", now, 60.0) is due, now
-    with Memory.locked(str(tmp_path)) as memory:
-        assert memory is not None
-        assert memory.due("b", 1100.0, 60.0)
-        assert memory.due("a", 10.0, 60.0), "a clock that jumped back must not silence it"
+        with ScanState.locked(str(tmp_path)) as state:
+            assert state is not None
+            assert state.deletion_due("a", now, 60.0) is due, now
+    with ScanState.locked(str(tmp_path)) as state:
+        assert state is not None
+        assert state.deletion_due("b", 1100.0, 60.0)
+        assert state.deletion_due("a", 10.0, 60.0), "a clock that jumped back must not silence it"
 
 
 def test_what_is_said_is_said_once(tmp_path: Path) -> None:
     for what, is_first in (("x", True), ("x", False), ("y", True), ("x", False)):
-        with Memory.locked(str(tmp_path)) as memory:
-            assert memory is not None
-            assert memory.first("a", what) is is_first
-            memory.forget("a")
-            memory.keep_only(["a"])
+        with ScanState.locked(str(tmp_path)) as state:
+            assert state is not None
+            assert state.first_time("a", what) is is_first
+            state.clear_missing("a")
+            state.keep_only(["a"])
 
 
 def audited(place: Path, now: float, generation: int | None = None) -> tuple[bool, int | None]:
     """Whether an audit is due, and the generation that was remembered."""
-    with Memory.locked(str(place)) as memory:
-        assert memory is not None
-        before = memory.generation
-        memory.generation = generation or before
-        return memory.audit_due(now, 300.0), before
+    with ScanState.locked(str(place)) as state:
+        assert state is not None
+        before = state.generation
+        state.generation = generation or before
+        return state.audit_due(now, 300.0), before
 
 
 def test_audit_and_generation(tmp_path: Path) -> None:
@@ -96,32 +96,32 @@ def test_nonsense_before_the_rows(tmp_path: Path, head: str) -> None:
 def test_other_jobs_are_dropped_and_the_file_ends_empty(tmp_path: Path) -> None:
     for name in ("a", "b"):
         missing(tmp_path, name, 1.0)
-    with Memory.locked(str(tmp_path)) as memory:
-        assert memory is not None
-        memory.keep_only(["b"])
+    with ScanState.locked(str(tmp_path)) as state:
+        assert state is not None
+        state.keep_only(["b"])
     assert missing(tmp_path, "a", 2.0) == (1, 2.0)
     assert missing(tmp_path, "b", 2.0) == (2, 1.0)
-    with Memory.locked(str(tmp_path)) as memory:
-        assert memory is not None
-        memory.keep_only([])
+    with ScanState.locked(str(tmp_path)) as state:
+        assert state is not None
+        state.keep_only([])
     assert (tmp_path / NAME).read_bytes() == b""
 
 
 def test_unchanged_memory_is_not_written(tmp_path: Path) -> None:
-    with Memory.locked(str(tmp_path)) as memory:
-        assert memory is not None
-        assert memory.due("a", 1000.0, 60.0)
+    with ScanState.locked(str(tmp_path)) as state:
+        assert state is not None
+        assert state.deletion_due("a", 1000.0, 60.0)
     os.utime(tmp_path / NAME, (1, 1))
-    with Memory.locked(str(tmp_path)):
+    with ScanState.locked(str(tmp_path)):
         pass
     assert (tmp_path / NAME).stat().st_mtime == 1
 
 
 def test_saved_also_after_an_error(tmp_path: Path) -> None:
     def fail() -> None:
-        with Memory.locked(str(tmp_path)) as memory:
-            assert memory is not None
-            memory.missing("a", 1.0)
+        with ScanState.locked(str(tmp_path)) as state:
+            assert state is not None
+            state.count_missing("a", 1.0)
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -161,25 +161,25 @@ def test_file_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_second_scan_gets_nothing(tmp_path: Path) -> None:
-    with Memory.locked(str(tmp_path)) as first:
+    with ScanState.locked(str(tmp_path)) as first:
         assert first is not None
-        with Memory.locked(str(tmp_path)) as second:
+        with ScanState.locked(str(tmp_path)) as second:
             assert second is None
-    with Memory.locked(str(tmp_path)) as third:
+    with ScanState.locked(str(tmp_path)) as third:
         assert third is not None
 
 
 def test_dead_owner_keeps_no_lock(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys; from arc_lrms_oar.scan.state import Memory\n"
-        "with Memory.locked(sys.argv[1]) as memory: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "import os, signal, sys; from arc_lrms_oar.scan.state import ScanState\n"
+        "with ScanState.locked(sys.argv[1]) as state: os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     killed = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[2], check=False
     )
     assert killed.returncode == -9
-    with Memory.locked(str(tmp_path)) as memory:
-        assert memory is not None
+    with ScanState.locked(str(tmp_path)) as state:
+        assert state is not None
 
 
 def test_directory_that_cannot_be_written(tmp_path: Path) -> None:
@@ -190,26 +190,26 @@ def test_directory_that_cannot_be_written(tmp_path: Path) -> None:
             (place / NAME).symlink_to(tmp_path / "target")
         with (
             pytest.raises(ControlDirError, match=f"cannot be written: {reason}"),
-            Memory.locked(str(place)),
+            ScanState.locked(str(place)),
         ):
             pass
     assert not (tmp_path / "target").exists()
 
 
 def test_notes_belong_to_no_job_and_stay(tmp_path: Path) -> None:
-    with Memory.locked(str(tmp_path)) as memory:
-        assert memory is not None
-        memory.note("trouble it burns")["cycles"] = 3
-        memory.note("trouble over")
-        memory.note("metrics")["x"] = 1.5
-        memory.drop_note("metrics")
-        memory.drop_note("never heard of")
-        memory.keep_only([])
-    with Memory.locked(str(tmp_path)) as memory:
-        assert memory is not None
-        assert memory.notes("trouble ") == ["trouble it burns"]
-        assert memory.note("trouble it burns") == {"cycles": 3}
-        assert memory.note("metrics") == {}
+    with ScanState.locked(str(tmp_path)) as state:
+        assert state is not None
+        state.section("trouble it burns")["cycles"] = 3
+        state.section("trouble over")
+        state.section("metrics")["x"] = 1.5
+        state.drop_section("metrics")
+        state.drop_section("never heard of")
+        state.keep_only([])
+    with ScanState.locked(str(tmp_path)) as state:
+        assert state is not None
+        assert state.sections("trouble ") == ["trouble it burns"]
+        assert state.section("trouble it burns") == {"cycles": 3}
+        assert state.section("metrics") == {}
 
 
 def test_killed_before_the_old_rest_is_cut(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Troubles that last: told once, counted, and told as over; in the log that A-REX keeps of scan."""
+"""Persistent problems are logged once, counted, repeated hourly, and logged again when they clear."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from support.scan_jobs import OTHER, Hours, ended, said
 
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.log import Log
-from arc_lrms_oar.scan.state import Memory
-from arc_lrms_oar.scan.throttled_log import Troubles
+from arc_lrms_oar.scan.state import ScanState
+from arc_lrms_oar.scan.throttled_log import ThrottledLog
 
 SILENT = (
-    "[ERROR] OAR could not be asked, nothing was changed: "
+    "[ERROR] OAR is unavailable, nothing was changed: "
     "oarstat: exit code 25: DB connection error, exiting."
 )
 
@@ -60,11 +60,11 @@ def test_trouble_of_one_job_is_told_once_and_as_over(
     files = any_site.ce.in_lrms(GRID_ID, "")
     path = files.file("local")
     cycles(any_site, hours, 4, 10)
-    assert said(capsys) == [f"[WARNING] no OAR id in {path}"]
+    assert said(capsys) == [f"[WARNING] no OAR job ID in {path}"]
     any_site.oar.add_jobs(1, state="Running")
     any_site.ce.accepted(files, 1)
     cycles(any_site, hours, 2, 10)
-    assert said(capsys) == [f"[INFO] over: no OAR id in {path}, after 4 cycles, 1 min"]
+    assert said(capsys) == [f"[INFO] cleared: no OAR job ID in {path}, after 4 cycles, 1 min"]
 
 
 def test_cycle_that_could_not_look_ends_no_trouble(
@@ -99,7 +99,7 @@ def test_report_that_fails_names_the_job_once(
     cycles(site, hours, 1, 10)
     assert said(capsys) == [
         f"[INFO] {called} ended: 0 Job finished with exit code 0",
-        f"[INFO] over: {called} cannot be reported, after 3 cycles, 1 min",
+        f"[INFO] cleared: {called} cannot be reported, after 3 cycles, 1 min",
     ]
 
 
@@ -113,7 +113,7 @@ def test_cancel_that_oar_refuses_is_told_once(
     hours.ahead += 100
     cycles(site, hours, 30, 10)
     (line,) = said(capsys)
-    assert line.startswith(f"[WARNING] OAR does not cancel all of {GRID_ID} (OAR job 1): ")
+    assert line.startswith(f"[WARNING] OAR refuses to delete some of: {GRID_ID} (OAR job 1): ")
 
 
 def test_events_name_both_ids(site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,11 +127,11 @@ def test_events_name_both_ids(site: Site, hours: Hours, capsys: pytest.CaptureFi
 
 def test_clock_that_jumps_back(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     for now, spoken in ((1e9, True), (1e9 + 5, False), (1e6, True), (1e6 + 5, False)):
-        with Memory.locked(str(site.ce.control)) as memory:
-            assert memory is not None
-            troubles = Troubles(memory, Log("Scan"), now)
-            troubles.say("ERROR", "it burns")
-            troubles.settle()
+        with ScanState.locked(str(site.ce.control)) as state:
+            assert state is not None
+            problems = ThrottledLog(state, Log("Scan"), now)
+            problems.say("ERROR", "it burns")
+            problems.end_cycle()
         assert bool(said(capsys)) is spoken, now
 
 
@@ -139,8 +139,8 @@ def test_clock_that_jumps_back(site: Site, capsys: pytest.CaptureFixture[str]) -
 def test_level_of_the_site_holds(
     site: Site, capsys: pytest.CaptureFixture[str], level: str
 ) -> None:
-    with Memory.locked(str(site.ce.control)) as memory:
-        assert memory is not None
-        Troubles(memory, Log("Scan", level), 1000.0).say("WARNING", "it burns")
-        Troubles(memory, Log("Scan", level), 2000.0).settle()
+    with ScanState.locked(str(site.ce.control)) as state:
+        assert state is not None
+        ThrottledLog(state, Log("Scan", level), 1000.0).say("WARNING", "it burns")
+        ThrottledLog(state, Log("Scan", level), 2000.0).end_cycle()
     assert said(capsys) == ([] if level == "ERROR" else ["[WARNING] it burns"])

@@ -17,7 +17,7 @@ from arc_lrms_oar.job import grami
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.retry import Patience
-from arc_lrms_oar.scan.scan import scan
+from arc_lrms_oar.scan.reconcile import scan
 from arc_lrms_oar.settings import Settings
 from support.ce import GRID_ID, Ce, JobFiles
 from support.fake_clock import FakeClock

@@ -1,0 +1,114 @@
+"""Decide what happens to one job: report it, wait, follow its successor, or give it up as lost.
+
+Pure: everything that the decision depends on is an argument.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Union
+
+from arc_lrms_oar.arex.diag import Diag
+from arc_lrms_oar.oar.job_record import JobRecord
+from arc_lrms_oar.oar.outcome import (
+    Verdict,
+    resubmission_may_come,
+    verdict,
+    verdict_of_deleted,
+    verdict_of_lost,
+)
+from arc_lrms_oar.settings import Settings
+
+# How long after a job's end the end of its diag may still arrive over a slow file system (seconds).
+DIAG_TIMEOUT = 60.0
+
+
+class Policy(NamedTuple):
+    """What the site has configured. `lost_time` is in seconds."""
+
+    lost_cycles: int
+    lost_time: float
+    delete_resubmitted: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> Policy:
+        """The policy in the site's settings."""
+        delete = settings.resubmitted == "delete"
+        return cls(settings.lost_cycles, settings.lost_time, delete)
+
+
+class Report(NamedTuple):
+    """Report this outcome to A-REX."""
+
+    outcome: Verdict
+
+
+class Lost(NamedTuple):
+    """Report this outcome of a job that OAR no longer knows."""
+
+    outcome: Verdict
+
+
+class Follow(NamedTuple):
+    """OAR has resubmitted the job: use the job ID `successor` from now on."""
+
+    successor: int
+
+
+class Wait(NamedTuple):
+    """Leave the job alone in this cycle; `problem`, if any, completes "OAR job N …" in the log."""
+
+    problem: str = ""
+
+
+Decision = Union[Report, Lost, Follow, Wait]
+
+
+def decide(
+    record: JobRecord | None,
+    diag: Diag,
+    now: float,
+    policy: Policy,
+    *,
+    successor: int | None = None,
+    successor_deleted: bool = False,
+    missing: tuple[int, float] | None = None,
+) -> Decision:
+    """What to do with a job.
+
+    Args:
+        record: OAR's record of the job, None if OAR gives none.
+        diag: what the job script has written so far.
+        now: the time in seconds since 1970.
+        policy: the site's choices.
+        successor: the job ID under which OAR has resubmitted the job.
+        successor_deleted: whether that job has ended because scan had it deleted.
+        missing: for how many cycles OAR has not known the job, and since when (seconds since
+            1970); None if OAR knows it.
+    """
+    if missing is not None:
+        cycles, since = missing
+        if cycles < policy.lost_cycles or now - since < policy.lost_time:
+            return Wait()
+        return Lost(verdict_of_lost(diag.values))
+    if record is None:
+        return Wait("has ended, but OAR gives no record of it")
+    if successor is not None and successor_deleted:
+        return Report(verdict_of_deleted(successor))
+    if successor is not None:
+        return Wait() if policy.delete_resubmitted else Follow(successor)
+    if resubmission_may_come(record, now):
+        return Wait()
+    if not diag.complete and _diag_may_come(record, now):
+        return Wait()
+    try:
+        return Report(verdict(record, diag.values))
+    except ValueError as error:
+        return Wait(f"is not reported: {error}")
+
+
+def _diag_may_come(record: JobRecord, now: float) -> bool:
+    """Whether the end of the diag may still arrive. A killed script never writes it."""
+    status, stop = record.exit_code, record.stop_time
+    if status is None or status & 0x7F or stop is None:
+        return False
+    return 0 <= now - stop < DIAG_TIMEOUT

@@ -1,0 +1,76 @@
+"""The table of decisions: what the facts about one job lead to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from arc_lrms_oar.arex.diag import Diag
+from arc_lrms_oar.oar.job_record import Event, JobRecord
+from arc_lrms_oar.scan.decide import Decision, Follow, Lost, Policy, Report, Wait, decide
+
+NOW = 1_800_000_000.0
+FOLLOW = Policy(lost_cycles=3, lost_time=600, delete_resubmitted=False)
+DELETE = FOLLOW._replace(delete_resubmitted=True)
+COMPLETE = Diag({"exitcode": "0", "lrmsendtime": "20270115080000Z"})
+PARTIAL = Diag({"processors": "1"})
+RUNNING = Wait("is not reported: job 7 has not ended: Running")
+NO_RECORD = Wait("has ended, but OAR gives no record of it")
+
+
+def record(age: float, state: str = "Terminated", **values: Any) -> JobRecord:
+    """The record of a job that stopped `age` seconds ago."""
+    return JobRecord(7, state, stop_time=int(NOW - age), **values)
+
+
+def failed(age: float, event: str) -> JobRecord:
+    return record(age, "Error", events=(Event(event, "x", int(NOW - age), 1),))
+
+
+def code(decision: Decision) -> object:
+    """The decision with only the code of its outcome, which has a table of its own."""
+    if isinstance(decision, (Report, Lost)):
+        return type(decision), decision.outcome.code
+    return decision
+
+
+TABLE: dict[str, tuple[JobRecord | None, Diag, Policy, dict[str, Any], object]] = {
+    "ended": (record(5, exit_code=0), COMPLETE, FOLLOW, {}, (Report, 0)),
+    "ended, exit code 3": (record(5, exit_code=768), COMPLETE, FOLLOW, {}, (Report, 3)),
+    "ended, diag not complete": (record(5, exit_code=0), PARTIAL, FOLLOW, {}, Wait()),
+    "ended, diag not complete for long": (
+        record(60, exit_code=0),
+        PARTIAL,
+        FOLLOW,
+        {},
+        (Report, 0),
+    ),
+    "ended, no diag for long": (record(99, exit_code=768), Diag(), FOLLOW, {}, (Report, 3)),
+    "killed, no diag": (record(5, exit_code=9), Diag(), FOLLOW, {}, (Report, 265)),
+    "no exit code, no diag": (record(5), Diag(), FOLLOW, {}, (Report, 512)),
+    "deleted": (failed(5, "FRAG_JOB_REQUEST"), Diag(), FOLLOW, {}, (Report, 265)),
+    "may be resubmitted": (failed(5, "PROLOGUE_ERROR"), Diag(), FOLLOW, {}, Wait()),
+    "was not resubmitted": (failed(40, "PROLOGUE_ERROR"), Diag(), FOLLOW, {}, (Report, 512)),
+    "resubmitted": (failed(5, "PROLOGUE_ERROR"), Diag(), FOLLOW, {"successor": 8}, Follow(8)),
+    "successor to delete": (failed(5, "CPUSET_ERROR"), Diag(), DELETE, {"successor": 8}, Wait()),
+    "successor deleted": (
+        failed(5, "CPUSET_ERROR"),
+        Diag(),
+        DELETE,
+        {"successor": 8, "successor_deleted": True},
+        (Report, 512),
+    ),
+    "still running": (record(0, "Running"), COMPLETE, FOLLOW, {}, RUNNING),
+    "no record": (None, COMPLETE, FOLLOW, {}, NO_RECORD),
+    "missing, few cycles": (None, COMPLETE, FOLLOW, {"missing": (2, NOW - 9000)}, Wait()),
+    "missing, short time": (None, COMPLETE, FOLLOW, {"missing": (9, NOW - 599)}, Wait()),
+    "lost": (None, PARTIAL, FOLLOW, {"missing": (3, NOW - 600)}, (Lost, 512)),
+    "lost after its script ended": (None, COMPLETE, FOLLOW, {"missing": (3, NOW - 600)}, (Lost, 0)),
+}
+
+
+@pytest.mark.parametrize("case", TABLE)
+def test_decision(case: str) -> None:
+    facts, diag, policy, more, expected = TABLE[case]
+    assert code(decide(facts, diag, NOW, policy, **more)) == expected
