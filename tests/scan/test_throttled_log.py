@@ -1,4 +1,4 @@
-"""Persistent problems are logged once, counted, repeated hourly, and logged again when they clear."""
+"""Persistent problems are logged once, counted, repeated each hour, and logged when they clear."""
 
 from __future__ import annotations
 
