@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from arc_lrms_oar.admin.job_facts import JobFacts
 from arc_lrms_oar.arex.controldir import CANCELING
-from arc_lrms_oar.commands.query import UNKNOWN
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.outcome import Verdict, resubmitted_to
-from arc_lrms_oar.oar.states import State, state_of
+from arc_lrms_oar.oar.states import UNKNOWN, State, state_of
 
 NOTHING = "Nothing."
 

@@ -10,14 +10,13 @@ from arc_lrms_oar.admin.advice import advice
 from arc_lrms_oar.admin.job_facts import JobFacts, collect_facts, job_files
 from arc_lrms_oar.admin.job_table import terminal_safe
 from arc_lrms_oar.admin.job_timeline import event_time
-from arc_lrms_oar.commands.query import UNKNOWN
 from arc_lrms_oar.commands.translate import described
 from arc_lrms_oar.commands.translate_output import description_text
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.request import make_request
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.outcome import CAUSE_OF, Verdict, verdict, verdict_of_lost
-from arc_lrms_oar.oar.states import has_ended
+from arc_lrms_oar.oar.states import UNKNOWN, has_ended
 from arc_lrms_oar.settings import Settings
 
 _SCRIPT = "JOB_SCRIPT"

@@ -17,12 +17,12 @@ from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag
 from arc_lrms_oar.arex.job_listing import ENDED, EveryJob, failure_of, user_of
-from arc_lrms_oar.commands.query import UNKNOWN
 from arc_lrms_oar.errors import ControlDirError, GramiError, OarLrmsError, OarUnavailable
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
+from arc_lrms_oar.oar.states import UNKNOWN
 from arc_lrms_oar.scan.report import read_diag
 from arc_lrms_oar.settings import Settings
 

@@ -13,7 +13,6 @@ from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.arex.controldir import CANCELING, GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag
 from arc_lrms_oar.arex.job_listing import ENDED, IN_OAR, EveryJob, failure_of, user_of
-from arc_lrms_oar.commands.query import UNKNOWN
 from arc_lrms_oar.errors import GramiError, OarUnavailable
 from arc_lrms_oar.info.provider import FORETOLD, foretell
 from arc_lrms_oar.job import grami
@@ -21,7 +20,7 @@ from arc_lrms_oar.job.request import wall_time
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.outcome import verdict
-from arc_lrms_oar.oar.states import State, has_ended, state_of
+from arc_lrms_oar.oar.states import UNKNOWN, State, has_ended, state_of
 from arc_lrms_oar.settings import Settings
 
 # After this A-REX itself logs a submission as suspicious (docs/internals/arc.md#submit-time).

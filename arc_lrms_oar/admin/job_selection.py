@@ -7,9 +7,8 @@ from typing import Any
 
 from arc_lrms_oar.admin.job_overview import JobRow, Overview
 from arc_lrms_oar.arex.job_listing import STATES
-from arc_lrms_oar.commands.query import UNKNOWN
 from arc_lrms_oar.errors import OarLrmsError
-from arc_lrms_oar.oar.states import State
+from arc_lrms_oar.oar.states import UNKNOWN, State
 
 PROBLEM, FAILED = "problem", "failed"
 _CHOICES = (*STATES, *(state.word for state in State), UNKNOWN, PROBLEM, FAILED)

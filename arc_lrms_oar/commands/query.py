@@ -9,9 +9,7 @@ from arc_lrms_oar.console import columns, printable
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.outcome import verdict
-from arc_lrms_oar.oar.states import has_ended
-
-UNKNOWN = "unknown"
+from arc_lrms_oar.oar.states import UNKNOWN, has_ended
 
 
 class QueryResult(NamedTuple):

@@ -30,6 +30,9 @@ class State(enum.Enum):
         self.published = published
 
 
+# What this package reports in place of a state for a job that OAR does not know.
+UNKNOWN = "unknown"
+
 BY_WORD = {state.word: state for state in State}
 
 
