@@ -150,7 +150,7 @@ def _discard_output() -> None:
 
 
 def _report(command: str, error: OarLrmsError) -> None:
-    line = str(error).encode("utf-8", "replace").decode()
+    line = str(error)
     complain(line)
     if command == "submit":
         with suppress(OSError):

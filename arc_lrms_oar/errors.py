@@ -1,21 +1,23 @@
-"""Everything that can go wrong and be said in one line.
+"""The errors of this package.
 
-Each error's text is one clear line for a person. Whether a verb should try again, give up, or
-leave everything as it is follows from the class alone; nothing here knows how that is done.
+The text of each is one line for a person. The class says what the caller can do: try again, give
+up, or leave everything as it is.
 """
 
 from __future__ import annotations
 
+from arc_lrms_oar.console import printable
+
 
 class OarLrmsError(Exception):
-    """Base of all errors of this package: `str()` is one line for a person."""
+    """Base class of all errors of this package; `str()` is one printable line."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(printable(message))
 
 
 class ConfigError(OarLrmsError):
-    """arc.conf holds something that cannot be used; names file, block, option and the cure."""
+    """arc.conf holds a wrong value; names file, block, option and what would be right."""
 
 
 class GramiError(OarLrmsError):
@@ -25,7 +27,7 @@ class GramiError(OarLrmsError):
 class JobError(OarLrmsError):
     """The job as described cannot be run here; the text is written for the grid user.
 
-    `details` are further lines that others have printed meanwhile; they go below the sentence.
+    `details` are further lines, such as the output of a runtime environment, printed below it.
     """
 
     def __init__(self, message: str, details: str = "") -> None:
@@ -34,20 +36,20 @@ class JobError(OarLrmsError):
 
 
 class ControlDirError(OarLrmsError):
-    """A control directory, or a file of A-REX in it, is not as A-REX leaves it."""
+    """A control directory, or one of A-REX's files in it, does not have the form A-REX gives it."""
 
 
 class SiteError(OarLrmsError):
-    """This machine is not as an installation needs it; says what is missing and the cure."""
+    """This machine lacks something that an installation needs; names it and what to do."""
 
 
 class OarUnavailable(OarLrmsError):
-    """OAR could not be asked. Nothing is known, so nothing may be concluded from it."""
+    """OAR does not answer: nothing is known about its jobs, and nothing may be concluded."""
 
 
 class OarRefused(OarLrmsError):
-    """OAR was asked and said no; the text carries its reason."""
+    """OAR answered and refused the request; the text carries its reason."""
 
 
 class OarAnswerError(OarUnavailable):
-    """OAR's command ended well but what it printed is no answer; as good as not asked."""
+    """An OAR command succeeded but its output cannot be read; to be treated as no answer."""

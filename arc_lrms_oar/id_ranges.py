@@ -1,27 +1,30 @@
-"""Many whole numbers, told by their runs: first and last of each stretch without a gap. Pure."""
+"""Large sets of job IDs as ranges: the first and last ID of each stretch without a gap."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
-Run = tuple[int, int]
+IdRange = tuple[int, int]
 
 
-def runs_of(numbers: Iterable[int]) -> list[Run]:
-    """The runs of `numbers`, in ascending order, each number once."""
-    found = sorted(set(numbers))
-    if not found:
+def ranges_of(ids: Iterable[int]) -> list[IdRange]:
+    """Return the ranges of `ids` in ascending order."""
+    ordered = sorted(set(ids))
+    if not ordered:
         return []
-    ends = [i for i in range(1, len(found)) if found[i] != found[i - 1] + 1]
-    return [(found[start], found[end - 1]) for start, end in zip([0, *ends], [*ends, len(found)])]
-
-
-def outside(runs: Sequence[Run], numbers: Iterable[int]) -> list[int]:
-    """Those of `numbers` that are in none of `runs`, which ascend."""
-    firsts = [first for first, _ in runs]
+    starts = [i for i in range(1, len(ordered)) if ordered[i] != ordered[i - 1] + 1]
     return [
-        number
-        for number in numbers
-        if (place := bisect_right(firsts, number)) == 0 or runs[place - 1][1] < number
+        (ordered[start], ordered[end - 1])
+        for start, end in zip([0, *starts], [*starts, len(ordered)])
+    ]
+
+
+def outside(ranges: Sequence[IdRange], ids: Iterable[int]) -> list[int]:
+    """Return those of `ids` that are in none of `ranges`, which must be in ascending order."""
+    firsts = [first for first, _ in ranges]
+    return [
+        job_id
+        for job_id in ids
+        if (index := bisect_right(firsts, job_id)) == 0 or ranges[index - 1][1] < job_id
     ]

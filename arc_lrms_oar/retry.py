@@ -1,4 +1,4 @@
-"""How long something is tried again while OAR does not answer, and with what pauses between."""
+"""How often, and for how long, something is tried again while OAR is unavailable."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, repeat
 
+# Seconds between two attempts; the last one repeats.
+PAUSES = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0)
 
-class Patience:
-    """Tries for `seconds` in all, pausing as `pauses` (seconds) say, the last one repeated.
+
+class Retry:
+    """Attempts within `seconds`, with `pauses` (seconds, the last one repeated) between them.
 
     `now` and `sleep` are the clock, which tests replace.
     """
@@ -16,7 +19,7 @@ class Patience:
     def __init__(
         self,
         seconds: float,
-        pauses: Sequence[float],
+        pauses: Sequence[float] = PAUSES,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -26,15 +29,15 @@ class Patience:
         self._now = now
         self._started = now()
 
-    def spent(self) -> float:
-        """Seconds since the first try."""
+    def elapsed(self) -> float:
+        """Return the seconds since the first attempt."""
         return self._now() - self._started
 
-    def tries(self) -> Iterator[None]:
-        """One step for each try; at least one, and none that would begin after the time."""
+    def attempts(self) -> Iterator[None]:
+        """Yield once per attempt: at least once, and never later than `seconds` after the start."""
         yield
         for pause in chain(self._pauses, repeat(self._pauses[-1])):
-            if self.spent() + pause >= self.seconds:
+            if self.elapsed() + pause >= self.seconds:
                 return
             self.sleep(pause)
             yield

@@ -1,4 +1,4 @@
-"""Messages: one line each, and no harm where nobody can hear them."""
+"""Log lines: one line each, and no failure where stderr cannot be written."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 from arc_lrms_oar.log import Log
 
 
-def test_one_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_any_text_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     Log("Scan").say("INFO", "first\nsecond\udcff")
     assert capsys.readouterr().err.endswith("] [Scan] [INFO] first second?\n")
 
 
-def test_full_disk_is_no_failure() -> None:
-    """A-REX's errors file is on the disk of the control directory, and a job may be in OAR."""
+def test_full_disk_is_ignored() -> None:
+    """stderr is A-REX's errors file: a full disk must not fail a submission that succeeded."""
     code = "from arc_lrms_oar.log import Log; Log('x').say('INFO', 'a'); Log('x').say('INFO', 'b')"
     with open("/dev/full", "w") as full:
         done = subprocess.run(

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 from arc_lrms_oar.admin.advice import advice
 from arc_lrms_oar.admin.job_facts import JobFacts, collect_facts, job_files
-from arc_lrms_oar.admin.job_table import terminal_safe
 from arc_lrms_oar.admin.job_timeline import event_time
 from arc_lrms_oar.commands.translate import described
 from arc_lrms_oar.commands.translate_output import description_text
+from arc_lrms_oar.console import printable
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.request import make_request
 from arc_lrms_oar.oar.client import OarClient
@@ -43,7 +43,7 @@ def explain(settings: Settings, client: OarClient, text: str) -> str:
         "\n".join(
             [
                 *([title] if title else []),
-                *(f"  {terminal_safe(line)}".rstrip() for line in lines),
+                *(f"  {printable(line)}".rstrip() for line in lines),
             ]
         )
         for title, lines in sections

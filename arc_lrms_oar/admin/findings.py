@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from arc_lrms_oar.console import printable
+
 OK = "ok"
 WARN = "warn"
 FAIL = "FAIL"
@@ -27,17 +29,17 @@ class Finding(NamedTuple):
 
 def ok(what: str, text: str) -> Finding:
     """All is well."""
-    return Finding(OK, what, one_line(text))
+    return Finding(OK, what, printable(text))
 
 
 def warn(what: str, text: str, cure: str) -> Finding:
     """Jobs run, but something is worse than it could be, or could not be told."""
-    return Finding(WARN, what, one_line(text), cure)
+    return Finding(WARN, what, printable(text), cure)
 
 
 def fail(what: str, text: str, cure: str) -> Finding:
     """Jobs, or some of them, cannot run."""
-    return Finding(FAIL, what, one_line(text), cure)
+    return Finding(FAIL, what, printable(text), cure)
 
 
 def as_lines(finding: Finding) -> str:
@@ -55,9 +57,3 @@ def as_json(findings: Iterable[Finding]) -> str:
 def worst(findings: Iterable[Finding]) -> int:
     """doctor's exit code: 0 all is well, 1 a warning, 2 a failure."""
     return max((_CODES[finding.level] for finding in findings), default=0)
-
-
-def one_line(text: str) -> str:
-    """`text`, whatever is in it, as one line that a terminal does not obey."""
-    words = " ".join(text.split())
-    return "".join(c if c.isprintable() else "?" for c in words)

@@ -14,6 +14,7 @@ import shutil
 from dataclasses import asdict, dataclass, field
 
 from arc_lrms_oar.errors import SiteError
+from arc_lrms_oar.files import aside_path, atomic_write
 
 FOLDER = "arc_lrms_oar"
 _FILE = "ledger.json"
@@ -85,7 +86,7 @@ class Ledger:
     def forget(self, target: str) -> None:
         """Drops the entry of `target` and what was kept for it; raises OSError."""
         entry = self.entries.pop(target)
-        remove(_aside(target))
+        remove(aside_path(target))
         if entry.kept:
             remove(self.kept_path(entry))
         self.save()
@@ -109,20 +110,12 @@ def digest_of(path: str) -> str:
 
 def place(target: str, content: bytes, mode: int) -> None:
     """Writes `content` at `target`, whole or not at all; raises OSError."""
-    aside = _aside(target)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(aside, flags, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
-    os.replace(aside, target)
+    atomic_write(target, content, mode, sync=True)
 
 
 def copy(source: str, target: str) -> None:
     """Copies a file or link with mode, times and owner, whole or not at all; raises OSError."""
-    aside = _aside(target)
+    aside = aside_path(target)
     remove(aside)
     shutil.copy2(source, aside, follow_symlinks=False)
     status = os.lstat(source)
@@ -144,9 +137,3 @@ def remove(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         return
-
-
-def _aside(target: str) -> str:
-    """Where what becomes `target` is written; A-REX takes no such name for a script."""
-    folder, name = os.path.split(target)
-    return os.path.join(folder, f".{name}.arc_oar")

@@ -28,11 +28,6 @@ _SHORT_GRID_JOB_ID = 8
 _SHORT_NOTE = 24
 
 
-def terminal_safe(text: str) -> str:
-    """`text` without control characters and without anything that UTF-8 cannot encode."""
-    return printable(text).encode("utf-8", "replace").decode()
-
-
 def terminal_width(stream: IO[str]) -> int | None:
     """The number of columns of the terminal `stream`; None if it is not a terminal."""
     if not stream.isatty():
@@ -103,7 +98,7 @@ def _cells(row: JobRow, now: float) -> tuple[str, ...]:
         row.note,
         row.grid_job_id,
     )
-    return tuple(terminal_safe(cell) for cell in cells)
+    return tuple(printable(cell) for cell in cells)
 
 
 def _wall_time(seconds: int | None) -> str:
@@ -132,7 +127,7 @@ def summary_lines(overview: Overview, shown: int) -> list[str]:
     for row in unfinished:
         state = row.state or row.arex_state
         states[state] = states.get(state, 0) + 1
-    counts = ", ".join(f"{count} {terminal_safe(state)}" for state, count in sorted(states.items()))
+    counts = ", ".join(f"{count} {printable(state)}" for state, count in sorted(states.items()))
     failed = sum(row.failed for row in rows)
     lines = [
         f"{len(unfinished)} jobs in progress{': ' if counts else ''}{counts}; "
@@ -142,7 +137,7 @@ def summary_lines(overview: Overview, shown: int) -> list[str]:
     if shown < len(rows):
         lines.append(f"{shown} of {len(rows)} jobs are shown")
     if overview.oar_error:
-        lines.append(f"OAR is unavailable: {terminal_safe(overview.oar_error)}")
+        lines.append(f"OAR is unavailable: {printable(overview.oar_error)}")
     if overview.unreadable:
         lines.append(f"{overview.unreadable} jobs of other users are not shown; run this as root")
     return lines

@@ -27,7 +27,7 @@ from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.outcome import verdict
 from arc_lrms_oar.oar.states import has_ended
-from arc_lrms_oar.retry import Patience
+from arc_lrms_oar.retry import Retry
 from arc_lrms_oar.settings import Settings
 
 WALL_TIME = 60
@@ -103,9 +103,9 @@ def _send(settings: Settings, queue: str, user: Account, place: str) -> Probe:
             os.close(os.open(session + suffix, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             if os.geteuid() != user.uid:
                 os.chown(session + suffix, user.uid, user.gid)
-        patience = Patience(_SUBMIT_BUDGET, (5.0,))
+        retry = Retry(_SUBMIT_BUDGET, (5.0,))
         started = time.time()
-        job_id = as_user(user, lambda: submit(settings, client_of(settings), grami, patience))
+        job_id = as_user(user, lambda: submit(settings, client_of(settings), grami, retry))
     except BaseException:
         _remove(session, owner)
         raise

@@ -16,7 +16,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from arc_lrms_oar.arex.userfiles import Owner
+from arc_lrms_oar.console import printable
 from arc_lrms_oar.errors import ControlDirError
+from arc_lrms_oar.files import write_aside
 
 IN_LRMS = "INLRMS"
 CANCELING = "CANCELING"
@@ -176,25 +178,13 @@ def owner_of(job: GridJob) -> Owner:
 
 
 def _write_aside(path: str, content: bytes) -> str:
-    """Writes what is to become `path` beside it, with its owner and mode; gives its path."""
-    aside = path + ".arc_oar"
+    """Write the next content of `path` beside it, with its owner and mode; return where."""
     try:
-        old: os.stat_result | None = os.lstat(path)
+        old = os.lstat(path)
     except FileNotFoundError:
-        old = None
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(aside, flags, 0o600)
-    try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        if old is not None:
-            os.fchmod(descriptor, old.st_mode & 0o777)
-            if os.geteuid() == 0:
-                os.fchown(descriptor, old.st_uid, old.st_gid)
-    finally:
-        os.close(descriptor)
-    return aside
+        return write_aside(path, content)
+    owner = (old.st_uid, old.st_gid) if os.geteuid() == 0 else None
+    return write_aside(path, content, old.st_mode & 0o777, owner=owner)
 
 
 def _flush(paths: Sequence[str]) -> None:
@@ -292,7 +282,7 @@ def read_end(job: GridJob, kind: str, limit: int) -> bytes:
 
 def done_line(code: int, reason: str) -> bytes:
     """What `lrms_done` holds, at whose sight A-REX takes a job as ended: code and reason."""
-    return f"{code} {' '.join(reason.split())}\n".encode("utf-8", "replace")
+    return f"{code} {printable(reason)}\n".encode()
 
 
 def kick_argument(job: GridJob) -> str:

@@ -12,10 +12,8 @@ from arc_lrms_oar.errors import GramiError, OarRefused, OarUnavailable
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.states import has_ended
-from arc_lrms_oar.retry import Patience
+from arc_lrms_oar.retry import Retry
 from arc_lrms_oar.settings import Settings
-
-PAUSES = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0)
 
 
 def local_id_of(target: str) -> int:
@@ -41,9 +39,7 @@ def local_id_of(target: str) -> int:
     return max(ids)
 
 
-def cancel(
-    settings: Settings, client: OarClient, target: str, patience: Patience | None = None
-) -> str:
+def cancel(settings: Settings, client: OarClient, target: str, retry: Retry | None = None) -> str:
     """Cancels the job that `target` (an id or the path of a GRAMi file) stands for.
 
     Gives a line that says what was done. Raises OarRefused where OAR says no to a job that is
@@ -51,7 +47,7 @@ def cancel(
     """
     job_id = local_id_of(target)
     trouble = OarUnavailable("OAR was not asked")
-    for _ in (patience or Patience(settings.submit_budget, PAUSES)).tries():
+    for _ in (retry or Retry(settings.submit_budget)).attempts():
         try:
             return _delete(client, job_id)
         except OarUnavailable as error:

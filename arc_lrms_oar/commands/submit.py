@@ -27,13 +27,12 @@ from arc_lrms_oar.oar import text_parser
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.runner import Command, Completed
 from arc_lrms_oar.oar.states import State
-from arc_lrms_oar.retry import Patience
+from arc_lrms_oar.retry import Retry
 from arc_lrms_oar.settings import Settings
 
 if TYPE_CHECKING:
     from arc_lrms_oar.oar.job_record import JobRecord
 
-PAUSES = (5.0, 10.0, 20.0, 40.0, 60.0)
 _SERVER_DOWN = 9
 # What oarsub says where its server or database does not answer; anything else is a refusal.
 _TROUBLE = (
@@ -61,14 +60,12 @@ class Prepared(NamedTuple):
     ignored: list[str]
 
 
-def submit(
-    settings: Settings, client: OarClient, path: str, patience: Patience | None = None
-) -> int:
+def submit(settings: Settings, client: OarClient, path: str, retry: Retry | None = None) -> int:
     """Submits the job whose GRAMi file is at `path` and gives its OAR id, also if it has one.
 
     Raises OarLrmsError; the text is a sentence for the grid user.
     """
-    patience = patience or Patience(settings.submit_budget, PAUSES)
+    retry = retry or Retry(settings.submit_budget)
     values = grami.read_values(path)
     known = grami.local_id(values)
     if known is not None:
@@ -77,14 +74,14 @@ def submit(
     session_dir = grami.describe(values, path).session_dir
     if not os.path.isdir(session_dir):
         raise JobError(f"the session directory {session_dir!r} does not exist")
-    held = submit_journal.open_mark(session_dir, patience.seconds, patience.sleep)
+    held = submit_journal.open_mark(session_dir, retry.seconds, retry.sleep)
     try:
         known = grami.local_id(grami.read_values(path))
         if known is None:
             who = identity.of_local(controldir.read_local_lines(controldir.sibling(path, "local")))
             prepared = prepare(values, path, settings, held.script, time.time(), who)
-            known = _Submission(settings, client, prepared, held, patience).run()
-            _tell(path, known, client, patience)
+            known = _Submission(settings, client, prepared, held, retry).run()
+            _tell(path, known, client, retry)
             _say_ignored(prepared.ignored)
         held.clear()
     except (GramiError, JobError, OarRefused, OarUnavailable):
@@ -146,13 +143,13 @@ def _say_ignored(lines: list[str]) -> None:
         complain(f"Without effect on OAR: {line}")
 
 
-def _tell(path: str, job_id: int, client: OarClient, patience: Patience) -> None:
+def _tell(path: str, job_id: int, client: OarClient, retry: Retry) -> None:
     """Writes the id for A-REX; raises GramiError where the disk stays full, and deletes the job.
 
     A-REX takes the job for failed then, and would never look after what is left in OAR.
     """
     trouble = GramiError("the id was not written")
-    for _ in patience.tries():
+    for _ in retry.attempts():
         try:
             return grami.append_local_id(path, job_id)
         except GramiError as error:
@@ -176,13 +173,13 @@ class _Submission:
         client: OarClient,
         prepared: Prepared,
         held: submit_journal.Mark,
-        patience: Patience,
+        retry: Retry,
     ) -> None:
         self.settings = settings
         self.client = client
         self.prepared = prepared
         self.mark = held
-        self.patience = patience
+        self.retry = retry
         self.timeout = settings.command_timeout
         self.hanging: Command | None = None
 
@@ -190,14 +187,14 @@ class _Submission:
         """The id of the job in OAR; raises OarRefused or OarUnavailable."""
         sure = not self.mark.earlier
         trouble = OarUnavailable("OAR was not asked")
-        for _ in self.patience.tries():
+        for _ in self.retry.attempts():
             try:
                 found = None if sure else self._find_earlier()
                 return found or self._oarsub()
             except OarUnavailable as error:
                 trouble = error
                 sure = False
-        minutes = max(1, round(self.patience.spent() / 60))
+        minutes = max(1, round(self.retry.elapsed() / 60))
         raise OarUnavailable(
             f"The batch system OAR did not answer for {minutes} min, so the job was not submitted; "
             f"please try again later ({trouble})"

@@ -118,7 +118,7 @@ def comment(record: JobRecord, inactive: bool) -> list[str]:
         lines.append(f"OAR's queue {record.queue} is not active")
     elif record.scheduled_start:
         lines.append(f"OAR expects it to start at {_utc(record.scheduled_start)}")
-    return [line if line.isprintable() else printable(line) for line in lines]
+    return [printable(line) for line in lines]
 
 
 def _utc(moment: int) -> str:

@@ -8,16 +8,15 @@ never expanded or evaluated, except for an executable that begins with a variabl
 
 from __future__ import annotations
 
-import os
 import posixpath
 import re
 import stat
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from types import MappingProxyType
 from typing import NamedTuple
 
 from arc_lrms_oar.errors import JobError
+from arc_lrms_oar.files import atomic_write
 from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.job.runtime_env import RteScript
 from arc_lrms_oar.job.shell import array, assignment, comment, quoted, shared, with_variables
@@ -62,19 +61,9 @@ def write(path: str, text: str) -> None:
     Never blocks, also where the user has put a FIFO at the path. Raises JobError, with a text for
     the grid user, where the file cannot be written.
     """
-    aside = path + ".new"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        descriptor = os.open(aside, flags, stat.S_IRWXU)
-        with open(descriptor, "wb") as file:
-            file.write(text.encode("utf-8", "surrogateescape"))
-            file.flush()
-            os.fchmod(descriptor, stat.S_IRWXU)
-            os.fsync(descriptor)
-        os.replace(aside, path)
+        atomic_write(path, text.encode("utf-8", "surrogateescape"), stat.S_IRWXU, sync=True)
     except OSError as error:
-        with suppress(OSError):
-            os.unlink(aside)
         raise JobError(
             f"the job script cannot be written to the session directory: {error.strerror}"
         ) from None

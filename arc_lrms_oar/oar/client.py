@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from arc_lrms_oar.errors import OarRefused
-from arc_lrms_oar.id_ranges import Run, runs_of
+from arc_lrms_oar.id_ranges import IdRange, ranges_of
 from arc_lrms_oar.oar import text_parser
 from arc_lrms_oar.oar.dialect import (
     OARDEL_ALREADY,
@@ -108,10 +108,10 @@ class OarClient:
         Raises OarUnavailable.
         """
         asked = set(ids)
-        answer = self.begin_ended(runs_of(asked))
+        answer = self.begin_ended(ranges_of(asked))
         return None if answer is None else answer().intersection(asked)
 
-    def begin_ended(self, runs: Iterable[Run]) -> Callable[[], set[int]] | None:
+    def begin_ended(self, runs: Iterable[IdRange]) -> Callable[[], set[int]] | None:
         """Asks which jobs of these ids seem to have ended; what it gives waits for the answer.
 
         As for `ended`, which see. Both raise OarUnavailable.

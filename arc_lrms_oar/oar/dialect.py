@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from arc_lrms_oar.id_ranges import Run, runs_of
+from arc_lrms_oar.id_ranges import IdRange, ranges_of
 
 if TYPE_CHECKING:
     from arc_lrms_oar.oar.job_record import JobRecord
@@ -27,7 +27,7 @@ def _each(ids: Iterable[int]) -> list[str]:
     return [word for job_id in ids for word in ("-j", str(job_id))]
 
 
-def _conditions(column: str, runs: Iterable[Run]) -> Iterator[str]:
+def _conditions(column: str, runs: Iterable[IdRange]) -> Iterator[str]:
     """SQL conditions for exactly the ids of `runs`, none longer than an argument may be."""
     singles: list[str] = []
     ranges: list[str] = []
@@ -63,7 +63,7 @@ class Dialect:
         """The state of each of `ids` that OAR knows; also of those that -J hides (OAR 3)."""
         return ["oarstat", "-s", "-J", *_each(ids)]
 
-    def ask_ended(self, runs: Iterable[Run]) -> list[list[str]] | None:
+    def ask_ended(self, runs: Iterable[IdRange]) -> list[list[str]] | None:
         """The commands that list which ids of `runs` have ended, or None where none can.
 
         Their answer is only a hint: text rows can be forged, and an SQL error looks like no rows.
@@ -108,7 +108,7 @@ class Dialect2(Dialect):
 
     generation = 2
 
-    def ask_ended(self, runs: Iterable[Run]) -> list[list[str]] | None:
+    def ask_ended(self, runs: Iterable[IdRange]) -> list[list[str]] | None:
         """One SQL query a command, however many jobs there are."""
         return [
             ["oarstat", "--format", "2", "--sql", f"state IN ('Terminated','Error') AND ({where})"]
@@ -145,7 +145,7 @@ class Dialect3(Dialect):
     generation = 3
     foretells = True
 
-    def ask_ended(self, runs: Iterable[Run]) -> list[list[str]] | None:
+    def ask_ended(self, runs: Iterable[IdRange]) -> list[list[str]] | None:
         return None
 
     def ask_records(self, ids: Sequence[int]) -> list[str]:
@@ -161,7 +161,7 @@ class Dialect3(Dialect):
 
     def ask_followers(self, ids: Sequence[int]) -> list[list[str]]:
         """Recorded: an idempotent job that exited with 99. Finds only those still active."""
-        wheres = _conditions("resubmit_job_id", runs_of(ids))
+        wheres = _conditions("resubmit_job_id", ranges_of(ids))
         return [["oarstat", "-J", "-f", "--sql", where] for where in wheres]
 
     def ask_active(self) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
 from arc_lrms_oar.errors import OarUnavailable
-from arc_lrms_oar.id_ranges import Run, outside
+from arc_lrms_oar.id_ranges import IdRange, outside
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.scan.state import ScanState
 
@@ -29,11 +29,11 @@ class EndedQuery:
     """
 
     def __init__(
-        self, client: OarClient, state: ScanState, id_ranges: Sequence[Run], now: float
+        self, client: OarClient, state: ScanState, id_ranges: Sequence[IdRange], now: float
     ) -> None:
         self._client = client
         self._state = state
-        self._asked: list[Run] = []
+        self._asked: list[IdRange] = []
         self._collect: Callable[[], set[int]] | None = None
         self._audit = state.audit_due(now, _AUDIT_INTERVAL)
         if self._audit or state.generation is None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
-from arc_lrms_oar.id_ranges import Run
+from arc_lrms_oar.files import atomic_write
+from arc_lrms_oar.id_ranges import IdRange
 
 _NAME = "arc_lrms_oar.jobs"
 _LIMIT = 256 << 20
@@ -45,20 +47,14 @@ class JobCache:
             return None
         return found
 
-    def save(self, id_ranges: Sequence[Run], rows: Mapping[str, Sequence[int]]) -> None:
+    def save(self, id_ranges: Sequence[IdRange], rows: Mapping[str, Sequence[int]]) -> None:
         """Replace the cache. If it cannot be written, the old one stays and remains usable."""
         import json
 
         line = " ".join(f"{first}-{last}" for first, last in id_ranges)
         content = f"{line}\n{json.dumps(rows, separators=(',', ':'))}"
-        aside = self._path + ".new"
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            with open(os.open(aside, flags, 0o600), "w", encoding="utf-8") as file:
-                file.write(content)
-            os.replace(aside, self._path)
-        except OSError:
-            return
+        with suppress(OSError):
+            atomic_write(self._path, content.encode())
 
     def _read(self) -> bytes:
         try:
@@ -68,7 +64,7 @@ class JobCache:
             return b""
 
 
-def _ranges(line: bytes) -> list[Run]:
+def _ranges(line: bytes) -> list[IdRange]:
     """The ranges in `line`; none if it is invalid."""
     try:
         ranges = [(int(first), int(last)) for first, last in (w.split(b"-") for w in line.split())]

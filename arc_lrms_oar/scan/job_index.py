@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS, grid_id_of, read_job
 from arc_lrms_oar.errors import ControlDirError
-from arc_lrms_oar.id_ranges import runs_of
+from arc_lrms_oar.id_ranges import ranges_of
 from arc_lrms_oar.scan.job_cache import JobCache, Rows
 
 _NEVER = 0
@@ -80,7 +80,7 @@ class JobIndex:
             job = IndexedJob(name, when / 1e9, bool(canceling))
             if found.setdefault(job_id, job) is not job:
                 self.shared.setdefault(job_id, [found[job_id]]).append(job)
-        ranges = runs_of(found)
+        ranges = ranges_of(found)
         if changed or ranges != self._cache.id_ranges:
             self._cache.save(ranges, rows)
         return found
@@ -91,7 +91,7 @@ class JobIndex:
         for name in names:
             self._rows[name] = [_NEVER, *self._rows[name][1:]]
         if names:
-            ids = runs_of(row[2] for row in self._rows.values() if row[2])
+            ids = ranges_of(row[2] for row in self._rows.values() if row[2])
             self._cache.save(ids, self._rows)
 
     def _listed(self, before: Rows, cycle_number: int) -> Rows:

@@ -6,13 +6,12 @@ which Prometheus takes for a restart.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 
 from arc_lrms_oar.errors import OarUnavailable
+from arc_lrms_oar.files import atomic_write
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.metering import Metered
 from arc_lrms_oar.scan.metrics_text import OK, UNKNOWN, Numbers, text_of
@@ -77,16 +76,5 @@ def result_of(error: BaseException | None) -> str:
 
 
 def write(path: str, text: str) -> None:
-    """Replace the file in one step, readable for everybody; raises OSError.
-
-    node_exporter does not read the name under which it is written first. What has that name
-    already, a FIFO for example, is removed and never opened.
-    """
-    aside = f"{path}.new"
-    with suppress(FileNotFoundError):
-        os.unlink(aside)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(aside, flags, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        os.fchmod(file.fileno(), 0o644)
-    os.replace(aside, path)
+    """Replace the file in one step, readable for everybody; raises OSError."""
+    atomic_write(path, text.encode(), mode=0o644)

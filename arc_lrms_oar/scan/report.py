@@ -12,6 +12,7 @@ from typing import NamedTuple
 from arc_lrms_oar.arex import controldir, userfiles
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag, utc
+from arc_lrms_oar.console import printable
 from arc_lrms_oar.job.submit_journal import private_dir
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.outcome import Verdict
@@ -70,7 +71,7 @@ class JobReport(NamedTuple):
         comment = userfiles.read_end(path, COMMENT_LIMIT, owner) or b""
         if comment and not comment.endswith(b"\n"):
             comment += b"\n"
-        reason = self.outcome.reason.encode("utf-8", "replace")
+        reason = printable(self.outcome.reason).encode()
         first = b"%b\n----- output of OAR job %d -----\n" % (reason, self.job.local_id or 0)
         partial = before.rfind(first)
         replaced = len(before) - partial if partial >= 0 else 0

@@ -193,12 +193,19 @@ def test_new_file_is_for_its_owner_alone(place: Path) -> None:
 
 
 def test_file_that_cannot_be_replaced_does_not_stop_the_others(place: Path) -> None:
-    good, bad, link, target = (place / name for name in ("good", "none/bad", "link", "target"))
+    good, bad, blocked = (place / name for name in ("good", "none/bad", "blocked"))
+    (place / ".blocked.arc_oar").mkdir()
+    failed = controldir.replace_files({str(bad): b"x", str(blocked): b"x", str(good): b"x"})
+    assert list(failed) == [str(bad), str(blocked)]
+    assert (good.read_bytes(), blocked.exists()) == (b"x", False)
+
+
+def test_link_beside_the_file_is_not_followed(place: Path) -> None:
+    path, target = place / "lrms_done", place / "target"
     target.write_text("old")
-    (place / "link.arc_oar").symlink_to(target)
-    failed = controldir.replace_files({str(bad): b"x", str(link): b"x", str(good): b"x"})
-    assert {path: error.errno for path, error in failed.items()} == {str(bad): 2, str(link): 40}
-    assert (good.read_bytes(), target.read_text(), link.exists()) == (b"x", "old", False)
+    (place / ".lrms_done.arc_oar").symlink_to(target)
+    replaced(path, b"new")
+    assert (path.read_bytes(), path.is_symlink(), target.read_text()) == (b"new", False, "old")
 
 
 @needs_root
@@ -212,7 +219,7 @@ def test_replaced_file_keeps_its_owner(place: Path) -> None:
 
 def test_leftover_of_a_killed_scan_is_no_hindrance(place: Path) -> None:
     path = place / "lrms_done"
-    (place / "lrms_done.arc_oar").write_text("a long half-written thing")
+    (place / ".lrms_done.arc_oar").write_text("a long half-written thing")
     replaced(path, b"0 ok\n")
     assert path.read_bytes() == b"0 ok\n"
 
@@ -276,7 +283,7 @@ def test_last_argument_of_gm_kick(any_ce: Ce) -> None:
 
 def test_many_files_are_replaced_and_each_failure_is_told(place: Path) -> None:
     paths = [place / f"file{number}" for number in range(20)]
-    (place / "file7.arc_oar").mkdir()
+    (place / ".file7.arc_oar").mkdir()
     failed = controldir.replace_files({str(path): path.name.encode() for path in paths})
     assert list(failed) == [str(place / "file7")]
     assert sorted(path.name for path in place.glob("file*[0-9]")) == sorted(

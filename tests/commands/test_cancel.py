@@ -14,7 +14,7 @@ from arc_lrms_oar.job import grami
 
 
 def cancelled(site: Site, target: object) -> str:
-    return cancel(site.settings(), site.client(), str(target), site.clock.patience(60, 2.0))
+    return cancel(site.settings(), site.client(), str(target), site.clock.retry(60, 2.0))
 
 
 def test_running_job_by_its_grami_file(any_site: Site) -> None:
@@ -117,7 +117,7 @@ def test_trouble_without_end_is_left_to_scan(site: Site) -> None:
     site.running()
     site.oar.set("fail_times", "oardel:99:25:DB connection error, exiting.")
     settings, client = site.settings(), site.client()
-    assert cancel(settings, client, "1", site.clock.patience(10, 4.0)) == (
+    assert cancel(settings, client, "1", site.clock.retry(10, 4.0)) == (
         "OAR did not answer (oardel: exit code 25: DB connection error, exiting.); "
         "scan will go on cancelling OAR job 1"
     )
@@ -128,7 +128,7 @@ def test_hanging_oardel_is_left_to_scan(site: Site) -> None:
     site.configure("command_timeout=1")
     site.running()
     site.oar.set("db_down")
-    said = cancel(site.settings(), site.client(), "1", site.clock.patience(0))
+    said = cancel(site.settings(), site.client(), "1", site.clock.retry(0))
     assert said == (
         "OAR did not answer (oardel: no answer in 1 s); scan will go on cancelling OAR job 1"
     )
@@ -138,7 +138,7 @@ def test_refusal_while_the_state_cannot_be_asked(site: Site) -> None:
     site.running()
     site.oar.set("refuse_del")
     site.oar.set("fail_times", "oarstat:99:25:DB connection error, exiting.")
-    said = cancel(site.settings(), site.client(), "1", site.clock.patience(3, 2.0))
+    said = cancel(site.settings(), site.client(), "1", site.clock.retry(3, 2.0))
     assert "scan will go on cancelling OAR job 1" in said
     assert site.clock.pauses == [2.0]
 

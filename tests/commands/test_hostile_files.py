@@ -149,7 +149,7 @@ def test_submit(race: Race) -> None:
 
     def attempt() -> str:
         try:
-            waits = FakeClock().patience(0.0)
+            waits = FakeClock().retry(0.0)
             return str(submit(race.settings(), race.client, str(grami), waits))
         except OarLrmsError as error:
             return f"refused: {error}"

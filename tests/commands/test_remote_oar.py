@@ -111,7 +111,7 @@ def test_oarsub_that_is_left_alone_is_waited_for(site: Site, ssh: FakeSsh) -> No
     files = writing_job(site)
     site.oar.set("db_down")
     ssh.next("left")
-    patience = site.clock.patience()
+    retry = site.clock.retry()
     looks = []
 
     def sleep(seconds: float) -> None:
@@ -122,8 +122,8 @@ def test_oarsub_that_is_left_alone_is_waited_for(site: Site, ssh: FakeSsh) -> No
             while not site.oar.jobs():
                 pass
 
-    patience.sleep = sleep
-    assert site.submit(files, patience) == 1
+    retry.sleep = sleep
+    assert site.submit(files, retry) == 1
     assert len(site.submitted()) == 1
     one_job(site, files)
 
@@ -132,14 +132,14 @@ def test_killed_while_oarsub_is_at_work(site: Site, ssh: FakeSsh) -> None:
     """The next attempt knows of the ticket by the mark."""
     files = writing_job(site)
     ssh.next("held", "refused")
-    patience = site.clock.patience()
+    retry = site.clock.retry()
 
     def killed(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    patience.sleep = killed
+    retry.sleep = killed
     with pytest.raises(KeyboardInterrupt):
-        site.submit(files, patience)
+        site.submit(files, retry)
     assert site.submit(files) == 1
     ssh.deliver()
     assert len(site.submitted()) == 1
@@ -186,7 +186,7 @@ def test_connection_cut_between_two_questions_of_a_scan(site: Site, ssh: FakeSsh
 def test_connection_cut_in_a_cancel(site: Site, ssh: FakeSsh, mode: str) -> None:
     site.running()
     ssh.next(mode)
-    said = cancel(site.settings(), site.client(), "1", site.clock.patience())
+    said = cancel(site.settings(), site.client(), "1", site.clock.retry())
     assert said in ("OAR job 1 is being deleted", "OAR job 1 is gone already")
     assert site.oar.wait(1)["state"] == "Error"
 

@@ -115,7 +115,7 @@ def test_earlier_oarsub_that_still_lives(site: Site) -> None:
     try:
         left_behind(files, child.pid)
         with pytest.raises(OarUnavailable, match=r"an earlier oarsub still hangs"):
-            site.submit(files, site.clock.patience(30))
+            site.submit(files, site.clock.retry(30))
         assert site.submitted() == []
     finally:
         os.killpg(child.pid, 9)
@@ -126,16 +126,16 @@ def test_earlier_oarsub_that_ends(site: Site) -> None:
     files = site.ce.job()
     child = subprocess.Popen(["/bin/sh", "-c", "sleep 60; :", "oarsub"], start_new_session=True)
     left_behind(files, child.pid)
-    patience = site.clock.patience()
+    retry = site.clock.retry()
 
     def sleep(seconds: float) -> None:
         site.clock.sleep(seconds)
         os.killpg(child.pid, 9)
         child.wait()
 
-    patience.sleep = sleep
-    assert site.submit(files, patience) == 1
-    assert site.clock.pauses == [5.0]
+    retry.sleep = sleep
+    assert site.submit(files, retry) == 1
+    assert site.clock.pauses == [2.0]
 
 
 def test_process_id_that_another_program_has_now(site: Site) -> None:
@@ -165,7 +165,7 @@ def test_id_that_cannot_be_written_at_once(site: Site, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(grami, "append_local_id", fail)
     assert site.submit(files) == 1
-    assert site.clock.pauses == [5.0, 10.0]
+    assert site.clock.pauses == [2.0, 5.0]
     assert (files.local_id(), len(site.oar.jobs())) == ("1", 1)
 
 
@@ -214,7 +214,7 @@ def test_job_that_oarsub_is_still_making(site: Site) -> None:
     try:
         torn(site, left_behind(files, child.pid))
         with pytest.raises(OarUnavailable, match=r"an earlier oarsub still hangs"):
-            site.submit(files, site.clock.patience(30))
+            site.submit(files, site.clock.retry(30))
         assert site.argvs("oardel") == []
     finally:
         os.killpg(child.pid, 9)

@@ -82,7 +82,7 @@ def test_accepted_without_an_id(site: Site) -> None:
     assert (files.local_id(), len(site.oar.jobs())) == ("1", 1)
     assert site.commands() == ["oarsub", "oarstat", "oarstat"]
     assert site.argvs("oarstat") == [["oarstat", "-V"], JOB_NAME_QUERY]
-    assert site.clock.pauses == [5.0]
+    assert site.clock.pauses == [2.0]
 
 
 def test_accepted_and_then_hanging(site: Site) -> None:
@@ -98,7 +98,7 @@ def test_trouble_is_tried_again_with_growing_pauses(site: Site) -> None:
     site.oar.set("fail_times", "oarsub:3:25:DB connection error, exiting.")
     files = site.ce.job()
     assert site.submit(files) == 1
-    assert site.clock.pauses == [5.0, 10.0, 20.0]
+    assert site.clock.pauses == [2.0, 5.0, 10.0]
     assert site.commands() == ["oarsub", "oarstat", *["oarstat", "oarsub"] * 3]
     assert site.argvs("oarstat")[1:] == [JOB_NAME_QUERY] * 3
     assert len(site.oar.jobs()) == 1
@@ -130,7 +130,7 @@ def test_trouble_without_end(site: Site) -> None:
     site.oar.set("fail_times", "oarsub:99:25:DB connection error, exiting.")
     files = site.ce.job()
     with pytest.raises(OarUnavailable) as caught:
-        site.submit(files, site.clock.patience(600, 200))
+        site.submit(files, site.clock.retry(600, 200))
     assert str(caught.value) == (
         "The batch system OAR did not answer for 7 min, so the job was not submitted; please try "
         "again later (oarsub: exit code 25: DB connection error, exiting.)"
@@ -185,9 +185,9 @@ def test_oarsub_that_cannot_be_killed_is_the_only_one(
             site.oar.clear("db_down")
             unkillable[0].wait(10)
 
-    patience = site.clock.patience()
-    patience.sleep = sleep
-    assert site.submit(files, patience) == 1
+    retry = site.clock.retry()
+    retry.sleep = sleep
+    assert site.submit(files, retry) == 1
     assert site.commands().count("oarsub") == 1
     assert len(site.oar.jobs()) == 1
 
@@ -197,7 +197,7 @@ def test_no_second_oarsub_while_the_first_one_hangs(site: Site) -> None:
     site.configure("command_timeout=1")
     site.oar.set("hang", "oarsub")
     with pytest.raises(OarUnavailable, match=r"an earlier oarsub still hangs"):
-        site.submit(site.ce.job(), site.clock.patience(12, 5.0))
+        site.submit(site.ce.job(), site.clock.retry(12, 5.0))
     assert site.clock.pauses == [5.0, 5.0]
     assert site.commands().count("oarsub") == 1
 
@@ -208,7 +208,7 @@ def test_oarsub_given_up_for_good_runs_nothing_later(site: Site, unkillable: lis
     site.oar.set("db_down")
     files = site.ce.job(executable="/bin/sh", arguments=["-c", "touch ran"])
     with pytest.raises(OarUnavailable):
-        site.submit(files, site.clock.patience(1))
+        site.submit(files, site.clock.retry(1))
     site.oar.clear("db_down")
     assert unkillable[0].wait(10) is not None
     site.oar.wait(1)

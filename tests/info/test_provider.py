@@ -364,7 +364,7 @@ def test_times_of_a_running_job(site: Site) -> None:
     assert 1000 <= job["walltime"] < 1060
     assert job["cputime"] == 2 * job["walltime"]
     assert (job["reqwalltime"], job["reqcputime"]) == (3600, 7200)
-    assert job["comment"] == ["R=2,W=1:0:0,J=B,N=odd  name"]
+    assert job["comment"] == ["R=2,W=1:0:0,J=B,N=odd? name"]
     assert "rank" not in job
 
 

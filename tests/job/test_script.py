@@ -243,7 +243,7 @@ def test_script_that_cannot_be_written(node: Node) -> None:
 
 
 def test_script_of_which_a_killed_attempt_has_left_half(tmp_path: Path) -> None:
-    (tmp_path / "job.sh.new").write_text("half of an older and longer script")
+    (tmp_path / ".job.sh.arc_oar").write_text("half of an older and longer script")
     script.write(str(tmp_path / "job.sh"), "x")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("job.sh", "x")]
     assert stat.S_IMODE((tmp_path / "job.sh").stat().st_mode) == 0o700
@@ -251,7 +251,7 @@ def test_script_of_which_a_killed_attempt_has_left_half(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reader", [False, True])
 def test_fifo_in_the_place_of_the_script_holds_nobody_up(tmp_path: Path, reader: bool) -> None:
-    fifo = tmp_path / "job.sh.new"
+    fifo = tmp_path / ".job.sh.arc_oar"
     os.mkfifo(fifo)
     held = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK) if reader else -1
     with pytest.raises(JobError, match="the job script cannot be written to the session directory"):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 from oar.recorded import VERSIONS, calls
 
-from arc_lrms_oar.id_ranges import runs_of
+from arc_lrms_oar.id_ranges import ranges_of
 from arc_lrms_oar.oar import text_parser
 from arc_lrms_oar.oar.dialect import Dialect, Dialect2, Dialect3, dialect_of
 
@@ -22,7 +22,7 @@ LONGEST_ARGUMENT = 128 * 1024
 def conditions(ids: Sequence[int]) -> list[str]:
     """What the cheap question puts after `--sql`, without the part that is always the same."""
     found = []
-    for words in TWO.ask_ended(runs_of(ids)) or []:
+    for words in TWO.ask_ended(ranges_of(ids)) or []:
         assert words[:-1] == ["oarstat", "--format", "2", "--sql"]
         match = re.fullmatch(re.escape(ENDED) + r" AND \((.*)\)", words[-1])
         assert match

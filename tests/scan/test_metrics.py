@@ -165,7 +165,7 @@ def test_file_can_be_read_by_all_and_is_put_in_place_at_once(site: Site, file: P
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/etc/passwd")])
-@pytest.mark.parametrize("name", ["oar.prom", "oar.prom.new"])
+@pytest.mark.parametrize("name", ["oar.prom", ".oar.prom.arc_oar"])
 def test_other_file_in_the_place_of_the_metrics_file_is_replaced_and_never_opened(
     site: Site, file: Path, name: str, make: Callable[[Path], None]
 ) -> None:
@@ -181,7 +181,7 @@ def trouble_cases() -> dict[str, Any]:
     return {
         "no such directory": lambda file: file.with_name("none") / "x.prom",
         "a directory": lambda file: (file.mkdir(), file)[1],
-        "a directory aside": lambda file: (file.with_name("oar.prom.new").mkdir(), file)[1],
+        "a directory aside": lambda file: (file.with_name(".oar.prom.arc_oar").mkdir(), file)[1],
     }
 
 
@@ -206,12 +206,12 @@ def test_full_disk_hurts_no_job_and_leaves_the_old_numbers(
     site.scan()
     before = file.read_bytes()
 
-    def full(*_: object) -> None:
+    def full(*_: object, **_modes: int) -> None:
         raise OSError(28, "No space left on device")
 
     ended(site)
     with monkeypatch.context() as patched:
-        patched.setattr("os.fchmod", full)
+        patched.setattr("arc_lrms_oar.scan.metrics.atomic_write", full)
         assert site.scan() == [GRID_ID]
     assert file.read_bytes() == before
     site.scan()

@@ -46,7 +46,7 @@ def test_cancel_finds_the_new_job(any_site: Site) -> None:
     site.scan()
     site.scan()
     put_back(files, 1)
-    cancel(site.settings(), site.client(), str(files.file("grami")), site.clock.patience(60, 2.0))
+    cancel(site.settings(), site.client(), str(files.file("grami")), site.clock.retry(60, 2.0))
     assert site.argvs("oardel") == [["oardel", str(new)]]
     assert files.file("grami").read_text().count(f"joboption_jobid={new}\n") == 1
 

@@ -1,8 +1,8 @@
-"""A clock that only moves when somebody sleeps."""
+"""A clock that only sleeping moves."""
 
 from __future__ import annotations
 
-from arc_lrms_oar.retry import Patience
+from arc_lrms_oar.retry import PAUSES, Retry
 
 
 class FakeClock:
@@ -19,5 +19,5 @@ class FakeClock:
         self.pauses.append(seconds)
         self.time += seconds
 
-    def patience(self, seconds: float = 600.0, *pauses: float) -> Patience:
-        return Patience(seconds, pauses or (5.0, 10.0, 20.0, 40.0, 60.0), self.now, self.sleep)
+    def retry(self, seconds: float = 600.0, *pauses: float) -> Retry:
+        return Retry(seconds, pauses or PAUSES, self.now, self.sleep)

@@ -16,7 +16,7 @@ from arc_lrms_oar.identity import Identity
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.retry import Patience
+from arc_lrms_oar.retry import Retry
 from arc_lrms_oar.scan.reconcile import scan
 from arc_lrms_oar.settings import Settings
 from support.ce import GRID_ID, Ce, JobFiles
@@ -44,9 +44,9 @@ class Site:
     def client(self) -> OarClient:
         return client_of(self.settings())
 
-    def submit(self, job: JobFiles, patience: Patience | None = None) -> int:
+    def submit(self, job: JobFiles, retry: Retry | None = None) -> int:
         settings = self.settings()
-        waits = patience or self.clock.patience()
+        waits = retry or self.clock.retry()
         return submit(settings, client_of(settings), str(job.file("grami")), waits)
 
     def prepare(self, job: JobFiles) -> list[str]:
