@@ -258,7 +258,7 @@ def test_help_imports_no_command(site: Site) -> None:
     )
     loaded = run(["-c", code], site.ce.place).stdout.split()
     packages = {name.split(".")[1] for name in loaded if name.startswith("arc_lrms_oar.")}
-    assert packages == {"cli", "cli_commands", "entrypoint", "errors", "log", "version"}
+    assert packages == {"cli", "cli_commands", "console", "entrypoint", "errors", "log", "version"}
 
 
 def test_query(site: Site) -> None:
