@@ -34,7 +34,7 @@ def Submit(config: str, grami: str) -> str:
     from arc_lrms_oar.commands.submit import submit
 
     settings = settings_of(config)
-    return str(submit(settings, client_of(settings), grami))
+    return str(submit(settings, client_of(settings), grami).job_id)
 
 
 def Cancel(config: str, jobid: str) -> bool:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from arc_lrms_oar.errors import GramiError, JobError, OarLrmsError, OarUnavailable
+from arc_lrms_oar.errors import JobError, OarLrmsError, OarUnavailable
 from arc_lrms_oar.log import Log, complain
 from arc_lrms_oar.version import __version__
 
@@ -62,8 +62,8 @@ def submit(config: str | None, grami: str) -> int:
     from arc_lrms_oar.commands.submit import submit
 
     settings = settings_of(config)
-    job_id = submit(settings, client_of(settings), grami)
-    line = f"{_grid_job_prefix(grami)}OAR job {job_id} submitted"
+    result = submit(settings, client_of(settings), grami)
+    line = f"{_prefix(result.grid_id)}OAR job {result.job_id} submitted"
     Log("submit-OAR-job", settings.log_level).say("INFO", line)
     return 0
 
@@ -74,8 +74,8 @@ def cancel(config: str | None, target: str) -> int:
     from arc_lrms_oar.commands.connect import client_of, settings_of
 
     settings = settings_of(config)
-    done = cancel(settings, client_of(settings), target)
-    line = _grid_job_prefix(target) + done
+    result = cancel(settings, client_of(settings), target)
+    line = f"{_prefix(result.grid_id)}{result}"
     Log("cancel-OAR-job", settings.log_level).say("INFO", line)
     return 0
 
@@ -133,14 +133,7 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _grid_job_prefix(target: str) -> str:
-    """The start of a log line about the job of a GRAMi file; "" for an OAR job ID."""
-    from arc_lrms_oar.job import grami
-
-    try:
-        grid_id = grami.read_values(target).get("joboption_gridid")
-    except GramiError:
-        return ""
+def _prefix(grid_id: str) -> str:
     return f"{grid_id}: " if grid_id else ""
 
 

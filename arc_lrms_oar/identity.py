@@ -1,8 +1,8 @@
-"""Who the grid user is, and which OAR project and queue that gives his jobs.
+"""The grid user's identity, and the rules that map it to an OAR project and queue.
 
-The rules stand in arc.conf (option `identity`), one a line: `voms /atlas/Role=pilot ->
-project=pilots oar_queue=pilot`. What a user is known by stands in A-REX's `.local` file. Pure. The
-Unix account is not chosen here: A-REX's own `[mapping]` does that, before any backend is called.
+The rules are in arc.conf (option `identity`), one per line: `voms /atlas/Role=pilot ->
+project=pilots oar_queue=pilot`. The identity comes from A-REX's `.local` file. Pure. The Unix
+account is not chosen here: A-REX's own `[mapping]` does that before it calls a backend.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-# They are compiled where there are rules.
+# Compiled on first use, by `re`.
 _RULE = r"(voms|vo|subject|claim)\s+(\S(?:.*\S)?)\s+->\s+(\S.*)"
 _VALUE = r"(?a)(project|oar_queue)=((?:[A-Za-z0-9_]|\{vo\}|\{role\})(?:[\w.-]|\{vo\}|\{role\})*)"
 _RIGHT = (
-    "voms FQAN, vo NAME, subject NAME or claim NAME=VALUE (a * stands for anything), then "
+    "voms FQAN, vo NAME, subject NAME or claim NAME=VALUE (a * matches anything), then "
     "-> project=NAME oar_queue=NAME, or one of them"
 )
 
 
 class Identity(NamedTuple):
-    """What A-REX knows of a grid user: FQANs without capability, and claims as name=value."""
+    """The names of a grid user: FQANs are without capability, claims are NAME=VALUE."""
 
     subject: str = ""
     vos: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class Identity(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """What a user gets one of whose names, of one kind, is as `pattern` says."""
+    """A rule: a user with a name of `kind` that matches `pattern` gets the project and queue."""
 
     kind: str
     pattern: str
@@ -39,7 +39,7 @@ class Rule(NamedTuple):
 
 
 def rules(value: str) -> tuple[Rule, ...]:
-    """The rules in `value`, one a line; raises ValueError with what would be right."""
+    """Parse the rules, one per line; raises ValueError with the expected form."""
     found = []
     for line in filter(None, map(str.strip, value.split("\n"))):
         rule = re.fullmatch(_RULE, line)
@@ -55,11 +55,11 @@ def rules(value: str) -> tuple[Rule, ...]:
     return tuple(found)
 
 
-def of_local(local: Mapping[str, Sequence[str]]) -> Identity:
-    """Who the user is, by the lines of `.local`, each key with its values in order.
+def from_local(local: Mapping[str, Sequence[str]]) -> Identity:
+    """Return the identity in the lines of `.local`, given as each key with its values in order.
 
-    A VO is one that A-REX has found by its own configuration, or the first part of a FQAN (ARC
-    6.17 and 7.0 `src/services/a-rex/job.cpp`, `files/ControlFileContent.cpp`).
+    A VO is the one that A-REX found by its own configuration, or the first part of a FQAN (ARC 6.17
+    and 7.0 `src/services/a-rex/job.cpp`, `files/ControlFileContent.cpp`).
     """
     fqans = tuple(_short(text) for text in local.get("voms", ()))
     vos = [*local.get("localvo", ()), *(_vo(fqan) for fqan in fqans)]
@@ -73,41 +73,41 @@ def of_local(local: Mapping[str, Sequence[str]]) -> Identity:
     return Identity(subject, tuple(dict.fromkeys(filter(None, vos))), fqans, tuple(claims))
 
 
-def choose(table: Sequence[Rule], who: Identity) -> tuple[str, str]:
-    """Project and OAR queue by the first rule that is about `who`; "" for what it does not give.
+def choose(table: Sequence[Rule], user: Identity) -> tuple[str, str]:
+    """Return project and OAR queue of the first rule that matches; "" for one that it omits.
 
-    `{vo}` and `{role}` in them are those of the name that the rule was met by, else empty.
+    `{vo}` and `{role}` in them are replaced by those of the name that matched, or by "".
     """
     for rule in table:
-        for name in _names(rule.kind, who):
-            if _like(rule.pattern, name):
+        for name in _names(rule.kind, user):
+            if _matches(rule.pattern, name):
                 vo, role = (name, "") if rule.kind == "vo" else (_vo(name), _role(name))
                 project, queue = (
-                    _word(text.replace("{vo}", vo).replace("{role}", role))
+                    _safe_name(text.replace("{vo}", vo).replace("{role}", role))
                     for text in (rule.project, rule.oar_queue)
                 )
                 return project, queue
     return "", ""
 
 
-def _names(kind: str, who: Identity) -> Iterator[str]:
-    kinds = {"subject": (who.subject,), "vo": who.vos, "voms": who.fqans, "claim": who.claims}
+def _names(kind: str, user: Identity) -> Iterator[str]:
+    kinds = {"subject": (user.subject,), "vo": user.vos, "voms": user.fqans, "claim": user.claims}
     return filter(None, kinds[kind])
 
 
-def _like(pattern: str, name: str) -> bool:
-    """Each part of the pattern at its first place is right, so nothing has to be tried twice."""
+def _matches(pattern: str, name: str) -> bool:
+    """Match a pattern with `*`: the first occurrence of each part is the right one."""
     first, *others = pattern.split("*")
     if not others or not name.startswith(first):
         return name == pattern
     *inner, last = others
-    place = len(first)
+    start = len(first)
     for part in inner:
-        found = name.find(part, place)
+        found = name.find(part, start)
         if found < 0:
             return False
-        place = found + len(part)
-    return name.endswith(last) and place + len(last) <= len(name)
+        start = found + len(part)
+    return name.endswith(last) and start + len(last) <= len(name)
 
 
 def _short(fqan: str) -> str:
@@ -124,6 +124,6 @@ def _role(fqan: str) -> str:
     return match[1] if match else ""
 
 
-def _word(text: str) -> str:
-    """The user's own words in it are reduced to what OAR can hold in its SQL."""
+def _safe_name(text: str) -> str:
+    """Reduce the parts that the user chose to the alphabet that is safe in OAR's SQL."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("_.-")[:100]

@@ -1,17 +1,17 @@
-"""What may stand behind oarsub's options: text in, value out, or ValueError with what is right.
+"""Check the values of oarsub's options: text in, value out, or ValueError with the right form.
 
 The settings of arc.conf and the `joboption_oar_*` of runtime environments both pass through here,
-so that nothing reaches OAR's command line or its SQL that is not of the form expected there. Pure;
-whose text it was is for the caller to say.
+so that only values of the expected form reach OAR's command line and its SQL. Pure; the caller adds
+where the text came from.
 """
 
 from __future__ import annotations
 
 import re
 
-# Compiled by `re` when they are first needed: most submissions need none of them.
+# Compiled on first use, by `re`: most submissions need none of them.
 _TYPE = r"[A-Za-z0-9_]+(:[A-Za-z0-9_]+)?(=[A-Za-z0-9_.:*,-]+)?"
-# OAR ends such a job without ever running its command (2.5 `sources/core/qfunctions/oarsub`).
+# OAR never runs the command of such a job (2.5 `sources/core/qfunctions/oarsub`).
 _NOT_RUN = ("noop", "desktop_computing")
 _ALTERNATIVE = (
     r"(/[A-Za-z_][A-Za-z0-9_]{0,62}=([1-9][0-9]{0,8}|ALL|BEST|BESTHALF|\{count\}))+"
@@ -23,18 +23,18 @@ _MAIL = (
 )
 # The alphabet is OAR's own (2.5 `sources/core/qfunctions/oarsub`).
 _EXEC = r"(\[[A-Z_]+(,[A-Z_]+)*\])?exec:/[A-Za-z0-9_./ -]+"
-# SIGINT and SIGQUIT do not reach a program in the background, 32 and 33 are the C library's own.
+# SIGINT and SIGQUIT do not reach a program in the background; the C library uses 32 and 33.
 _SIGNALS = set(range(1, 65)) - {2, 3, 9, 17, 19, 32, 33}
 _TOKEN = (
     r"[ \t]*(?:(?P<word>[A-Za-z_][A-Za-z0-9_.]*)|(?P<open>\()|(?P<close>\))"
     r"|(?P<value>[0-9]+(?:\.[0-9]+)?|'(?:[^'\\\x00-\x1f]|'')*'|\"[A-Za-z0-9_ .:-]*\")"
     r"|(?P<compares><>|!=|<=|>=|!~\*?|~\*?|[=<>])|,|\+|%|\*(?!/)|/(?!\*)|-(?!-))"
 )
-# Far below the 128 KiB of one argument, with room for the conditions that are put beside it.
+# Far below the 128 KiB of one argument, so that other conditions can be added.
 _LONGEST_CONDITION = 10_000
 _COMPARE = ("in", "is", "like", "between")
 _BETWEEN = (*_COMPARE, "and", "or", "not", "null")
-# Words that may stand before a bracket. Any other one calls a function of the database.
+# The words that may precede a bracket. Any other word would call a function of the database.
 _BEFORE_BRACKET = ("and", "or", "not", "in")
 _STATEMENTS = ("select", "insert", "update", "delete", "drop", "union", "into", "from", "exec")
 
@@ -47,12 +47,12 @@ def job_types(value: str) -> tuple[str, ...]:
         if not re.fullmatch(_TYPE, word) or not printable:
             raise ValueError("OAR job types separated by spaces, such as besteffort")
         if word.partition("=")[0] in _NOT_RUN:
-            raise ValueError(f"other types than {word}, of which OAR does not run the command")
+            raise ValueError(f"other types than {word}, for which OAR does not run the command")
     return words
 
 
 def resources(value: str) -> tuple[str, ...]:
-    """Alternatives (oarsub -l), of which OAR takes the one that can start first."""
+    """Alternatives (oarsub -l); OAR uses the one that can start first."""
     if not value.strip():
         return ()
     alternatives = tuple("".join(part.split()) for part in value.split("|"))
@@ -66,10 +66,10 @@ def resources(value: str) -> tuple[str, ...]:
 
 
 def condition(value: str) -> str:
-    """A condition on resources (oarsub -p), which OAR puts into a WHERE of its own.
+    """A condition on resources (oarsub -p), which OAR puts into a WHERE clause.
 
-    Comparisons of properties with numbers and texts may stand in it, no functions, no statements,
-    and no bracket that closes more than it has opened.
+    It may compare properties with numbers and texts. Functions, statements and unbalanced brackets
+    are refused.
     """
     right = "an SQL condition on properties such as gpu='NO' AND mem>=4096, in balanced brackets"
     text = value.strip()
@@ -87,7 +87,7 @@ def condition(value: str) -> str:
             raise ValueError(right)
         word = (token["word"] or "").lower()
         if word in _STATEMENTS:
-            raise ValueError(f"{right}; it may not hold {word.upper()}")
+            raise ValueError(f"{right}; it may not contain {word.upper()}")
         if token["open"] and before.isidentifier() and before not in _BEFORE_BRACKET:
             raise ValueError(f"{right}; it may not call {before}()")
         is_operand = bool(token["value"]) or (bool(word) and word not in _BETWEEN)
@@ -104,21 +104,21 @@ def condition(value: str) -> str:
 def mail(value: str) -> str:
     """A notification by mail (oarsub --notify)."""
     if value and not re.fullmatch(_MAIL, value):
-        raise ValueError("mail:ADDRESS, or [END,ERROR]mail:ADDRESS for some events alone")
+        raise ValueError("mail:ADDRESS, or [END,ERROR]mail:ADDRESS for these events only")
     return value
 
 
 def notification(value: str) -> str:
-    """A notification by mail or by a program, which OAR runs on its server as the job's user."""
+    """A notification by mail, or by a program that OAR runs on its server as the job's user."""
     if value and not re.fullmatch(_MAIL, value) and not re.fullmatch(_EXEC, value):
         raise ValueError(
-            "mail:ADDRESS or exec:/PROGRAM, with [END,ERROR] before it for some events alone"
+            "mail:ADDRESS or exec:/PROGRAM, with [END,ERROR] before it for these events only"
         )
     return value
 
 
 def signal_number(value: str) -> int:
-    """A signal that a job script can catch and hand on, 0 for the one that OAR takes itself."""
+    """The number of a signal that a job script can catch and pass on, 0 for OAR's default."""
     if value != "0" and not (re.fullmatch("[0-9]{1,2}", value) and int(value) in _SIGNALS):
         raise ValueError(
             "the number of a signal that a program can catch, such as 10 (SIGUSR1), or 0"

@@ -356,7 +356,7 @@ def test_translate_to_text(
     parts = out.split("\n\n")
     assert [part.splitlines()[0] for part in parts] == [
         "Description:",
-        "OAR is asked:",
+        "Command:",
         "Without effect on OAR:",
     ]
     assert parts[1].splitlines()[1].startswith("  oarsub --name j-GRIDID -q default -l /core=1 ")
@@ -384,7 +384,7 @@ def test_translate_what_is_wrong(
     )
     code, out, err = translated(capsys, monkeypatch, "&(executable=a)(queue='a b')")
     assert (code, out) == (1, "")
-    assert err == "standard input: the queue name 'a b' cannot be one of OAR's\n"
+    assert err == "standard input: the queue name 'a b' cannot be the name of a queue of OAR\n"
     assert cli.main(["translate", "/nowhere"]) == 1
     assert capsys.readouterr().err == (
         "/nowhere: cannot read the job description: No such file or directory\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.hostile_text import WORDS
 
-from arc_lrms_oar.identity import Identity, Rule, choose, of_local, rules
+from arc_lrms_oar.identity import Identity, Rule, choose, from_local, rules
 
 PILOT = Identity(
     "/DC=org/CN=Test User (1)",
@@ -57,8 +57,8 @@ def test_identity_of_a_local_file() -> None:
         "tokenclaim.wlcg.groups": ["/dune/prod"],
         "jobname": ["x"],
     }
-    assert of_local(local) == PILOT
-    assert of_local({}) == Identity()
+    assert from_local(local) == PILOT
+    assert from_local({}) == Identity()
 
 
 @pytest.mark.parametrize(

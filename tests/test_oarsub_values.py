@@ -92,7 +92,7 @@ def test_more_than_a_condition(text: str) -> None:
 @pytest.mark.parametrize(
     ("convert", "text", "right"),
     [
-        (oarsub_values.job_types, "noop", "other types than noop, of which OAR does not run"),
+        (oarsub_values.job_types, "noop", "other types than noop, for which OAR does not run"),
         (oarsub_values.job_types, "-t", "OAR job types separated by spaces"),
         (oarsub_values.resources, "core=1", "levels as in /switch=1/core={count}"),
         (oarsub_values.resources, "/core=0", "levels as in"),

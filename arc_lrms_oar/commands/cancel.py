@@ -1,11 +1,14 @@
-"""Cancel: the OAR job of a grid job is deleted, or was gone already.
+"""Cancel: delete the OAR job of a grid job.
 
-A-REX takes a failed cancel as the end of the matter and leaves the LRMS job running as an orphan.
-So trouble with OAR is no failure here: it is tried again for a while, and then left to scan, which
-asks OAR to delete what is still alive of the jobs that A-REX is cancelling.
+A-REX does not repeat a cancel that fails, and the OAR job would stay behind. So a failure to reach
+OAR is not a failure here: oardel is retried for a while, and then scan deletes what is still alive
+of the jobs that A-REX is cancelling.
 """
 
 from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
 
 from arc_lrms_oar.arex.controldir import read_local_lines, sibling
 from arc_lrms_oar.errors import GramiError, OarRefused, OarUnavailable
@@ -16,51 +19,84 @@ from arc_lrms_oar.retry import Retry
 from arc_lrms_oar.settings import Settings
 
 
-def local_id_of(target: str) -> int:
-    """The OAR id that `target` stands for: an id itself, or the path of a GRAMi file.
+class CancelOutcome(Enum):
+    """What came of a cancel."""
 
-    OAR may have submitted the job again under a new id, a higher one, which scan writes into the
-    GRAMi file and A-REX's `.local`; A-REX may have put the old one back into the latter. Raises
-    GramiError where `target` leads to no id.
+    CANCELLED = "OAR is deleting the job"
+    GONE = "the job had ended, or OAR has no such job"
+    NOT_YET = "OAR is unavailable; scan goes on cancelling the job"
+
+
+class CancelResult(NamedTuple):
+    """The outcome for one OAR job.
+
+    `grid_id` is empty where the job was named by its OAR job ID; `reason` is why OAR is
+    unavailable, for NOT_YET alone.
+    """
+
+    outcome: CancelOutcome
+    job_id: int
+    grid_id: str = ""
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if self.outcome is CancelOutcome.CANCELLED:
+            return f"OAR job {self.job_id} is being deleted"
+        if self.outcome is CancelOutcome.GONE:
+            return f"OAR job {self.job_id} is gone already"
+        return (
+            f"OAR did not answer ({self.reason}); scan will go on cancelling OAR job {self.job_id}"
+        )
+
+
+def cancel(
+    settings: Settings, client: OarClient, target: str, retry: Retry | None = None
+) -> CancelResult:
+    """Cancel the OAR job of `target`, a job ID or the path of a GRAMi file.
+
+    Raises OarRefused where OAR refuses to delete a job that is alive, and GramiError where
+    `target` leads to no job ID.
+    """
+    job_id, grid_id = _job_of(target)
+    reason = "OAR was not asked"
+    for _ in (retry or Retry(settings.submit_budget)).attempts():
+        try:
+            return CancelResult(_delete(client, job_id), job_id, grid_id)
+        except OarUnavailable as error:
+            reason = str(error)
+    return CancelResult(CancelOutcome.NOT_YET, job_id, grid_id, reason)
+
+
+def _job_of(target: str) -> tuple[int, str]:
+    """Return the job ID and the grid job ID of `target`.
+
+    If OAR resubmits a job under a new, higher ID, scan writes that one into the GRAMi file and
+    into A-REX's `.local`; A-REX may then overwrite `.local` with the old one.
     """
     if target.isdecimal():
-        return int(target)
-    written = "".join(read_local_lines(sibling(target, "local")).get("localid", [])[-1:])
+        return int(target), ""
+    local = read_local_lines(sibling(target, "local"))
+    written = "".join(local.get("localid", [])[-1:])
     ids = [int(written)] if written.isdecimal() else []
     try:
-        found = grami.local_id(grami.read_values(target))
+        values = grami.read_values(target)
     except GramiError:
         if not ids:
             raise
-        return ids[0]
+        return ids[0], ""
+    found = grami.local_id(values)
     ids += [found] if found is not None else []
     if not ids:
         raise GramiError(f"{target}: the job has no OAR id, so there is nothing to cancel")
-    return max(ids)
+    return max(ids), values.get("joboption_gridid", "")
 
 
-def cancel(settings: Settings, client: OarClient, target: str, retry: Retry | None = None) -> str:
-    """Cancels the job that `target` (an id or the path of a GRAMi file) stands for.
-
-    Gives a line that says what was done. Raises OarRefused where OAR says no to a job that is
-    alive, and GramiError where there is no such job.
-    """
-    job_id = local_id_of(target)
-    trouble = OarUnavailable("OAR was not asked")
-    for _ in (retry or Retry(settings.submit_budget)).attempts():
-        try:
-            return _delete(client, job_id)
-        except OarUnavailable as error:
-            trouble = error
-    return f"OAR did not answer ({trouble}); scan will go on cancelling OAR job {job_id}"
-
-
-def _delete(client: OarClient, job_id: int) -> str:
+def _delete(client: OarClient, job_id: int) -> CancelOutcome:
     try:
         client.delete([job_id])
     except OarRefused as refused:
-        word = client.states([job_id]).get(job_id)
-        if word is None or has_ended(word):
-            return f"OAR job {job_id} is gone already"
+        state = client.states([job_id]).get(job_id)
+        if state is None or has_ended(state):
+            return CancelOutcome.GONE
         raise OarRefused(f"OAR does not cancel job {job_id}: {refused}") from None
-    return f"OAR job {job_id} is being deleted"
+    return CancelOutcome.CANCELLED

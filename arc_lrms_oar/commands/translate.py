@@ -1,8 +1,8 @@
-"""Translate: what would become of a job description, without any ARC or OAR at hand.
+"""Translate: show what a job description becomes, without ARC or OAR.
 
-The story: read xRSL or GRAMi, do A-REX's part as A-REX does it, take the steps of a submission up
-to oarsub, and tell of each job. Nothing is submitted and nothing written. Runtime environments that
-are enabled on this machine run their stage 0, as they do at a submission.
+Reads xRSL or GRAMi, does A-REX's part, and takes the steps of a submission up to oarsub. Nothing is
+submitted or written. Runtime environments that are enabled on this machine run their stage 0, as in
+a submission.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from arc_lrms_oar.arex.config import find_config, load
-from arc_lrms_oar.commands.submit import check_site, prepare
+from arc_lrms_oar.commands.prepare import check_site, prepare
 from arc_lrms_oar.errors import JobError, OarLrmsError
 from arc_lrms_oar.identity import Identity
 from arc_lrms_oar.job import grami, submit_journal
@@ -26,7 +26,7 @@ from arc_lrms_oar.settings import Settings
 LANGUAGES = ("xrsl", "grami")
 _LIMIT = 64 * 1024 * 1024
 _GRAMI = re.compile(r"(?:\s*#[^\n]*\n)*\s*joboption_[A-Za-z0-9_]+=")
-# Stand for what A-REX makes up for each job.
+# Placeholders for what A-REX chooses for each job.
 _SESSIONS = "/var/spool/arc/sessiondir"
 _GRID_ID = "GRIDID"
 _SCRIPT = "job.sh"
@@ -40,10 +40,10 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class Translation:
-    """One job: what the user asked for, the oarsub line, what has no effect and why, the script.
+    """One job: its description, the oarsub command, attributes without effect, the job script.
 
-    In `description` what the user has not said is None; times are in seconds, memory and disk in
-    MB. `ignored` are lines "what: reason".
+    In `description`, attributes that the user has not set are None; times are in seconds, memory
+    and disk in MB. `ignored` are lines "attribute: reason".
     """
 
     description: dict[str, Any]
@@ -54,7 +54,7 @@ class Translation:
 
 @dataclass(frozen=True)
 class _Asked:
-    """One job as its reader leaves it, with the GRAMi values that a backend would be given."""
+    """One job from its reader, with the GRAMi values that a backend would get."""
 
     job: JobDescription
     description: dict[str, Any]
@@ -63,7 +63,7 @@ class _Asked:
 
 
 def settings_for(config: str | None) -> Settings:
-    """The settings in the file `config`, else those of this machine, else the defaults."""
+    """Return the settings of the file `config`, else of this machine, else the defaults."""
     path = find_config(config)
     if config or os.access(path, os.R_OK):
         return load(path)
@@ -71,7 +71,7 @@ def settings_for(config: str | None) -> Settings:
 
 
 def read_text(file: str) -> str:
-    """The content of `file`, or of standard input for `-`; raises OarLrmsError."""
+    """Read `file`, or standard input for `-`; raises OarLrmsError."""
     try:
         if file == "-":
             raw = sys.stdin.buffer.read(_LIMIT + 1)
@@ -92,10 +92,14 @@ def translate(
     language: str | None = None,
     source: str = "job description",
 ) -> list[Translation]:
-    """What becomes of each job in `text`, in `queue` whatever the job itself says of it.
+    """Translate each job in `text`.
 
-    Without a `language` the text tells which it is. `source` names it in errors. Raises
-    OarLrmsError, of which XrslError shows the place in the text.
+    Args:
+        queue: overrides the queue that the job names.
+        language: one of LANGUAGES; by default it is detected from the text.
+        source: the name of the text in errors.
+
+    Raises OarLrmsError; an XrslError shows the position in the text.
     """
     check_site(settings)
     if language == "grami" or (language is None and _GRAMI.match(text)):
@@ -117,12 +121,12 @@ def _from_grami(text: str, source: str, queue: str | None) -> _Asked:
     if queue:
         values["joboption_queue"] = queue
     job = grami.describe(values, source)
-    unsaid = {
+    unset = {
         field
         for field, key in (("count", "count"), ("exclusive", "exclusivenode"))
         if not values.get(f"joboption_{key}")
     }
-    return _Asked(job, _description(job, unsaid, None), values, [])
+    return _Asked(job, _description(job, unset, None), values, [])
 
 
 def _from_xrsl(text: str, settings: Settings, queue: str | None) -> list[_Asked]:
@@ -136,7 +140,7 @@ def _from_xrsl(text: str, settings: Settings, queue: str | None) -> list[_Asked]
         if read.alternatives:
             ignored.append(
                 f"{len(read.alternatives)} of {len(read.alternatives) + 1} alternatives: "
-                "the client tries them where no CE takes the first, which is shown here"
+                "the client tries them if no CE accepts the first, which is shown here"
             )
         asked = read.description._replace(queue=queue or read.description.queue)
         grid_id = _GRID_ID if len(jobs) == 1 else f"{_GRID_ID}{number}"
@@ -150,12 +154,12 @@ def _from_xrsl(text: str, settings: Settings, queue: str | None) -> list[_Asked]
 
 
 def _choose_queue(values: grami.Values, settings: Settings) -> str:
-    """Puts the CE's only queue into `values`, and says who chooses one where there are several."""
+    """Set the CE's only queue in `values`; returns a line that says who chooses the queue."""
     if len(settings.queues) == 1:
         (name,) = settings.queues
         values["joboption_queue"] = name
-        return f"queue: none is named, so A-REX takes {name}, the only one"
-    return "queue: none is named, so A-REX takes its default or the first that the user may use"
+        return f"queue: not set, so A-REX uses {name}, the only one"
+    return "queue: not set, so A-REX uses its default or the first that the user may use"
 
 
 def _translation(asked: _Asked, settings: Settings, source: str) -> Translation:
@@ -165,9 +169,9 @@ def _translation(asked: _Asked, settings: Settings, source: str) -> Translation:
     prepared = prepare(values, source, settings, script, time.time(), Identity())
     queue = prepared.job.queue or ""
     if queue and settings.queues and queue not in settings.queues:
-        missing.append(f"queue {queue}: arc.conf has no such queue, so A-REX refuses the job")
+        missing.append(f"queue {queue}: not in arc.conf, so A-REX refuses the job")
     if settings.queue(queue).identity:
-        missing.append("identity: its rules are left out, since nobody has sent this job")
+        missing.append("identity: its rules are not applied, because this job has no grid user")
     return Translation(
         asked.description,
         ["oarsub", *prepared.request.argv()],
@@ -179,23 +183,23 @@ def _translation(asked: _Asked, settings: Settings, source: str) -> Translation:
 def _with_known_environments(
     values: grami.Values, settings: Settings
 ) -> tuple[grami.Values, list[str]]:
-    """`values` without the runtime environments that this machine has not, and a line on each."""
+    """Remove the runtime environments that do not exist here; returns a line about each as well."""
     folder = os.path.join(settings.control_dir, "rte")
     kept = {k: v for k, v in values.items() if not re.match(r"joboption_runtime_\d", k)}
     missing = []
-    number = place = 0
+    number = kept_number = 0
     while f"joboption_runtime_{number}" in values:
         name = values[f"joboption_runtime_{number}"]
         if _is_known(folder, name):
             for key, value in values.items():
                 match = re.fullmatch(rf"joboption_runtime_{number}(_\d+)?", key)
                 if match:
-                    kept[f"joboption_runtime_{place}{match[1] or ''}"] = value
-            place += 1
+                    kept[f"joboption_runtime_{kept_number}{match[1] or ''}"] = value
+            kept_number += 1
         else:
             missing.append(
-                f"runtimeenvironment {name}: this machine has it not (under {folder}), so the line "
-                "and the script are without it; a CE that has it not refuses the job"
+                f"runtimeenvironment {name}: not enabled on this machine (under {folder}), so the "
+                "command and the script are without it; a CE without it refuses the job"
             )
         number += 1
     return kept, missing
@@ -205,12 +209,12 @@ def _is_known(folder: str, name: str) -> bool:
     parts = name.split("/")
     if "\0" in name or any(part in ("", ".", "..") for part in parts):
         return False
-    places = (os.path.join(folder, kind, *parts) for kind in ("enabled", "default"))
-    return any(os.path.exists(place) for place in places)
+    paths = (os.path.join(folder, kind, *parts) for kind in ("enabled", "default"))
+    return any(os.path.exists(path) for path in paths)
 
 
-def _description(job: JobDescription, unsaid: Collection[str], rerun: int | None) -> dict[str, Any]:
-    values = {**job._asdict(), "rerun": rerun, **dict.fromkeys(unsaid)}
+def _description(job: JobDescription, unset: Collection[str], rerun: int | None) -> dict[str, Any]:
+    values = {**job._asdict(), "rerun": rerun, **dict.fromkeys(unset)}
     values["executable"] = job.executable or None
     values["runtime_environments"] = [
         {"name": rte.name, "options": list(rte.options)} for rte in job.runtime_environments
@@ -221,5 +225,5 @@ def _description(job: JobDescription, unsaid: Collection[str], rerun: int | None
 
 
 def described(job: JobDescription) -> dict[str, Any]:
-    """What a user has asked for in `job`, in the form that a Translation has it."""
+    """Return the attributes of `job` in the form of `Translation.description`."""
     return _description(job, (), None)

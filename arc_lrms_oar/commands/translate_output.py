@@ -1,7 +1,7 @@
-"""Shows translations: as text for people, or as JSON; and prints them.
+"""Print translations as text or as JSON.
 
-What users chose may hold any bytes. In the text they are escaped where a terminal would obey them;
-in the oarsub line and in the script they stand as they are.
+Values that users chose may hold any bytes. In the text, control characters are escaped for the
+terminal; the oarsub command and the job script are printed unchanged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def show(
     as_json: bool = False,
     with_script: bool = False,
 ) -> int:
-    """Prints what becomes of the job description in `file` (`-`: standard input); the exit code."""
+    """Translate the job description in `file` (`-`: standard input); returns the exit status."""
     source = "standard input" if file == "-" else file
     try:
         found = translate(read_text(file), settings_for(config), queue, language, source)
@@ -47,13 +47,13 @@ def show(
 
 
 def as_text(found: Sequence[Translation], with_script: bool) -> str:
-    """Each job in three or four parts, the oarsub line as one that can be copied."""
+    """Return the translations as text; the oarsub command can be copied to a shell."""
     parts = []
     for number, one in enumerate(found, 1):
         if len(found) > 1:
             parts.append(f"Job {number} of {len(found)}\n")
         parts.append("Description:\n" + description_text(one.description))
-        parts.append(f"OAR is asked:\n  {shlex.join(one.oarsub)}\n")
+        parts.append(f"Command:\n  {shlex.join(one.oarsub)}\n")
         if one.ignored:
             parts.append(
                 "Without effect on OAR:\n" + "".join(f"  {_safe(x)}\n" for x in one.ignored)
@@ -64,7 +64,7 @@ def as_text(found: Sequence[Translation], with_script: bool) -> str:
 
 
 def description_text(description: Mapping[str, Any]) -> str:
-    """What the user asked for, a line each, without what he has not said."""
+    """Return a line for each attribute that the user has set."""
     return "".join(_field(*item) for item in description.items())
 
 
@@ -72,15 +72,15 @@ def _field(name: str, value: Any) -> str:
     if value in (None, []):
         return ""
     if name == "environment":
-        shown = " ".join(_one_of_several(f"{key}={text}") for key, text in value)
+        shown = " ".join(_list_item(f"{key}={text}") for key, text in value)
     elif name == "runtime_environments":
         shown = ", ".join(
-            " ".join(map(_one_of_several, [rte["name"], *rte["options"]])) for rte in value
+            " ".join(map(_list_item, [rte["name"], *rte["options"]])) for rte in value
         )
     elif name == "start_time":
         shown = f"{value} ({time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(value))} UTC)"
     elif isinstance(value, list):
-        shown = " ".join(map(_one_of_several, value))
+        shown = " ".join(map(_list_item, value))
     elif isinstance(value, bool):
         shown = "yes" if value else "no"
     else:
@@ -88,12 +88,12 @@ def _field(name: str, value: Any) -> str:
     return f"  {name:<21} {shown} {_UNITS.get(name, '')}".rstrip() + "\n"
 
 
-def _one_of_several(text: str) -> str:
-    """As `_safe`, and in quotes where blanks would make two words of it."""
+def _list_item(text: str) -> str:
+    """Return `text` as `_safe` does, and in quotes if it has blanks."""
     return repr(text) if " " in text else _safe(text)
 
 
 def _safe(text: str) -> str:
-    """Text as it stands where it is plain, else in quotes and with escapes."""
+    """Return plain text unchanged, other text in quotes and with escapes."""
     plain = text.isprintable() and text.strip() == text and text and "'" not in text
     return text if plain else repr(text)

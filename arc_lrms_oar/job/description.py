@@ -1,7 +1,7 @@
-"""What a grid user asked for, whichever language it came in: the one `JobDescription`.
+"""`JobDescription`: what a grid user asks for, the same for every language it was read from.
 
-A plain value with no behaviour of A-REX or OAR in it. Text that came from the user may hold any
-bytes; they are kept as surrogate escapes and come out again unchanged.
+A plain value without behaviour of A-REX or OAR. Text from the user may hold any bytes; those that
+are not UTF-8 are kept as surrogate escapes and are written unchanged.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ from typing import NamedTuple
 
 
 class RuntimeEnvironment(NamedTuple):
-    """A runtime environment (RTE) by name, with the options that the user gave it."""
+    """A runtime environment (RTE): its name and the options from the user."""
 
     name: str
     options: tuple[str, ...] = ()
 
 
 class JobDescription(NamedTuple):
-    """A grid job; times in seconds, memory and disk in MB, None where the user said nothing.
+    """A grid job; times in seconds, memory and disk in MB, None for an attribute that is not set.
 
-    `cpu_time` is the total over all slots, `wall_time` the job's wall clock, `memory` is for one
-    slot. `start_time` is seconds since 1970 (UTC). `stdin`, `stdout` and `stderr` are paths,
-    empty where there is none.
+    `cpu_time` is the total over all slots, `wall_time` the job's wall clock, `memory` is per slot.
+    `start_time` is in seconds since 1970 (UTC). `stdin`, `stdout` and `stderr` are paths.
     """
 
     executable: str
@@ -37,7 +36,7 @@ class JobDescription(NamedTuple):
     memory: int | None = None
     virtual_memory: int | None = None
     disk: int | None = None
-    # A tuple's own method of this name is of no use here.
+    # It replaces the method of tuple, which nothing uses here.
     count: int = 1  # type: ignore[assignment]
     count_per_node: int | None = None
     num_nodes: int | None = None

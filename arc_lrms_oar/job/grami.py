@@ -1,9 +1,9 @@
-"""Reads A-REX's GRAMi file into a `JobDescription`, and writes the one line that A-REX reads back.
+"""Read A-REX's GRAMi file into a `JobDescription`, and write the one line that A-REX reads back.
 
-GRAMi is a list of shell assignments. A-REX writes values in single quotes that may start in the
-middle of a value and may span lines, with a quote inside as '\\'' (ARC 6.17
-`grid-manager/jobs/JobDescriptionHandler.cpp`, `write_grami`). Nothing of it is ever given to a
-shell here, so a value cannot be more than a value.
+GRAMi is a list of shell assignments. A-REX writes values in single quotes, which may start in the
+middle of a value and span lines, and a quote inside as '\\'' (ARC 6.17
+`grid-manager/jobs/JobDescriptionHandler.cpp`, `write_grami`). The file is parsed here and never
+given to a shell, so no value can run anything.
 """
 
 from __future__ import annotations
@@ -29,24 +29,35 @@ Values = dict[str, str]
 
 
 def read(path: str) -> JobDescription:
-    """The job of the GRAMi file at `path`; raises GramiError."""
+    """Read the job of the GRAMi file at `path`; raises GramiError."""
     return describe(read_values(path), path)
 
 
 def read_values(path: str) -> Values:
-    """All assignments of the GRAMi file at `path`, the last of each name; raises GramiError."""
+    """Read all assignments of the GRAMi file at `path`, the last of each name.
+
+    Raises GramiError.
+    """
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             text = file.read(_LIMIT + 1)
     except OSError as error:
-        raise GramiError(f"{path}: cannot read the GRAMi file: {error.strerror}") from None
+        raise _cannot_read(path, error) from None
     if len(text) > _LIMIT:
         raise GramiError(f"{path}: the GRAMi file is larger than {_LIMIT >> 20} MB")
     return parse(text, path)
 
 
+def size(path: str) -> int:
+    """Return the size in bytes, which each `append_local_id` increases; raises GramiError."""
+    try:
+        return os.stat(path).st_size
+    except OSError as error:
+        raise _cannot_read(path, error) from None
+
+
 def parse(text: str, path: str) -> Values:
-    """Splits GRAMi text into assignments; `path` is named in the GramiError of a malformed one."""
+    """Split GRAMi text into assignments; raises GramiError, which names `path`, if malformed."""
     values: Values = {}
     position = 0
     while position < len(text):
@@ -59,6 +70,10 @@ def parse(text: str, path: str) -> Values:
             raise _malformed(path, text, position, "expected NAME=value")
         values[name[1]], position = _value(text, name.end(), path)
     return values
+
+
+def _cannot_read(path: str, error: OSError) -> GramiError:
+    return GramiError(f"{path}: cannot read the GRAMi file: {error.strerror}")
 
 
 def _value(text: str, position: int, path: str) -> tuple[str, int]:
@@ -100,7 +115,7 @@ def _malformed(path: str, text: str, position: int, what: str) -> GramiError:
 
 
 def describe(values: Mapping[str, str], path: str) -> JobDescription:
-    """Makes a JobDescription of GRAMi values; raises GramiError for what cannot be understood."""
+    """Make a JobDescription of GRAMi values; raises GramiError for a value that is wrong."""
     reader = _Reader(values, path)
     executable, *arguments = reader.series("arg_{}") or [""]
     if not executable:
@@ -147,7 +162,7 @@ def _grid_id_of(path: str) -> str:
 
 
 class _Reader:
-    """Typed look-ups of `joboption_*` values; an empty value is an absent one."""
+    """Typed access to `joboption_*` values; an empty value counts as absent."""
 
     def __init__(self, values: Mapping[str, str], path: str) -> None:
         self.values = values
@@ -180,7 +195,7 @@ class _Reader:
             return None
         try:
             if _TIME.fullmatch(value):
-                # Few jobs have a start time, and it takes a millisecond and a half to load.
+                # It takes 1.5 ms to load, and few jobs have a start time.
                 import calendar
 
                 return calendar.timegm(time.strptime(value, "%Y%m%d%H%M%SZ"))
@@ -198,16 +213,16 @@ class _Reader:
 
 
 def local_id(values: Mapping[str, str]) -> int | None:
-    """The OAR job id that an earlier submission has written, or None; raises nothing."""
+    """Return the OAR job ID that an earlier submission has written, or None."""
     value = values.get("joboption_jobid", "")
     return int(value) if re.fullmatch(r"[1-9][0-9]{0,17}", value) else None
 
 
 def append_local_id(path: str, job_id: int) -> None:
-    """Appends `joboption_jobid=ID` to the GRAMi file and makes sure that it is on disk.
+    """Append `joboption_jobid=ID` to the GRAMi file and flush it to disk.
 
-    The submit script runs as the mapped user and may append here but create nothing (the control
-    directory is A-REX's). Raises GramiError when the file cannot be written.
+    The submit script runs as the mapped user, who may append to the file but create none in the
+    control directory. Raises GramiError where the file cannot be written.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -216,7 +231,7 @@ def append_local_id(path: str, job_id: int) -> None:
             line = _line_break(os.pread(descriptor, 2, max(0, size - 2)))
             line += b"joboption_jobid=%d\n" % job_id
             try:
-                # On a disk that is almost full only the first digits would get there.
+                # On an almost full disk only the first digits might be written.
                 if os.write(descriptor, line) < len(line):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(descriptor)
@@ -227,11 +242,11 @@ def append_local_id(path: str, job_id: int) -> None:
             os.close(descriptor)
     except OSError as error:
         raise GramiError(
-            f"{path}: cannot note that this is OAR job {job_id}: {error.strerror}"
+            f"{path}: cannot write the job ID {job_id} of OAR: {error.strerror}"
         ) from None
 
 
 def _line_break(end: bytes) -> bytes:
-    """What lets a line of its own follow a file with this end; a backslash takes one newline."""
+    """Return what to write before a new line, after `end`; a backslash takes one newline."""
     missing = b"\n" if end and not end.endswith(b"\n") else b""
     return missing + b"\n" if (end + missing).endswith(b"\\\n") else missing

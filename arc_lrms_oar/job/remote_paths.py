@@ -1,7 +1,7 @@
-"""Where things stand on the machine with OAR's commands, if that is another one.
+"""Paths on the machine that runs OAR's commands, where that is another one (option remote_host).
 
-Pure. Both machines see the same session directories, that one perhaps under another path (option
-remote_sessiondir); what lies outside of them is taken to be at the same place.
+Pure. Both machines see the same session directories, perhaps under different paths (option
+remote_sessiondir). Paths outside the session directories are assumed to be the same on both.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import posixpath
 from arc_lrms_oar.job.description import JobDescription
 
 
-def there(path: str, session_dir: str, remote_sessiondir: str) -> str:
-    """The path there of `path` here, for the job whose session directory is `session_dir` here."""
+def remote_path(path: str, session_dir: str, remote_sessiondir: str) -> str:
+    """Return the remote path of the local `path` of the job with the local `session_dir`."""
     inside = path == session_dir or path.startswith(f"{session_dir}/")
     if not remote_sessiondir or not inside:
         return path
@@ -20,11 +20,11 @@ def there(path: str, session_dir: str, remote_sessiondir: str) -> str:
     return posixpath.join(remote_sessiondir, name) + path[len(session_dir) :]
 
 
-def moved(job: JobDescription, remote_sessiondir: str) -> JobDescription:
-    """`job` with the paths that it has there, in the fields that A-REX writes as absolute paths."""
+def with_remote_paths(job: JobDescription, remote_sessiondir: str) -> JobDescription:
+    """Return `job` with remote paths in the fields that A-REX writes as absolute paths."""
 
     def path(value: str) -> str:
-        return there(value, job.session_dir, remote_sessiondir)
+        return remote_path(value, job.session_dir, remote_sessiondir)
 
     return job._replace(
         stdin=job.stdin and path(job.stdin),

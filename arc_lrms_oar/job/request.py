@@ -1,8 +1,8 @@
-"""Turns a JobDescription and a queue's settings into what OAR is asked: one `oarsub` line.
+"""Turn a JobDescription and the settings of a queue into the arguments of oarsub.
 
-Pure: values in, values out. OAR puts names, projects and queues into its SQL without escaping
-them (OAR-REFERENCE, surprise 11), so whatever a user chose is reduced here to an alphabet that
-is safe there. The user's own name of the job stays in A-REX's `.local` file, where ARC shows it.
+Pure. OAR puts names, projects and queues into its SQL without escaping them, so names that a user
+chose are reduced here to an alphabet that is safe there. The user's own name of the job stays in
+A-REX's `.local` file, from which ARC shows it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ _KB_OF_UNIT = {"kb": 1, "mb": 1024, "gb": 1024 * 1024}
 
 
 class OarRequest(NamedTuple):
-    """What OAR is asked for one job; times in seconds.
+    """The request to OAR for one job; times in seconds.
 
-    `resources` are alternatives, and `wall_time` is that of each which names none. `checkpoint` is
-    how long before the end of it OAR sends `checkpoint_signal`; 0 is never, and OAR's own choice.
+    `resources` are alternatives; `wall_time` applies to those that name none. OAR sends
+    `checkpoint_signal` (0: its default) `checkpoint` seconds before the end of the wall time (0:
+    never).
     """
 
     name: str
@@ -48,7 +49,7 @@ class OarRequest(NamedTuple):
     script: str
 
     def argv(self) -> list[str]:
-        """The arguments of oarsub, in the words that OAR 2.5, 2.6 and 3 have in common."""
+        """Return the arguments of oarsub, using only options that OAR 2.5, 2.6 and 3 share."""
         line = ["--name", self.name]
         if self.project:
             line += ["--project", self.project]
@@ -72,24 +73,25 @@ class OarRequest(NamedTuple):
 
 
 def clock(seconds: int) -> str:
-    """Hours:minutes:seconds, the only form of a walltime that OAR cannot take for hours."""
+    """Return hours:minutes:seconds; OAR reads a plain number as hours."""
     return f"{seconds // 3600}:{seconds // 60 % 60}:{seconds % 60}"
 
 
 def make_request(job: JobDescription, queue: QueueSettings, script: str, now: float) -> OarRequest:
-    """What OAR is asked for `job`, whose job script stands at `script`, at the time `now`.
+    """Return the request for `job` with the job script at `script`.
 
-    Raises JobError, whose text is for the grid user, when the job cannot be asked for.
+    `now` is the time in seconds since 1970. Raises JobError, with a text for the grid user, for a
+    job that OAR cannot get.
     """
     if not _DIRECTORY.fullmatch(job.session_dir):
         raise JobError(
-            f"the session directory {job.session_dir!r} has characters that OAR cannot carry; "
+            f"the session directory {job.session_dir!r} has characters that OAR cannot handle; "
             "the site's sessiondir must be an absolute path without quotes, $, % and \\"
         )
     return OarRequest(
         name=job_name(job.name or "", job.grid_id),
-        project=safe_word(job.project or "") or queue.project,
-        queue=queue.oar_queue or _queue_word(job.queue or ""),
+        project=safe_name(job.project or "") or queue.project,
+        queue=queue.oar_queue or _queue_name(job.queue or ""),
         resources=_resources(job, queue),
         wall_time=wall_time(job, queue),
         properties=_properties(job, queue),
@@ -103,33 +105,33 @@ def make_request(job: JobDescription, queue: QueueSettings, script: str, now: fl
     )
 
 
-def safe_word(text: str) -> str:
-    """`text` in letters, digits, `_` and `-`, every run of anything else made one `_`.
+def safe_name(text: str) -> str:
+    """Reduce `text` to letters, digits, `_` and `-`; every run of other characters becomes one `_`.
 
-    It never begins with a `-`, so that no command takes it for an option.
+    The result never begins with a `-`, so no command takes it for an option.
     """
     return re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_-")
 
 
 def job_name(name: str, grid_id: str) -> str:
-    """OAR's name for the job: something of the user's name, then the whole grid ID.
+    """Return the job's name in OAR: the beginning of the user's name, then the whole grid job ID.
 
-    The grid ID makes it unique, so that a lost submission can be found again by it.
+    The grid job ID makes it unique, so that an interrupted submission can be found by it.
     """
-    unique = safe_word(grid_id)
-    room = _NAME_LIMIT - len(unique) - 1
-    label = safe_word(name)[: min(max(room, 0), 40)].strip("_-")
+    unique = safe_name(grid_id)
+    length = _NAME_LIMIT - len(unique) - 1
+    label = safe_name(name)[: min(max(length, 0), 40)].strip("_-")
     return f"{label}-{unique}" if label else unique
 
 
-def _queue_word(queue: str) -> str:
+def _queue_name(queue: str) -> str:
     if queue and not _WORD.fullmatch(queue):
-        raise JobError(f"the queue name {queue!r} cannot be one of OAR's")
+        raise JobError(f"the queue name {queue!r} cannot be the name of a queue of OAR")
     return queue
 
 
 def wall_time(job: JobDescription, queue: QueueSettings) -> int | None:
-    """Wall time in seconds: as asked, or CPU time / slots, or the site's default, or None."""
+    """Return the wall time in seconds: as asked, CPU time / slots, the site's default, or None."""
     if job.wall_time:
         return job.wall_time
     if job.cpu_time:
@@ -138,13 +140,13 @@ def wall_time(job: JobDescription, queue: QueueSettings) -> int | None:
 
 
 def checkpoint(job: JobDescription, queue: QueueSettings) -> int:
-    """Seconds before the end at which the job gets a signal; 0 where it is no longer than that."""
+    """Return how many seconds before its end the job gets a signal; 0 for a shorter job."""
     length = wall_time(job, queue)
     return queue.checkpoint if length is None or length > queue.checkpoint else 0
 
 
 def checkpoint_signal(job: JobDescription, queue: QueueSettings) -> int:
-    """The signal that the job script is to hand on to the program, 0 where there comes none."""
+    """Return the signal that the job script passes on to the program, 0 for none."""
     return (queue.checkpoint_signal or _SIGUSR2) if checkpoint(job, queue) else 0
 
 
@@ -153,7 +155,7 @@ def _resources(job: JobDescription, queue: QueueSettings) -> tuple[str, ...]:
         return tuple(text.replace("{count}", str(job.count)) for text in queue.resources)
     nodes, per_node = _layout(job)
     if queue.gpus and job.exclusive:
-        raise JobError("whole nodes and GPUs of a node cannot both be asked for; choose one")
+        raise JobError("a job cannot ask for both whole nodes and GPUs of a node; choose one")
     if queue.gpus:
         return (f"/{queue.node_level}={nodes or 1}/{queue.gpu_level}={queue.gpus}",)
     if job.exclusive:
@@ -168,14 +170,14 @@ def _whole_nodes(job: JobDescription, queue: QueueSettings) -> int:
         return 1
     if not queue.cores_per_node:
         raise JobError(
-            f"{job.count} slots on whole nodes: how many nodes that is cannot be told here; "
-            "say how many slots each node is to give with countpernode"
+            f"{job.count} slots on whole nodes: the number of nodes is unknown here; "
+            "set the number of slots on each node with countpernode"
         )
     return -(-job.count // queue.cores_per_node)
 
 
 def _layout(job: JobDescription) -> tuple[int | None, int]:
-    """Nodes and slots on each; None where the slots may be anywhere."""
+    """Return the number of nodes (None: any) and of slots on each."""
     if job.count_per_node:
         per_node = min(job.count_per_node, job.count)
         return -(-job.count // per_node), per_node
@@ -188,7 +190,7 @@ def _properties(job: JobDescription, queue: QueueSettings) -> str:
     conditions = [queue.properties.strip()] if queue.properties.strip() else []
     conditions += [_condition(text) for text in job.node_properties if text.strip()]
     if queue.gpus and not queue.resources:
-        # OAR takes the resources that have no value there for one more GPU (seen on 2.5.9).
+        # OAR counts the resources without a value there as one more GPU (seen on 2.5.9).
         conditions.append(f"{queue.gpu_level} <> '0'")
     memory = job.memory if job.memory is not None else queue.default_memory
     if queue.memory_property and memory:
@@ -210,7 +212,7 @@ def _condition(text: str) -> str:
 
 
 def _start_type(job: JobDescription, now: float) -> tuple[str, ...]:
-    """OAR reads the date in its server's local time (2.5 `oar_sched_gantt_with_timesharing`)."""
+    # OAR reads the date in its server's local time (2.5 `oar_sched_gantt_with_timesharing`).
     if job.start_time is None or job.start_time <= now:
         return ()
     if job.start_time > _LATEST:

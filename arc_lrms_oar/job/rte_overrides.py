@@ -1,8 +1,8 @@
-"""What runtime environments have set for one job by `joboption_oar_*`, put over a queue's settings.
+"""Settings of a queue that runtime environments change for one job, by `joboption_oar_*`.
 
-Each variable is named after the option of arc.conf that it stands for, and its value is read by the
-same rule. A-REX never writes one: only stage 0 of a runtime environment, which an admin has
-enabled, can set them, but it may have made the value of an option that the user gave. Pure.
+Each variable is named after an option of arc.conf, and its value is read by the same rule. A-REX
+never writes such a variable: only stage 0 of a runtime environment that the administrator has
+enabled sets it, perhaps from an option that the user gave. Pure.
 """
 
 from __future__ import annotations
@@ -16,30 +16,29 @@ from arc_lrms_oar.options import OPTIONS, Option
 from arc_lrms_oar.settings import QueueSettings
 
 _PREFIX = "joboption_oar_"
-_KNOWN = {option.rte_name: option for option in OPTIONS if option.by_rte}
-# A program that OAR runs on its server is the admin's to name, and in arc.conf alone.
+_OPTIONS = {option.rte_name: option for option in OPTIONS if option.by_rte}
+# Only the administrator, in arc.conf, may name a program that OAR runs on its server.
 _STRICTER = {"notify": oarsub_values.mail}
 
 
 def for_one_job(queue: QueueSettings, values: Mapping[str, str]) -> QueueSettings:
-    """`queue` with what the GRAMi values of one job say; an empty value says nothing.
+    """Return `queue` with the `joboption_oar_*` values of one job; empty values have no effect.
 
-    Raises JobError, with a text for the grid user, for a variable that there is not and for a
-    value that is wrong.
+    Raises JobError, with a text for the grid user, for an unknown variable or a wrong value.
     """
     changes: dict[str, Any] = {}
     for name in sorted(values):
         text = values[name]
         if not name.startswith(_PREFIX) or not text.strip():
             continue
-        if name not in _KNOWN:
+        if name not in _OPTIONS:
             raise JobError(
-                f"a runtime environment has set {name}, which means nothing here; known are "
-                + ", ".join(_KNOWN)
+                f"a runtime environment has set {name}, which does not exist; there are "
+                + ", ".join(_OPTIONS)
             )
-        option = _KNOWN[name]
+        option = _OPTIONS[name]
         value = _converted(option, text)
-        changes[option.name] = _together(getattr(queue, option.name), value, option.name)
+        changes[option.name] = _combined(getattr(queue, option.name), value, option.name)
     return queue._replace(**changes)
 
 
@@ -54,7 +53,7 @@ def _converted(option: Option, text: str) -> Any:
         ) from None
 
 
-def _together(before: Any, value: Any, name: str) -> Any:
+def _combined(before: Any, value: Any, name: str) -> Any:
     if name == "types":
         return before + tuple(kind for kind in value if kind not in before)
     if name == "properties" and before:

@@ -1,9 +1,9 @@
-"""The mark of a submission under way: what a second attempt must know of the first.
+"""The submit journal: a file from which the next attempt learns how far an earlier one came.
 
-It stands in the job's private directory from before oarsub runs until the OAR id is on disk. The
-name of the job script in it is new for every submission, so that OAR's own record of a job's
-command tells whether that job came of this submission and no other. Without the script a job that
-enters OAR late, from an oarsub given up for hanging, ends at once and runs nothing of the user's.
+It exists in the job's private directory from before oarsub runs until the job ID is on disk. It
+holds the name of the job script, which is new for every submission: the command that OAR records
+for a job therefore shows whether the job belongs to this submission. The script is removed with a
+failed submission, so a job that a hanging oarsub creates later ends at once and runs nothing.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from contextlib import suppress
 from arc_lrms_oar.errors import JobError
 
 PRIVATE_DIR = ".arc_oar"
-_MARK = "submitting"
+_JOURNAL = "submitting"
 _SIZE = 256
 _LIMIT = 4096
 _SCRIPT = re.compile(r"job-[0-9a-f]{12}\.sh")
-# More than all attempts of A-REX's can make.
+# More than all attempts of A-REX can make.
 _MOST_TRIES = 10_000
-# What file systems say that have no locks at all; then the process number in the mark must do.
+# The errors of file systems without locks; there the process ID in the journal must do.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def private_dir(session_dir: str) -> str:
-    """Directory inside the session directory for the job script and the mark."""
+    """Return the directory in the session directory for the job script and the journal."""
     return os.path.join(session_dir, PRIVATE_DIR)
 
 
-class Mark:
-    """An open and locked mark. `pid` is the oarsub of an earlier attempt, 0 where there is none.
+class SubmitJournal:
+    """An open and locked journal.
 
-    `earlier` tells whether an attempt before this one has left the mark behind; `tries` counts the
-    oarsubs of all attempts.
+    `earlier` is true if an earlier attempt has left the journal behind. `pid` is the process ID of
+    the latest oarsub, 0 for none. `tries` counts the oarsubs of all attempts.
     """
 
     def __init__(
@@ -59,16 +59,16 @@ class Mark:
 
     @property
     def lock(self) -> int:
-        """The open file of the lock: who inherits it holds the lock as long as he lives."""
+        """The open file of the lock; a process that inherits it holds the lock until it ends."""
         return self._descriptor
 
     @property
     def ticket(self) -> str:
-        """Path of a file that the latest oarsub makes first if it runs on another machine."""
+        """Path of a file that the latest oarsub creates first where it runs on another machine."""
         return f"{self.script}.{self.tries}"
 
-    def note(self, pid: int) -> None:
-        """Puts on disk that an oarsub, process `pid`, is under way (0: is about to be started).
+    def record(self, pid: int) -> None:
+        """Write to disk that an oarsub with process ID `pid` runs (0: is about to be started).
 
         Raises JobError, with a text for the grid user, where that cannot be done.
         """
@@ -82,12 +82,12 @@ class Mark:
             raise _cannot_write(error) from None
 
     def clear(self) -> None:
-        """Takes the mark away; the id is on disk, or there is no job. One that stays is no harm."""
-        self._unlink(_MARK)
+        """Remove the journal: the job ID is on disk, or there is no job. Ignores errors."""
+        self._unlink(_JOURNAL)
         self.close()
 
     def discard(self) -> None:
-        """Takes everything away, the job script too: there is no job, and must not be one."""
+        """Remove the journal and the job script: there is no job, and must not be one."""
         self._unlink(self.script_name)
         for number in range(1, self.tries + 1):
             self._unlink(f"{self.script_name}.{number}")
@@ -96,7 +96,7 @@ class Mark:
             os.rmdir(self.folder)
 
     def close(self) -> None:
-        """Lets go of the lock and leaves the mark for the next attempt."""
+        """Release the lock and keep the journal for the next attempt."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -106,18 +106,18 @@ class Mark:
             os.unlink(os.path.join(self.folder, name))
 
 
-def open_mark(session_dir: str, patience: float, sleep: Callable[[float], None]) -> Mark:
-    """Opens and locks the mark of the job with `session_dir`, making it where there is none.
+def open_journal(session_dir: str, timeout: float, sleep: Callable[[float], None]) -> SubmitJournal:
+    """Open and lock the journal of the job in `session_dir`, and create it if necessary.
 
-    Waits up to `patience` seconds for another attempt that holds it, or for the oarsub that such
-    a one has left; after that nothing of it may run any more. Raises JobError, with a text for the
-    grid user, then and where the session directory cannot be written.
+    Waits up to `timeout` seconds for another attempt that holds the lock, or for its oarsub. After
+    that it removes the job script, so that nothing of that attempt can run. Raises JobError, with a
+    text for the grid user, then and where the session directory cannot be written.
     """
     folder = private_dir(session_dir)
     try:
         _make_private(folder)
         descriptor = os.open(
-            os.path.join(folder, _MARK),
+            os.path.join(folder, _JOURNAL),
             os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC,
             0o600,
         )
@@ -125,20 +125,22 @@ def open_mark(session_dir: str, patience: float, sleep: Callable[[float], None])
         raise _cannot_write(error) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise _cannot_write(OSError(errno.EINVAL, f"{PRIVATE_DIR}/{_MARK} is no file"))
-    deadline = time.monotonic() + patience
+        raise _cannot_write(
+            OSError(errno.EINVAL, f"{PRIVATE_DIR}/{_JOURNAL} is not a regular file")
+        )
+    deadline = time.monotonic() + timeout
     while not _lock(descriptor):
         if time.monotonic() >= deadline:
-            _mark(folder, descriptor).discard()
+            _read(folder, descriptor).discard()
             raise JobError("another submission of this job is still under way")
         sleep(1.0)
-    return _mark(folder, descriptor)
+    return _read(folder, descriptor)
 
 
-def _mark(folder: str, descriptor: int) -> Mark:
+def _read(folder: str, descriptor: int) -> SubmitJournal:
     script, pid, tries = _content(os.pread(descriptor, _LIMIT, 0))
     new = f"job-{os.urandom(6).hex()}.sh"
-    return Mark(folder, script or new, pid, bool(script), tries, descriptor)
+    return SubmitJournal(folder, script or new, pid, bool(script), tries, descriptor)
 
 
 def _cannot_write(error: OSError) -> JobError:
@@ -167,10 +169,10 @@ def _lock(descriptor: int) -> bool:
 
 
 def _content(raw: bytes) -> tuple[str, int, int]:
-    """What a mark says; nothing where it is none of ours. The user may have brought one along."""
+    """Return script, pid and tries; nothing for a file that the user has put there."""
     if not raw:
         return "", 0, 0
-    # Most submissions find no mark, and json takes 2 ms to load.
+    # It takes 2 ms to load, and most submissions find no journal.
     import json
 
     try:

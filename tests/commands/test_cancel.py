@@ -8,13 +8,34 @@ from support.ce import GRID_ID, NOBODY
 from support.oar_site import Site
 from support.users import needs_root, run_as
 
-from arc_lrms_oar.commands.cancel import cancel
+from arc_lrms_oar.commands.cancel import CancelOutcome, CancelResult, cancel
 from arc_lrms_oar.errors import GramiError, OarRefused
 from arc_lrms_oar.job import grami
 
+CANCELLED, GONE, NOT_YET = CancelOutcome
 
-def cancelled(site: Site, target: object) -> str:
-    return cancel(site.settings(), site.client(), str(target), site.clock.retry(60, 2.0))
+
+def cancelled(site: Site, target: object) -> tuple[CancelOutcome, int]:
+    retries = site.clock.retry(60, 2.0)
+    result = cancel(site.settings(), site.client(), str(target), retries)
+    return result.outcome, result.job_id
+
+
+def test_grid_job_of_the_result(any_site: Site) -> None:
+    files = any_site.running()
+    grami.append_local_id(str(files.file("grami")), 1)
+    client = any_site.client()
+    for target, grid_id in ((str(files.file("grami")), GRID_ID), ("1", "")):
+        result = cancel(any_site.settings(), client, target)
+        assert (result.job_id, result.grid_id) == (1, grid_id)
+
+
+def test_lines_of_the_log() -> None:
+    assert [str(CancelResult(outcome, 7, reason="R")) for outcome in CancelOutcome] == [
+        "OAR job 7 is being deleted",
+        "OAR job 7 is gone already",
+        "OAR did not answer (R); scan will go on cancelling OAR job 7",
+    ]
 
 
 def test_running_job_by_its_grami_file(any_site: Site) -> None:
@@ -22,7 +43,7 @@ def test_running_job_by_its_grami_file(any_site: Site) -> None:
     files = site.ce.job(executable="/bin/sleep", arguments=["60"])
     site.submit(files)
     site.oar.wait_for(1, "Running")
-    assert cancelled(site, files.file("grami")) == "OAR job 1 is being deleted"
+    assert cancelled(site, files.file("grami")) == (CANCELLED, 1)
     assert site.argvs("oardel") == [["oardel", "1"]]
     ended = site.oar.wait(1)
     assert (ended["state"], ended["exit_code"]) == ("Error", None)
@@ -31,7 +52,7 @@ def test_running_job_by_its_grami_file(any_site: Site) -> None:
 
 def test_waiting_job_by_its_id(site: Site) -> None:
     (job_id,) = site.oar.add_jobs(1, state="Waiting", first_id=2**31 + 5)
-    assert cancelled(site, job_id) == f"OAR job {job_id} is being deleted"
+    assert cancelled(site, job_id) == (CANCELLED, job_id)
     assert site.argvs("oardel") == [["oardel", str(job_id)]]
     assert site.oar.wait(job_id)["state"] == "Error"
 
@@ -59,7 +80,7 @@ def test_job_that_arex_has_not_noted_yet(any_site: Site) -> None:
 def test_twice(site: Site) -> None:
     files = site.running(status="CANCELING")
     for _ in range(2):
-        assert cancelled(site, files.file("grami")) == "OAR job 1 is being deleted"
+        assert cancelled(site, files.file("grami")) == (CANCELLED, 1)
     assert [call.rc for call in site.oar.calls("oardel")] == [0, 6]
 
 
@@ -67,13 +88,13 @@ def test_twice(site: Site) -> None:
 def test_job_that_has_ended(site: Site, state: str) -> None:
     files = site.running(state="Running")
     site.oar.update(1, state=state)
-    assert cancelled(site, files.file("grami")) == "OAR job 1 is being deleted"
+    assert cancelled(site, files.file("grami")) == (CANCELLED, 1)
     site.oar.set("refuse_del")
-    assert cancelled(site, files.file("grami")) == "OAR job 1 is gone already"
+    assert cancelled(site, files.file("grami")) == (GONE, 1)
 
 
 def test_job_that_oar_does_not_know(site: Site) -> None:
-    assert cancelled(site, 4711) == "OAR job 4711 is gone already"
+    assert cancelled(site, 4711) == (GONE, 4711)
     assert site.argvs("oarstat")[-1] == ["oarstat", "-s", "-J", "-j", "4711"]
 
 
@@ -101,14 +122,14 @@ def test_job_of_somebody_else(site: Site) -> None:
 def test_server_that_was_not_told_is_enough(site: Site) -> None:
     site.running()
     site.oar.set("server_down")
-    assert cancelled(site, 1) == "OAR job 1 is being deleted"
+    assert cancelled(site, 1) == (CANCELLED, 1)
     assert site.oar.calls("oardel")[-1].rc == 2
 
 
 def test_trouble_is_tried_again(site: Site) -> None:
     site.running()
     site.oar.set("fail_times", "oardel:2:25:DB connection error, exiting.")
-    assert cancelled(site, 1) == "OAR job 1 is being deleted"
+    assert cancelled(site, 1) == (CANCELLED, 1)
     assert site.clock.pauses == [2.0, 2.0]
     assert len(site.argvs("oardel")) == 3
 
@@ -117,7 +138,11 @@ def test_trouble_without_end_is_left_to_scan(site: Site) -> None:
     site.running()
     site.oar.set("fail_times", "oardel:99:25:DB connection error, exiting.")
     settings, client = site.settings(), site.client()
-    assert cancel(settings, client, "1", site.clock.retry(10, 4.0)) == (
+    result = cancel(settings, client, "1", site.clock.retry(10, 4.0))
+    assert result == CancelResult(
+        NOT_YET, 1, reason="oardel: exit code 25: DB connection error, exiting."
+    )
+    assert str(result) == (
         "OAR did not answer (oardel: exit code 25: DB connection error, exiting.); "
         "scan will go on cancelling OAR job 1"
     )
@@ -128,18 +153,16 @@ def test_hanging_oardel_is_left_to_scan(site: Site) -> None:
     site.configure("command_timeout=1")
     site.running()
     site.oar.set("db_down")
-    said = cancel(site.settings(), site.client(), "1", site.clock.retry(0))
-    assert said == (
-        "OAR did not answer (oardel: no answer in 1 s); scan will go on cancelling OAR job 1"
-    )
+    result = cancel(site.settings(), site.client(), "1", site.clock.retry(0))
+    assert result == CancelResult(NOT_YET, 1, reason="oardel: no answer in 1 s")
 
 
 def test_refusal_while_the_state_cannot_be_asked(site: Site) -> None:
     site.running()
     site.oar.set("refuse_del")
     site.oar.set("fail_times", "oarstat:99:25:DB connection error, exiting.")
-    said = cancel(site.settings(), site.client(), "1", site.clock.retry(3, 2.0))
-    assert "scan will go on cancelling OAR job 1" in said
+    result = cancel(site.settings(), site.client(), "1", site.clock.retry(3, 2.0))
+    assert (result.outcome, result.job_id) == (NOT_YET, 1)
     assert site.clock.pauses == [2.0]
 
 
@@ -148,9 +171,9 @@ def test_other_versions_of_oar(site: Site, version: str) -> None:
     with Standin.create(site.ce.place / "other", version) as oar:
         other = Site(site.ce, oar)
         oar.add_jobs(1)
-        assert cancelled(other, 1) == "OAR job 1 is being deleted"
-        assert cancelled(other, 1) == "OAR job 1 is being deleted"
-        assert cancelled(other, 99) == "OAR job 99 is gone already"
+        assert cancelled(other, 1) == (CANCELLED, 1)
+        assert cancelled(other, 1) == (CANCELLED, 1)
+        assert cancelled(other, 99) == (GONE, 99)
 
 
 def test_grami_without_an_id(any_site: Site) -> None:

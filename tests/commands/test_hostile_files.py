@@ -150,7 +150,7 @@ def test_submit(race: Race) -> None:
     def attempt() -> str:
         try:
             waits = FakeClock().retry(0.0)
-            return str(submit(race.settings(), race.client, str(grami), waits))
+            return str(submit(race.settings(), race.client, str(grami), waits).job_id)
         except OarLrmsError as error:
             return f"refused: {error}"
 

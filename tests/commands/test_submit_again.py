@@ -11,7 +11,7 @@ from support.ce import GRID_ID, JobFiles
 from support.oar_site import Site
 from support.submission_checks import JOB_NAME_QUERY
 
-from arc_lrms_oar.commands import submit as module
+from arc_lrms_oar.commands import oarsub_attempts
 from arc_lrms_oar.errors import GramiError, OarUnavailable
 from arc_lrms_oar.job import grami, script, submit_journal
 
@@ -36,12 +36,12 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, holder: object, name: str, after: b
     ("holder", "name"),
     [
         (script, "write"),
-        (submit_journal.Mark, "note"),
-        (module, "_judge"),
+        (submit_journal.SubmitJournal, "record"),
+        (oarsub_attempts, "_job_id"),
         (grami, "append_local_id"),
-        (submit_journal.Mark, "clear"),
+        (submit_journal.SubmitJournal, "clear"),
     ],
-    ids=["script", "mark", "oarsub", "id", "clear"],
+    ids=["script", "journal", "oarsub", "id", "clear"],
 )
 def test_killed_on_its_way_and_tried_again(
     site: Site, monkeypatch: pytest.MonkeyPatch, holder: object, name: str, after: bool
@@ -58,31 +58,31 @@ def test_killed_on_its_way_and_tried_again(
     assert (files.session / "ran").read_text() == "ran\n"
 
 
-def left_behind(files: JobFiles, pid: int = 0) -> submit_journal.Mark:
+def left_behind(files: JobFiles, pid: int = 0) -> submit_journal.SubmitJournal:
     """The mark of an attempt that was killed when it had started oarsub."""
-    held = submit_journal.open_mark(str(files.session), 0, lambda _: None)
-    held.note(pid)
-    held.close()
-    return held
+    journal = submit_journal.open_journal(str(files.session), 0, lambda _: None)
+    journal.record(pid)
+    journal.close()
+    return journal
 
 
 def test_earlier_attempt_without_a_job(site: Site) -> None:
     files = site.ce.job()
-    held = left_behind(files)
+    journal = left_behind(files)
     assert site.submit(files) == 1
     assert site.argvs("oarstat")[-1] == JOB_NAME_QUERY
-    assert site.submitted()[0][-1] == held.script
+    assert site.submitted()[0][-1] == journal.script
 
 
 def test_earlier_attempt_with_a_job(site: Site) -> None:
     files = site.ce.job()
-    held = left_behind(files)
+    journal = left_behind(files)
     (mine,) = site.oar.add_jobs(
         1,
-        owner=module._user_name(),
+        owner=site.ce.user,
         first_id=7,
         job_name=f"some_name-{GRID_ID}",
-        command=held.script,
+        command=journal.script,
     )
     assert site.submit(files) == mine == 7
     assert site.submitted() == []
@@ -98,11 +98,11 @@ def test_earlier_attempt_with_a_job(site: Site) -> None:
 )
 def test_job_that_only_looks_like_it(site: Site, columns: dict[str, str]) -> None:
     files = site.ce.job()
-    held = left_behind(files)
+    journal = left_behind(files)
     row = {
-        "owner": module._user_name(),
+        "owner": site.ce.user,
         "job_name": f"some_name-{GRID_ID}",
-        "command": held.script,
+        "command": journal.script,
         **columns,
     }
     site.oar.add_jobs(1, first_id=7, **row)
@@ -140,8 +140,13 @@ def test_earlier_oarsub_that_ends(site: Site) -> None:
 
 def test_process_id_that_another_program_has_now(site: Site) -> None:
     files = site.ce.job()
-    left_behind(files, os.getppid())
-    assert site.submit(files) == 1
+    child = subprocess.Popen(["/bin/sleep", "60"], start_new_session=True)
+    try:
+        left_behind(files, child.pid)
+        assert site.submit(files) == 1
+    finally:
+        child.kill()
+        child.wait()
     assert site.clock.pauses == []
 
 
@@ -185,9 +190,9 @@ def test_id_that_cannot_be_written_at_all(site: Site, monkeypatch: pytest.Monkey
     assert os.listdir(files.session) == []
 
 
-def torn(site: Site, held: submit_journal.Mark, state: str = "Hold") -> int:
+def torn(site: Site, journal: submit_journal.SubmitJournal, state: str = "Hold") -> int:
     """A row that an oarsub has made which was killed before it was done."""
-    row: dict[str, Any] = {"owner": module._user_name(), "command": held.script, "start_time": 0}
+    row: dict[str, Any] = {"owner": site.ce.user, "command": journal.script, "start_time": 0}
     row["job_name"] = f"some_name-{GRID_ID}"
     return site.oar.add_jobs(1, state, first_id=7, **row)[0]
 

@@ -127,11 +127,11 @@ def test_what_oar_does_not_heed_is_said_once(site: Site, capfd: pytest.CaptureFi
     site.submit(files)
     site.submit(files)
     assert capfd.readouterr().err == (
-        "Without effect on OAR: memory: OAR is not told, since no memory_property is set for this "
-        "queue\n"
-        "Without effect on OAR: disk: OAR knows nothing of its nodes' disks\n"
-        "Without effect on OAR: priority: A-REX orders its own work by it, OAR lets no user choose "
-        "one\n"
+        "Without effect on OAR: memory: OAR does not get it, because this queue has no "
+        "memory_property\n"
+        "Without effect on OAR: disk: OAR has no information about disk space on its nodes\n"
+        "Without effect on OAR: priority: only A-REX uses it; users cannot set a "
+        "priority in OAR\n"
     )
 
 

@@ -59,22 +59,30 @@ def test_hostile_name_is_one_plain_word_of_the_line(word: str) -> None:
 @pytest.mark.parametrize("word", WORDS, ids=lambda word: ascii(word)[:30])
 def test_hostile_queue_is_refused(word: str) -> None:
     text = grami_text(Path("/sessions/x"), Path("/control"), "ID", queue=word)
-    with pytest.raises(JobError, match=r"the queue name .* cannot be one of OAR's"):
+    with pytest.raises(JobError, match=r"the queue name .* cannot be the name of a queue of OAR"):
         translate(text, Settings())
 
 
 @pytest.mark.parametrize(
     ("extra", "conf", "line"),
     [
-        ('(memory="1")', "", "memory: OAR is not told, since no memory_property is set"),
+        (
+            '(memory="1")',
+            "",
+            "memory: OAR does not get it, because this queue has no memory_property",
+        ),
         ('(memory="1")', "memory_property=mem", "memory: OAR chooses nodes by it and does not"),
-        ('(disk="1")', "", "disk: OAR knows nothing of its nodes' disks"),
-        ('(priority="9")', "", "priority: A-REX orders its own work by it"),
-        ('(cputime="9")', "", "cputime: OAR limits the wall time alone"),
-        ('(count="2")', "gpus=1", "count: the job gets GPUs whole"),
-        ('(count="2")', "resources=/host=1", "count: resources says what the job gets"),
-        ('(walltime="1")', "checkpoint=60", "checkpoint: the wall time is no longer than that"),
-        ("", "identity=vo * -> project={vo}", "identity: its rules are left out"),
+        ('(disk="1")', "", "disk: OAR has no information about disk space on its nodes"),
+        ('(priority="9")', "", "priority: only A-REX uses it"),
+        ('(cputime="9")', "", "cputime: OAR limits only the wall time"),
+        ('(count="2")', "gpus=1", "count: the job gets whole GPUs"),
+        (
+            '(count="2")',
+            "resources=/host=1",
+            "count: the option resources determines what the job gets",
+        ),
+        ('(walltime="1")', "checkpoint=60", "checkpoint: the wall time is not longer"),
+        ("", "identity=vo * -> project={vo}", "identity: its rules are not applied"),
     ],
 )
 def test_wish_that_is_not_heeded(extra: str, conf: str, line: str) -> None:
@@ -89,7 +97,7 @@ def test_nothing_to_say() -> None:
 
 
 def test_queue_that_the_ce_does_not_have() -> None:
-    line = "queue q: arc.conf has no such queue, so A-REX refuses the job"
+    line = "queue q: not in arc.conf, so A-REX refuses the job"
     assert line in one("&(executable=/bin/true)(queue=q)", "[queue:other]\n").ignored
     assert one("&(executable=/bin/true)(queue=q)", "[queue:q]\n").ignored == []
 
@@ -99,7 +107,7 @@ def test_job_that_cannot_be_asked_for_is_named() -> None:
     with pytest.raises(JobError) as caught:
         translate(text, Settings(), source="many.xrsl")
     assert str(caught.value) == (
-        "many.xrsl: job 2 of 2: the queue name 'a b' cannot be one of OAR's"
+        "many.xrsl: job 2 of 2: the queue name 'a b' cannot be the name of a queue of OAR"
     )
 
 

@@ -11,7 +11,7 @@ from job.readers import arc_object
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job import arcjob
-from arc_lrms_oar.job.ignored_attributes import unheeded
+from arc_lrms_oar.job.ignored_attributes import ignored_by_oar
 from arc_lrms_oar.job.request import make_request
 from arc_lrms_oar.settings import QueueSettings
 
@@ -39,7 +39,7 @@ def test_any_object_is_a_description(answer: dict[str, Any]) -> None:
     job = arcjob.from_arc(arc_object(answer, directory="/grid/session/1", gridid="1"))
     assert job.count >= 1
     assert job.session_dir == "/grid/session/1"
-    unheeded(job, QueueSettings(), 0.0)
+    ignored_by_oar(job, QueueSettings(), 0.0)
     try:
         make_request(job, QueueSettings(), "/grid/session/1/.arc_oar/job.sh", 0.0).argv()
     except JobError:

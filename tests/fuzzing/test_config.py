@@ -131,7 +131,7 @@ def test_whoever_the_user_is_he_gets_words(
     rules: list[tuple[str, str]], local: dict[str, list[str]]
 ) -> None:
     lines = [f"{kind} {pattern} -> project={{vo}}x oar_queue={{role}}" for kind, pattern in rules]
-    who = identity.of_local(local)
+    who = identity.from_local(local)
     try:
         table = identity.rules("\n".join(lines))
     except ValueError:

@@ -16,7 +16,7 @@ from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag, utc
 from arc_lrms_oar.arex.job_listing import EveryJob, failure_of
 from arc_lrms_oar.errors import ControlDirError, JobError
-from arc_lrms_oar.job.submit_journal import open_mark
+from arc_lrms_oar.job.submit_journal import open_journal
 from arc_lrms_oar.scan.job_cache import JobCache
 from arc_lrms_oar.scan.job_index import JobIndex
 from arc_lrms_oar.scan.state import ScanState
@@ -52,7 +52,7 @@ def test_any_files_are_a_job_or_none(local: str, status: str) -> None:
         for job in EveryJob(str(place)).look():
             assert job.local_id is None or job.local_id > 0
             failure_of(job)
-            identity.of_local(controldir.read_local_lines(job.file("local")))
+            identity.from_local(controldir.read_local_lines(job.file("local")))
             if job.state in (controldir.IN_LRMS, controldir.CANCELING):
                 assert list(found) == ([] if job.local_id is None else [job.local_id])
             else:
@@ -128,11 +128,11 @@ def test_any_mark_is_one_or_none(content: str) -> None:
         (folder / "submitting").write_bytes(as_bytes(content)[:4096])
         (folder / "kept").touch()
         try:
-            mark = open_mark(str(place), 0.0, lambda _: None)
+            journal = open_journal(str(place), 0.0, lambda _: None)
         except (JobError, ControlDirError):
             return
-        assert Path(mark.script).parent == folder
-        assert mark.earlier or not mark.pid
-        mark.note(0)
-        mark.discard()
+        assert Path(journal.script).parent == folder
+        assert journal.earlier or not journal.pid
+        journal.record(0)
+        journal.discard()
         assert (folder / "kept").exists()

@@ -66,8 +66,8 @@ def test_any_text_is_a_job_or_an_error(text: str) -> None:
         return
     finally:
         grami.local_id({"joboption_jobid": text})
-    ignored_attributes.unheeded(job, QueueSettings(), 0.0)
-    ignored_attributes.unused_keys(values)
+    ignored_attributes.ignored_by_oar(job, QueueSettings(), 0.0)
+    ignored_attributes.ignored_keys(values)
     try:
         line = make_request(job, QueueSettings(), "/grid/session/1/.arc_oar/job.sh", 0.0).argv()
     except JobError:

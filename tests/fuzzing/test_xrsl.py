@@ -11,7 +11,7 @@ from support.ce import shell_value
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job import grami, xrsl
-from arc_lrms_oar.job.ignored_attributes import unheeded
+from arc_lrms_oar.job.ignored_attributes import ignored_by_oar
 from arc_lrms_oar.job.request import make_request
 from arc_lrms_oar.job.xrsl.grami_values import Place, grami_values
 from arc_lrms_oar.settings import QueueSettings
@@ -75,7 +75,7 @@ def _goes_through_a_rex(job: xrsl.XrslJob) -> None:
     assert (read.count, read.num_nodes) == (said.count, said.num_nodes)
     assert read.arguments == said.arguments
     assert read.runtime_environments == said.runtime_environments
-    unheeded(said, QueueSettings(), 0.0)
+    ignored_by_oar(said, QueueSettings(), 0.0)
     try:
         make_request(read, QueueSettings(), "/grid/session/1/.arc_oar/job.sh", 0.0).argv()
     except JobError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arc_lrms_oar.job.description import JobDescription
-from arc_lrms_oar.job.remote_paths import moved, there
+from arc_lrms_oar.job.remote_paths import remote_path, with_remote_paths
 
 HERE = "/var/spool/arc/sessiondir/ID"
 
@@ -20,13 +20,13 @@ HERE = "/var/spool/arc/sessiondir/ID"
     ],
 )
 def test_another_path_there(path: str, expected: str) -> None:
-    assert there(path, HERE, "/scratch") == expected
-    assert there(path, HERE, "") == path
+    assert remote_path(path, HERE, "/scratch") == expected
+    assert remote_path(path, HERE, "") == path
 
 
 def test_a_job_there() -> None:
     job = JobDescription("x", stdin="/dev/null", stdout=f"{HERE}/o", session_dir=HERE)
-    assert moved(job, "/scratch") == JobDescription(
+    assert with_remote_paths(job, "/scratch") == JobDescription(
         "x", stdin="/dev/null", stdout="/scratch/ID/o", session_dir="/scratch/ID"
     )
-    assert moved(job, "") == job
+    assert with_remote_paths(job, "") == job

@@ -1,4 +1,4 @@
-"""What OAR is asked: the exact words of oarsub for each wish of a job and of a site."""
+"""What Command: the exact words of oarsub for each wish of a job and of a site."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ def test_whole_nodes_where_they_are_not() -> None:
     with pytest.raises(JobError) as caught:
         argv(exclusive=True, count=2)
     assert str(caught.value) == (
-        "2 slots on whole nodes: how many nodes that is cannot be told here; "
-        "say how many slots each node is to give with countpernode"
+        "2 slots on whole nodes: the number of nodes is unknown here; "
+        "set the number of slots on each node with countpernode"
     )
 
 
@@ -229,7 +229,7 @@ def test_queue(asked: str | None, site: str, queue: list[str]) -> None:
 def test_queue_that_cannot_be(queue: str) -> None:
     with pytest.raises(JobError) as caught:
         argv(queue=queue)
-    assert str(caught.value) == f"the queue name {queue!r} cannot be one of OAR's"
+    assert str(caught.value) == f"the queue name {queue!r} cannot be the name of a queue of OAR"
 
 
 def test_not_before_is_told_in_local_time(paris: None) -> None:
@@ -295,7 +295,7 @@ def test_gpus_and_whole_nodes_exclude_each_other() -> None:
     with pytest.raises(JobError) as caught:
         argv(QueueSettings(gpus=1), exclusive=True)
     assert str(caught.value) == (
-        "whole nodes and GPUs of a node cannot both be asked for; choose one"
+        "a job cannot ask for both whole nodes and GPUs of a node; choose one"
     )
 
 

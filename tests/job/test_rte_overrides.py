@@ -66,7 +66,7 @@ def test_empty_value_says_nothing() -> None:
 
 def test_variable_that_there_is_not() -> None:
     assert refused("gpu", "1").startswith(
-        "a runtime environment has set joboption_oar_gpu, which means nothing here; known are "
+        "a runtime environment has set joboption_oar_gpu, which does not exist; there are "
         "joboption_oar_queue, joboption_oar_resources, joboption_oar_gpus, "
     )
 
@@ -80,7 +80,7 @@ def test_wrong_value() -> None:
 
 def test_program_to_be_run_on_the_server_is_not_a_users_to_name() -> None:
     assert refused("notify", "exec:/bin/true").endswith(
-        "it must be mail:ADDRESS, or [END,ERROR]mail:ADDRESS for some events alone"
+        "it must be mail:ADDRESS, or [END,ERROR]mail:ADDRESS for these events only"
     )
 
 

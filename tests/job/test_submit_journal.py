@@ -1,4 +1,4 @@
-"""The mark of a submission under way: what is on disk, for whom, and who may hold it."""
+"""The journal of a submission under way: what is on disk, for whom, and who may hold it."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from support.ce import NOBODY
 from support.users import needs_root, run_as
 
 from arc_lrms_oar.errors import JobError
-from arc_lrms_oar.job.submit_journal import Mark, open_mark, private_dir
+from arc_lrms_oar.job.submit_journal import SubmitJournal, open_journal, private_dir
 
 
-def opened(session: Path) -> Mark:
+def opened(session: Path) -> SubmitJournal:
     def sleep(_: float) -> None:
-        raise RuntimeError("nobody else holds the mark")
+        raise RuntimeError("nobody else holds the journal")
 
-    return open_mark(str(session), 0, sleep)
+    return open_journal(str(session), 0, sleep)
 
 
 def test_new_mark(tmp_path: Path) -> None:
-    mark = opened(tmp_path)
-    assert (mark.earlier, mark.pid, mark.folder) == (False, 0, f"{tmp_path}/.arc_oar")
-    assert mark.folder == private_dir(str(tmp_path))
-    assert mark.script == f"{mark.folder}/{mark.script_name}"
-    assert stat.S_IMODE(os.stat(mark.folder).st_mode) == 0o700
-    assert stat.S_IMODE(os.stat(f"{mark.folder}/submitting").st_mode) == 0o600
+    journal = opened(tmp_path)
+    assert (journal.earlier, journal.pid, journal.folder) == (False, 0, f"{tmp_path}/.arc_oar")
+    assert journal.folder == private_dir(str(tmp_path))
+    assert journal.script == f"{journal.folder}/{journal.script_name}"
+    assert stat.S_IMODE(os.stat(journal.folder).st_mode) == 0o700
+    assert stat.S_IMODE(os.stat(f"{journal.folder}/submitting").st_mode) == 0o600
 
 
 def test_every_submission_has_a_name_of_its_own(tmp_path: Path) -> None:
     names = set()
     for _ in range(20):
-        mark = opened(tmp_path)
-        names.add(mark.script_name)
-        mark.clear()
+        journal = opened(tmp_path)
+        names.add(journal.script_name)
+        journal.clear()
     assert len(names) == 20
     assert all(len(name) >= 16 and name.isascii() and "/" not in name for name in names)
 
 
 def test_mark_that_was_left_behind(tmp_path: Path) -> None:
     first = opened(tmp_path)
-    first.note(4711)
+    first.record(4711)
     first.close()
     second = opened(tmp_path)
     assert (second.earlier, second.pid, second.script_name) == (True, 4711, first.script_name)
-    second.note(0)
+    second.record(0)
     second.close()
     assert opened(tmp_path).pid == 0
 
@@ -61,35 +61,35 @@ def test_mark_without_an_oarsub_is_no_earlier_one(tmp_path: Path) -> None:
 
 
 def test_cleared_mark_keeps_the_script(tmp_path: Path) -> None:
-    mark = opened(tmp_path)
-    Path(mark.script).write_text("script")
-    mark.note(1)
-    mark.clear()
-    assert os.listdir(mark.folder) == [mark.script_name]
+    journal = opened(tmp_path)
+    Path(journal.script).write_text("script")
+    journal.record(1)
+    journal.clear()
+    assert os.listdir(journal.folder) == [journal.script_name]
     assert opened(tmp_path).earlier is False
 
 
 def test_discarded_mark_takes_everything(tmp_path: Path) -> None:
-    mark = opened(tmp_path)
-    Path(mark.script).write_text("script")
-    mark.note(1)
-    mark.discard()
+    journal = opened(tmp_path)
+    Path(journal.script).write_text("script")
+    journal.record(1)
+    journal.discard()
     assert os.listdir(tmp_path) == []
-    mark.close()
+    journal.close()
 
 
 def test_discarded_mark_leaves_what_is_not_ours(tmp_path: Path) -> None:
-    mark = opened(tmp_path)
+    journal = opened(tmp_path)
     (tmp_path / ".arc_oar" / "other").touch()
-    mark.discard()
+    journal.discard()
     assert os.listdir(tmp_path / ".arc_oar") == ["other"]
 
 
 def test_shorter_content_leaves_no_rest(tmp_path: Path) -> None:
-    mark = opened(tmp_path)
-    mark.note(10**15)
-    mark.note(7)
-    mark.close()
+    journal = opened(tmp_path)
+    journal.record(10**15)
+    journal.record(7)
+    journal.close()
     assert opened(tmp_path).pid == 7
 
 
@@ -112,9 +112,9 @@ def test_shorter_content_leaves_no_rest(tmp_path: Path) -> None:
 def test_nonsense_is_no_mark(tmp_path: Path, content: bytes) -> None:
     (tmp_path / ".arc_oar").mkdir()
     (tmp_path / ".arc_oar" / "submitting").write_bytes(content)
-    mark = opened(tmp_path)
-    assert (mark.earlier, mark.pid) == (False, 0)
-    assert mark.script_name.startswith("job-")
+    journal = opened(tmp_path)
+    assert (journal.earlier, journal.pid) == (False, 0)
+    assert journal.script_name.startswith("job-")
 
 
 def test_second_attempt_waits_for_the_first(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_second_attempt_waits_for_the_first(tmp_path: Path) -> None:
         if len(pauses) == 3:
             first.close()
 
-    second = open_mark(str(tmp_path), 60, sleep)
+    second = open_journal(str(tmp_path), 60, sleep)
     assert pauses == [1.0, 1.0, 1.0]
     second.close()
 
@@ -134,7 +134,7 @@ def test_second_attempt_waits_for_the_first(tmp_path: Path) -> None:
 def test_second_attempt_gives_up(tmp_path: Path) -> None:
     """A-REX is told that the job has failed: of the first attempt nothing may run any more."""
     held = opened(tmp_path)
-    held.note(7)
+    held.record(7)
     Path(held.script).write_text("script")
     with pytest.raises(JobError) as caught:
         opened(tmp_path)
@@ -144,10 +144,10 @@ def test_second_attempt_gives_up(tmp_path: Path) -> None:
 
 
 def test_oarsub_that_lives_holds_the_lock(tmp_path: Path) -> None:
-    mark = opened(tmp_path)
-    child = subprocess.Popen(["sleep", "60"], pass_fds=[mark.lock])
+    journal = opened(tmp_path)
+    child = subprocess.Popen(["sleep", "60"], pass_fds=[journal.lock])
     try:
-        mark.close()
+        journal.close()
         with pytest.raises(JobError, match="still under way"):
             opened(tmp_path)
     finally:
@@ -164,21 +164,21 @@ def test_file_system_without_locks(
         raise OSError(number, "no locks")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    mark = opened(tmp_path)
-    mark.note(7)
-    mark.close()
+    journal = opened(tmp_path)
+    journal.record(7)
+    journal.close()
     assert (opened(tmp_path).earlier, opened(tmp_path).pid) == (True, 7)
 
 
 def test_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mark = opened(tmp_path)
+    journal = opened(tmp_path)
 
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.pwrite", refuse)
     with pytest.raises(JobError) as caught:
-        mark.note(0)
+        journal.record(0)
     assert str(caught.value) == (
         "the session directory cannot be written at submission: No space left on device"
     )
@@ -187,35 +187,35 @@ def test_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_mark_that_cannot_be_taken_away_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mark = opened(tmp_path)
+    journal = opened(tmp_path)
 
     def refuse(*_: object) -> None:
         raise OSError(errno.EDQUOT, "Disk quota exceeded")
 
     monkeypatch.setattr("os.unlink", refuse)
-    mark.clear()
+    journal.clear()
     opened(tmp_path).close()
 
 
 def test_killed_attempt_holds_nothing(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys; from arc_lrms_oar.job.submit_journal import open_mark\n"
-        "mark = open_mark(sys.argv[1], 0, print); mark.note(99)\n"
+        "import os, signal, sys; from arc_lrms_oar.job.submit_journal import open_journal\n"
+        "journal = open_journal(sys.argv[1], 0, print); journal.record(99)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     child = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[2], check=False
     )
     assert child.returncode == -9
-    mark = opened(tmp_path)
-    assert (mark.earlier, mark.pid) == (True, 99)
+    journal = opened(tmp_path)
+    assert (journal.earlier, journal.pid) == (True, 99)
 
 
 def test_child_process_does_not_hold_it(tmp_path: Path) -> None:
-    mark = opened(tmp_path)
+    journal = opened(tmp_path)
     child = subprocess.Popen(["sleep", "60"], close_fds=False)
     try:
-        mark.close()
+        journal.close()
         opened(tmp_path).close()
     finally:
         child.kill()
@@ -263,13 +263,13 @@ PLANTED: dict[str, bytes] = {
 
 @pytest.mark.parametrize("content", PLANTED.values(), ids=list(PLANTED))
 def test_mark_that_the_user_has_made_up(tmp_path: Path, content: bytes) -> None:
-    """It may come as an input file: it counts as no mark, and costs no time."""
+    """It may come as an input file: it counts as no journal, and costs no time."""
     (tmp_path / ".arc_oar").mkdir()
     (tmp_path / ".arc_oar" / "submitting").write_bytes(content)
-    mark = opened(tmp_path)
-    assert (mark.earlier, mark.pid, mark.tries) == (False, 0, 0)
-    assert re.fullmatch(r"job-[0-9a-f]{12}\.sh", mark.script_name)
-    mark.discard()
+    journal = opened(tmp_path)
+    assert (journal.earlier, journal.pid, journal.tries) == (False, 0, 0)
+    assert re.fullmatch(r"job-[0-9a-f]{12}\.sh", journal.script_name)
+    journal.discard()
     assert os.listdir(tmp_path) == []
 
 

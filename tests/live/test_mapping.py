@@ -112,8 +112,8 @@ def test_signal_reaches_the_program_before_the_end(jobs: dict[str, Job]) -> None
 def test_what_oar_does_not_heed_stands_in_the_errors_file(jobs: dict[str, Job]) -> None:
     lines = [line for line in said(jobs["mapped"]) if line.startswith("Without effect")]
     assert lines == [
-        "Without effect on OAR: disk: OAR knows nothing of its nodes' disks",
-        "Without effect on OAR: countpernode: resources says what the job gets",
+        "Without effect on OAR: disk: OAR has no information about disk space on its nodes",
+        "Without effect on OAR: countpernode: the option resources determines what the job gets",
     ]
 
 

@@ -128,7 +128,7 @@ def test_whole_way_with_an_id_beyond_31_bits(site: Site, version: str) -> None:
         assert files.local_id() == str(big)
         site.ce.accepted(files, big, "CANCELING")
         said = cancel(site.settings(), site.client(), str(files.file("grami")))
-        assert said == f"OAR job {big} is being deleted"
+        assert str(said) == f"OAR job {big} is being deleted"
         oar.wait(big)
         site.scan()
         assert (files.done() or "").startswith("265 Job was deleted in OAR by user ")

@@ -11,7 +11,8 @@ from typing import Any
 from standin import Standin
 
 from arc_lrms_oar.commands.connect import client_of, settings_of
-from arc_lrms_oar.commands.submit import prepare, submit
+from arc_lrms_oar.commands.prepare import prepare
+from arc_lrms_oar.commands.submit import submit
 from arc_lrms_oar.identity import Identity
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.log import Log
@@ -47,7 +48,7 @@ class Site:
     def submit(self, job: JobFiles, retry: Retry | None = None) -> int:
         settings = self.settings()
         waits = retry or self.clock.retry()
-        return submit(settings, client_of(settings), str(job.file("grami")), waits)
+        return submit(settings, client_of(settings), str(job.file("grami")), waits).job_id
 
     def prepare(self, job: JobFiles) -> list[str]:
         """The arguments that oarsub would be given for the job."""

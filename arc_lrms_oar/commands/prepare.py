@@ -1,0 +1,85 @@
+"""Prepare a submission: everything between the GRAMi values and oarsub.
+
+Runs stage 0 of the runtime environments, applies the settings of the queue, and builds the oarsub
+request and the job script. Nothing is written and OAR is not asked: `commands.submit` does that,
+and `commands.translate` shows the result.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from arc_lrms_oar import identity
+from arc_lrms_oar.errors import GramiError, JobError
+from arc_lrms_oar.job import grami, remote_paths, rte_overrides, runtime_env, script
+from arc_lrms_oar.job.description import JobDescription
+from arc_lrms_oar.job.ignored_attributes import ignored_by_oar, ignored_keys
+from arc_lrms_oar.job.request import OarRequest, checkpoint_signal, make_request
+from arc_lrms_oar.settings import Settings
+
+
+class Prepared(NamedTuple):
+    """A job ready to be submitted: the request to OAR and the text of the job script.
+
+    `ignored` are lines "attribute: reason" about attributes without effect.
+    """
+
+    job: JobDescription
+    request: OarRequest
+    text: str
+    ignored: list[str]
+
+
+def check_site(settings: Settings) -> None:
+    """Raise JobError for a site on which no job can run."""
+    if not settings.shared_filesystem:
+        raise JobError(
+            "the site has shared_filesystem=no, but OAR brings no files to its nodes: "
+            "the session directory must be on a file system that the nodes see"
+        )
+
+
+def prepare(
+    values: grami.Values,
+    path: str,
+    settings: Settings,
+    script_path: str,
+    now: float,
+    user: identity.Identity,
+) -> Prepared:
+    """Prepare the job of the GRAMi `values`; `path` is their source, for error messages.
+
+    Args:
+        script_path: where the job script will be, as seen from this machine.
+        now: the time of the submission, in seconds since 1970.
+        user: the grid user, for the option `identity`.
+
+    Raises OarLrmsError; its text is for the grid user.
+    """
+    values = runtime_env.run_stage_0(values, settings)
+    try:
+        job = grami.describe(values, path)
+    except GramiError as error:
+        raise JobError(f"a runtime environment has changed the job: {error}") from None
+    remote_sessiondir = settings.remote_sessiondir
+    script_path = remote_paths.remote_path(script_path, job.session_dir, remote_sessiondir)
+    job = remote_paths.with_remote_paths(job, remote_sessiondir)
+    queue = settings.queue(job.queue or "")
+    project, oar_queue = identity.choose(queue.identity, user)
+    queue = queue._replace(project=project or queue.project, oar_queue=oar_queue or queue.oar_queue)
+    queue = rte_overrides.for_one_job(queue, values)
+    environments = tuple((rte.name, rte.options) for rte in job.runtime_environments)
+    plan = script.NodePlan(
+        gnu_time=settings.gnu_time,
+        nodename_command=settings.nodename_command,
+        scratch_dir=settings.scratch_dir,
+        shared_scratch=settings.shared_scratch,
+        move_tool=settings.move_tool,
+        benchmark=queue.benchmark,
+        checkpoint_signal=checkpoint_signal(job, queue),
+        runtime={name: text for name, text in values.items() if name.startswith("RUNTIME_")},
+    )
+    request = make_request(job, queue, script_path, now)
+    text = script.build(job, runtime_env.node_scripts(environments, settings.control_dir), plan)
+    ignored = [*ignored_keys(values), *ignored_by_oar(job, queue, now)]
+    return Prepared(job, request, text, ignored)
