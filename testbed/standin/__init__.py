@@ -1,22 +1,22 @@
-"""A stand-in OAR made of real executables, for tests and for machines without the real one.
+"""A stand-in OAR: executables that answer like OAR's and run jobs, for machines without OAR.
 
-`from standin import Standin`, with `testbed/` on sys.path; see standin.py and README.md.
-Must not: import the package under test.
+Use `from standin import Standin` with `testbed/` on sys.path; see control.py and README.md.
+The package under test is not imported here.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # typing's own costs each command three milliseconds
+TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
-    from .standin import Call, Standin
+    from .control import Call, Standin
 
 __all__ = ["Call", "Standin"]
 
 
 def __getattr__(name: str) -> object:
-    # Lazy: the commands import this package too, and each of their starts costs every test.
+    # Loaded late: each command imports this package too, and its start-up slows every test.
     if name in __all__:
-        from . import standin
+        from . import control
 
-        return getattr(standin, name)
+        return getattr(control, name)
     raise AttributeError(name)

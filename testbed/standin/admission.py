@@ -1,16 +1,8 @@
-"""The admission rules of OAR 2.x as Debian installs them, and #OAR lines in a scanned script.
-
-Must not: estimate or insert anything.
-"""
+"""The admission rules of OAR 2.x as Debian installs them."""
 
 from __future__ import annotations
 
-import re
-import shlex
-from collections.abc import Mapping
-
-from .command import Call, Refused
-from .options import Option, Parsed
+from .invocation import Invocation, Refused
 from .submission import (
     DEFAULT_WALLTIME,
     FORBIDDEN_LEVELS,
@@ -23,13 +15,13 @@ from .submission import (
 RULE = "[ADMISSION RULE] "
 
 
-def admit(call: Call, job: Submission) -> str:
-    """Change the job as the rules do, and return what they say; or refuse it."""
+def admit(call: Invocation, job: Submission) -> str:
+    """Apply the rules to the job and return what they print; raises Refused."""
     return _Rules(call).admit(job)
 
 
 class _Rules:
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Invocation) -> None:
         self._call = call
         self._out = ""
 
@@ -37,8 +29,8 @@ class _Rules:
         return Refused(rc, self._out, text)
 
     def admit(self, job: Submission) -> str:
-        """Debian's default admission rules, in their order."""
-        knobs = self._call.store.knobs()
+        """Apply Debian's default admission rules in their order."""
+        knobs = self._call.db.knobs()
         if knobs.get("refuse_root") and self._call.user in ("root", "oar"):
             self._deny("root and oar users are not allowed to submit jobs.")
         if knobs.get("admission_refusal"):
@@ -61,7 +53,7 @@ class _Rules:
             for groups, walltime in job.alternatives
         ]
         self._out += f"{RULE}Modify resource description with type constraints\n"
-        queues = {row["name"] for row in self._call.store.rows("SELECT name FROM queues")}
+        queues = {row["name"] for row in self._call.db.rows("SELECT name FROM queues")}
         if job.queue not in queues:
             if self._call.dialect.hash_errors:
                 raise self._refuse(248, f"# Error: queue '{job.queue}' does not exist\n")
@@ -83,44 +75,3 @@ class _Rules:
 
     def _deny(self, text: str) -> None:
         raise self._refuse(254, f"{RULE}{text}\n\n")
-
-
-def scan(call: Call, parsed: Parsed, options: Mapping[str, Option]) -> str:
-    """#OAR lines are more options; the command line wins where only one can count.
-
-    Returns what they add to the initial request.
-    """
-    path, added = parsed.arguments[0], ""
-    try:
-        with open(shlex.split(path)[0], encoding="utf-8", errors="replace") as script:
-            lines = script.readlines()
-    except OSError as error:
-        at = 98 if call.dialect.hash_errors else 94
-        raise _bad(
-            f"cat: {path}: {error.strerror}\nUse of uninitialized value in pattern match (m//)"
-            f" at /usr/share/perl5/OAR/Sub.pm line {at}.\n"
-            f"[ERROR] Cannot open the file {path}.\n",
-        ) from None
-    for number, line in enumerate(lines, 1):
-        match = re.match(r"#OAR\s+(.*?)\s*$", line)
-        if not match:
-            continue
-        # OAR takes the rest of the line as it stands, quotes and all.
-        option, _, value = match.group(1).partition(" ")
-        if "=" in option and option.startswith("--"):
-            option, _, value = match.group(1).partition("=")
-        known = options.get(option)
-        if known is None:
-            raise _bad(
-                f"/!\\ Not able to scan file line: {match.group(0)}. at"
-                f" /usr/share/perl5/OAR/Sub.pm line 144, <FILE> line {number}.\n"
-                f"[ERROR] 1 error(s) encountered while parsing the file {path}.\n",
-            )
-        if known.name in ("resource", "type", "anterior") or not parsed.has(known.name):
-            parsed.add(known.name, value.strip())
-        added += f"; {line.strip()}"
-    return added
-
-
-def _bad(text: str) -> Refused:
-    return Refused(12, err=text)

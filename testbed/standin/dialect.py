@@ -1,17 +1,17 @@
-"""What differs between the OAR versions that the stand-in knows, in one small table.
+"""The differences between the OAR versions that the stand-in plays, in one table.
 
-Must not: hold behaviour; a module that prints asks for the fact and decides itself.
+Holds facts only; what a command does with them is decided in its own module.
 """
 
 from __future__ import annotations
 
 
 class Dialect:
-    """Facts about one version. (No dataclass: importing those costs ten milliseconds.)
+    """Facts about one version. (No dataclass: importing dataclasses takes 10 ms.)
 
-    `hash_errors`: 2.6 puts "# " before what it says on stderr and prints no OAR_JOB_ID line when it
-    refuses. `rich_json`: since 2.6 `-J` alone is as full as `-J -f`, `--format 3` renames keys, and
-    `-e` and `-p` know -J.
+    `hash_errors`: since 2.6, messages on stderr start with "# ", and a refusal prints no OAR_JOB_ID
+    line. `rich_json`: since 2.6, `-J` alone prints as much as `-J -f`, `--format 3` renames keys,
+    and `-e` and `-p` support -J.
     """
 
     def __init__(self, version: str, version_line: str, hash_errors: bool, rich_json: bool) -> None:
@@ -30,7 +30,7 @@ DIALECTS = {
 
 
 def dialect(version: str) -> Dialect:
-    """The facts of `version`."""
+    """Return the facts of `version`; raises ValueError for an unknown one."""
     if version not in DIALECTS:
-        raise ValueError(f"no stand-in for OAR {version!r}; there are {', '.join(DIALECTS)}")
+        raise ValueError(f"no stand-in for OAR {version!r}: choose from {', '.join(DIALECTS)}")
     return DIALECTS[version]

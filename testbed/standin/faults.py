@@ -1,7 +1,7 @@
-"""The ways in which a batch system fails: what a knob does to a command.
+"""Failures of a batch system: what each fault knob does to a command.
 
-Command-scoped knobs hold one "COMMAND…" or a list of them; COMMAND may be `*`.
-Must not: decide what a healthy command answers.
+A knob for single commands holds one "COMMAND…" or a list of them; COMMAND may be `*`. The reply of
+a healthy command is made elsewhere.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import time
 from collections.abc import Mapping
 
 from . import processes
-from .command import Call, Refused, Reply
+from .invocation import Invocation, Refused, Reply
 
-TYPE_CHECKING = False  # typing's own costs each command three milliseconds
+TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
     from typing import Any
 
@@ -38,7 +38,7 @@ HANG_POLL = 0.1
 
 
 def setting(knobs: Mapping[str, Any], name: str, command: str) -> str | None:
-    """The rest of the "COMMAND:rest" entry that concerns this command; "" when it has no rest."""
+    """Return the rest of the "COMMAND:rest" entry for this command, "" where there is no rest."""
     entries = knobs.get(name, [])
     for entry in [entries] if isinstance(entries, str) else entries:
         target, _, rest = str(entry).partition(":")
@@ -47,9 +47,9 @@ def setting(knobs: Mapping[str, Any], name: str, command: str) -> str | None:
     return None
 
 
-def before(call: Call, command: str) -> None:
-    """What happens before the command does anything."""
-    knobs = call.store.knobs()
+def before_command(call: Invocation, command: str) -> None:
+    """Apply the knobs that act before the command does anything."""
+    knobs = call.db.knobs()
     slow = setting(knobs, "slow", command)
     if slow is not None:
         time.sleep(float(slow))
@@ -59,38 +59,41 @@ def before(call: Call, command: str) -> None:
         _fail(call, knobs["fail_times"], command)
 
 
-def _fail(call: Call, entries: Any, command: str) -> None:
-    """COMMAND:n:rc:stderr, counted down in the knob."""
+def _fail(call: Invocation, entries: Any, command: str) -> None:
+    """Apply `fail_times` (COMMAND:N:RC:STDERR); N is counted down in the knob."""
     kept = [entries] if isinstance(entries, str) else list(entries)
     for index, entry in enumerate(kept):
         target, left, rc, text = [*entry.split(":", 3), "1", "1", ""][:4]
         if target in (command, "*") and int(left) > 0:
             kept[index] = f"{target}:{int(left) - 1}:{rc}:{text}"
-            call.store.set_knob("fail_times", kept)
+            call.db.set_knob("fail_times", kept)
             raise Refused(int(rc), err=f"{text}\n" if text else "")
 
 
-def database(call: Call, command: str, *, waits: bool) -> None:
-    """The moment in which a command opens OAR's database."""
-    while call.store.knob("db_down"):
+def open_database(call: Invocation, command: str, *, waits: bool) -> None:
+    """Apply `db_down` where the real command opens OAR's database.
+
+    With `waits` the command retries until the knob is cleared; otherwise it fails.
+    """
+    while call.db.knob("db_down"):
         if call.dialect.major == 3:
             raise Refused(1, err=NO_DATABASE_3.replace("{command}", command))
-        told = NO_DATABASE_26 if call.dialect.hash_errors else ""
+        detail = NO_DATABASE_26 if call.dialect.hash_errors else ""
         if not waits:
-            raise Refused(25, err=told.replace("{user}", "oar_ro") + NO_DATABASE_2)
-        # oarsub and oardel try again for ever, and their caller may not signal them.
+            raise Refused(25, err=detail.replace("{user}", "oar_ro") + NO_DATABASE_2)
+        # oarsub and oardel retry for ever; they are setuid, so their caller cannot signal them.
         _ignore_signals()
         _sleep(call)
 
 
-def hang(call: Call) -> None:
-    """For ever: deaf to SIGTERM, and a process in another session keeps the pipes open."""
+def hang(call: Invocation) -> None:
+    """Hang for ever and ignore SIGTERM; a child in another session keeps the pipes open."""
     _ignore_signals()
-    call.store.close()
+    call.db.close()
     if os.fork() == 0:
         os.setsid()
-    call.store.open()
-    processes.remember(call.store, "hanging")
+    call.db.open()
+    processes.register(call.db, "hanging")
     while True:
         _sleep(call)
 
@@ -100,15 +103,15 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _sleep(call: Call) -> None:
+def _sleep(call: Invocation) -> None:
     time.sleep(HANG_POLL)
-    if not os.path.exists(call.store.path):
+    if not os.path.exists(call.db.path):
         os._exit(1)
 
 
-def after(call: Call, command: str, reply: Reply) -> Reply:
-    """What becomes of the answer on its way out."""
-    knobs = call.store.knobs()
+def after_command(call: Invocation, command: str, reply: Reply) -> Reply:
+    """Apply the knobs that change the reply."""
+    knobs = call.db.knobs()
     garbage = setting(knobs, "garbage", command)
     if garbage is not None:
         reply = Reply(0, garbage, "")

@@ -1,6 +1,7 @@
-"""oardel, oarhold and oarresume. Deletion is a wish: runner.py acts on it later.
+"""oardel, oarhold and oarresume.
 
-Must not: change a job's state itself (but hold and resume, which OAR does at once as well).
+oardel only records a deletion request, on which runner.py acts later; hold and resume change the
+state at once, as in OAR.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ import re
 import time
 from collections.abc import Iterable
 
-from . import faults, runner, texts
-from .command import Call, Refused, Reply, click_error
+from . import faults, runner, wording
+from .invocation import Invocation, Refused, Reply, click_error
 from .options import ClickParser, PerlParser, table
-from .sqlwhere import SqlError, select_ids
+from .sql_condition import SqlError, select_ids
 
 _OPTIONS = table(
     {
@@ -34,13 +35,13 @@ USAGE = (
 UNREACHABLE = "Could not connect to the socket localhost:{}\n"
 
 
-def run(call: Call, command: str) -> Reply:
+def run(call: Invocation, command: str) -> Reply:
     if command != "oardel":
         return _hold(call, command)
     return _delete_3(call) if call.dialect.major == 3 else _delete_2(call)
 
 
-def _delete_2(call: Call) -> Reply:
+def _delete_2(call: Invocation) -> Reply:
     parsed = PerlParser(call.args, _OPTIONS).parse()
     if parsed.errors:
         raise Refused(1, err="".join(e + "\n" for e in parsed.errors))
@@ -57,10 +58,10 @@ def _delete_2(call: Call) -> Reply:
     wanted = _selected(call, parsed.last("sql"), parsed.last("array"))
     if not parsed.arguments and not wanted and not parsed.has("sql"):
         raise Refused(1, USAGE)
-    faults.database(call, "oardel", waits=True)
+    faults.open_database(call, "oardel", waits=True)
     registered = []
     for job_id in [*ids, *wanted]:
-        outcome = frag(call, job_id)
+        outcome = request_deletion(call, job_id)
         reply.out += f"Deleting the job = {job_id} ...{'ERROR' if outcome else 'REGISTERED'}.\n"
         if outcome:
             why = "This job was already killed." if outcome == 6 else "You are not the right user."
@@ -68,18 +69,18 @@ def _delete_2(call: Call) -> Reply:
             reply.rc = outcome
         else:
             registered.append(str(job_id))
-    if call.store.knob("server_down"):
+    if call.db.knob("server_down"):
         port = 6666 if call.dialect.hash_errors else 6999
         return Reply(2, reply.out, reply.err + UNREACHABLE.format(port))
     if registered:
         reply.out += f"The job(s) [ {' '.join(registered)} ] will be deleted in the near future.\n"
-        runner.ensure(call.store)
+        runner.ensure_runner(call.db)
     return reply
 
 
-def _delete_3(call: Call) -> Reply:
+def _delete_3(call: Invocation) -> Reply:
     parsed = ClickParser(call.args, _OPTIONS_3).parse()
-    faults.database(call, "oardel", waits=False)
+    faults.open_database(call, "oardel", waits=False)
     if parsed.errors:
         raise click_error("oardel", " [JOB_ID]...", parsed.errors[0])
     if parsed.has("version"):
@@ -94,8 +95,8 @@ def _delete_3(call: Call) -> Reply:
     registered = []
     for word in words:
         reply.err += f"Deleting the job = {word} ...\n"
-        exists = word.isdigit() and call.store.job(int(word)) is not None
-        outcome = frag(call, int(word)) if exists else 7
+        exists = word.isdigit() and call.db.job(int(word)) is not None
+        outcome = request_deletion(call, int(word)) if exists else 7
         if outcome == 7:
             why = "No row was found when one was required"
             if not word.isdigit():
@@ -120,50 +121,50 @@ def _delete_3(call: Call) -> Reply:
     if registered or reply.rc == 6:
         reply.err += f"The job(s) {registered}  will be deleted in the near future.\n"
     if registered:
-        runner.ensure(call.store)
+        runner.ensure_runner(call.db)
     return reply
 
 
-def frag(call: Call, job_id: int) -> int:
-    """0 registered, 1 not yours or unknown, 6 already asked for."""
-    with call.store.writing():
-        job = call.store.job(job_id) if job_id < 2**63 else None
+def request_deletion(call: Invocation, job_id: int) -> int:
+    """Record a deletion request.
+
+    Returns 0 (registered), 1 (unknown or another user's job) or 6 (requested before).
+    """
+    with call.db.writing():
+        job = call.db.job(job_id) if job_id < 2**63 else None
         if job is None or call.user not in (job["job_user"], "oar", "root"):
             return 1
-        if call.store.knob("refuse_del"):
+        if call.db.knob("refuse_del"):
             return 1
         if job["x_frag"] is not None:
             return 6
-        call.store.add_event(job_id, *texts.frag(call.user, job_id))
-        call.store.update_job(job_id, {"x_frag": "asked"})
+        call.db.add_event(job_id, *wording.deletion_event(call.user, job_id))
+        call.db.update_job(job_id, {"x_frag": "asked"})
     return 0
 
 
-def _selected(call: Call, sql: str | None, array: str | None) -> Iterable[int]:
+def _selected(call: Invocation, sql: str | None, array: str | None) -> Iterable[int]:
     if array is not None:
         return [
-            i
-            for i, _ in call.store.pairs(
-                f"SELECT job_id, 0 FROM jobs WHERE array_id = {int(array)}"
-            )
+            i for i, _ in call.db.pairs(f"SELECT job_id, 0 FROM jobs WHERE array_id = {int(array)}")
         ]
     if sql is None:
         return []
     try:
-        return select_ids(call.store, sql)
+        return select_ids(call.db, sql)
     except SqlError:
         return []
 
 
-def _hold(call: Call, command: str) -> Reply:
-    """Waiting to Hold and back."""
-    faults.database(call, command, waits=True)
+def _hold(call: Invocation, command: str) -> Reply:
+    """oarhold and oarresume: change Waiting to Hold and back."""
+    faults.open_database(call, command, waits=True)
     source, target, word = (
         ("Waiting", "Hold", "Hold") if command == "oarhold" else ("Hold", "Waiting", "Resume")
     )
     reply = Reply()
     for name in call.args:
-        job = call.store.job(int(name)) if name.isdigit() else None
+        job = call.db.job(int(name)) if name.isdigit() else None
         if job is None or call.user not in (job["job_user"], "oar", "root"):
             reply.rc = 1
             reply.err += f"/!\\ Cannot {command[3:]} {name} : you are not the right user\n"
@@ -171,13 +172,13 @@ def _hold(call: Call, command: str) -> Reply:
             reply.rc = 2
             reply.err += f"/!\\ Cannot {command[3:]} {name} : wrong state\n"
         else:
-            with call.store.writing():
-                call.store.add_event(
+            with call.db.writing():
+                call.db.add_event(
                     job["job_id"],
                     f"{word.upper()}_WAITING_JOB" if word == "Hold" else "RESUME_JOB",
                     f"User {call.user} launched {command} on the job {name}",
                 )
-                call.store.update_job(job["job_id"], {"state": target})
+                call.db.update_job(job["job_id"], {"state": target})
             reply.out += f"[{name}] {word} request was sent to the OAR server.\n"
-    runner.ensure(call.store)
+    runner.ensure_runner(call.db)
     return reply

@@ -1,7 +1,4 @@
-"""oarnodes: text of 2.x, JSON of all versions.
-
-Must not: change a node.
-"""
+"""oarnodes: text and JSON of all versions; nothing is changed."""
 
 from __future__ import annotations
 
@@ -9,14 +6,14 @@ import json
 import sqlite3
 
 from . import faults, richtext
-from .command import Call, Refused, Reply, click_error
+from .invocation import Invocation, Refused, Reply, click_error
+from .oarstat_json import document, hash_like
 from .options import ClickParser, Parsed, PerlParser, table
 from .schema import BUSY_STATES, SYSTEM_PROPERTIES
-from .statjson import document, hash_like
 
-TYPE_CHECKING = False  # typing's own costs each command three milliseconds
+TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
-    from .store import Row
+    from .database import Row
 
 _SPEC = {"state|s": "", "list|l": "", "events|e": ":s", "resource|r": "s", "sql": "s", "json|J": ""}
 _OPTIONS = table({**_SPEC, "yaml|Y": "", "xml|X": "", "help|h": "", "version|V": ""})
@@ -24,13 +21,13 @@ _OPTIONS_26 = table({**_SPEC, "jobs|j": "", "yaml|Y": "", "help|h": "", "version
 _OPTIONS_3 = table({**_SPEC, "yaml|Y": "", "help": "", "version|V": ""})
 
 
-def run(call: Call, command: str) -> Reply:
+def run(call: Invocation, command: str) -> Reply:
     parsed = _parse(call)
     if call.dialect.major == 3:
-        faults.database(call, command, waits=False)
+        faults.open_database(call, command, waits=False)
     if parsed.has("version"):
         return Reply(0, call.dialect.version_line + "\n")
-    faults.database(call, command, waits=False)
+    faults.open_database(call, command, waits=False)
     rows = _rows(call, parsed)
     if parsed.has("json"):
         return Reply(0, _json(call, rows, parsed))
@@ -39,7 +36,7 @@ def run(call: Call, command: str) -> Reply:
     return Reply(0, _text_2(call, rows, parsed))
 
 
-def _parse(call: Call) -> Parsed:
+def _parse(call: Invocation) -> Parsed:
     if call.dialect.major == 3:
         parsed = ClickParser(call.args, _OPTIONS_3).parse()
         if parsed.errors:
@@ -52,13 +49,13 @@ def _parse(call: Call) -> Parsed:
     return parsed
 
 
-def _rows(call: Call, parsed: Parsed) -> list[Row]:
-    """Unknown hosts and wrong conditions select nothing, with exit 0."""
-    rows = call.store.resources()
+def _rows(call: Invocation, parsed: Parsed) -> list[Row]:
+    """Return the selected resources; unknown hosts and wrong conditions select none (exit 0)."""
+    rows = call.db.resources()
     sql, wanted = parsed.last("sql"), parsed.last("resource")
     if sql is not None:
         try:
-            rows = call.store.rows(f"SELECT * FROM resources WHERE {sql} ORDER BY resource_id")
+            rows = call.db.rows(f"SELECT * FROM resources WHERE {sql} ORDER BY resource_id")
         except sqlite3.Error:
             rows = []
     if wanted is not None:
@@ -68,11 +65,11 @@ def _rows(call: Call, parsed: Parsed) -> list[Row]:
     return rows
 
 
-def _jobs(call: Call, rows: list[Row]) -> dict[str, dict[str, Row]]:
-    """2.6's -j: what runs on each node; numbers of resources as text, "projet" so spelt."""
+def _jobs(call: Invocation, rows: list[Row]) -> dict[str, dict[str, Row]]:
+    """Return the output of -j (2.6): the jobs on each node. The key "projet" is OAR's spelling."""
     found: dict[str, dict[str, Row]] = {}
     marks = ",".join("?" * len(BUSY_STATES))
-    jobs = call.store.rows(
+    jobs = call.db.rows(
         f"SELECT * FROM jobs WHERE x_resources != '[]' AND state IN ({marks})", BUSY_STATES
     )
     for name, own in _by_node(rows).items():
@@ -101,7 +98,7 @@ def _by_node(rows: list[Row], key: str = "network_address") -> dict[str, list[Ro
     return nodes
 
 
-def _json(call: Call, rows: list[Row], parsed: Parsed) -> str:
+def _json(call: Invocation, rows: list[Row], parsed: Parsed) -> str:
     nodes = _by_node(rows)
     if call.dialect.major == 3:
         if parsed.has("state"):
@@ -120,7 +117,7 @@ def _json(call: Call, rows: list[Row], parsed: Parsed) -> str:
     if parsed.has("jobs"):
         return document(_jobs(call, rows))
     if parsed.has("state"):
-        # 2.6 goes by the host, 2.5 by the address.
+        # 2.6 groups by host, 2.5 by network address.
         nodes = _by_node(rows, "host" if new else "network_address")
         states = {
             name: {str(r["resource_id"]): r["state"] for r in own} for name, own in nodes.items()
@@ -134,7 +131,7 @@ def _json(call: Call, rows: list[Row], parsed: Parsed) -> str:
     return document(found) + end
 
 
-def _text_2(call: Call, rows: list[Row], parsed: Parsed) -> str:
+def _text_2(call: Invocation, rows: list[Row], parsed: Parsed) -> str:
     new = call.dialect.hash_errors
     if parsed.has("events"):
         return ""

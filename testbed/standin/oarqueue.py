@@ -1,12 +1,9 @@
-"""The listing of queues: `oarnotify -l` of 2.x (root's and oar's only), `oarqueue` of OAR 3.
-
-Must not: change a queue.
-"""
+"""The list of queues: `oarnotify -l` of 2.x (for root and oar only) and `oarqueue` of OAR 3."""
 
 from __future__ import annotations
 
 from . import faults
-from .command import Call, Refused, Reply
+from .invocation import Invocation, Refused, Reply
 
 _USAGE = (
     "Usage: /usr/lib/oar/oarnotify [-h] [-V] [-e str] [-d str] [-E] [-D] [--add-queue str]"
@@ -14,7 +11,7 @@ _USAGE = (
 )
 
 
-def run(call: Call, command: str) -> Reply:
+def run(call: Invocation, command: str) -> Reply:
     if "-V" in call.args or "--version" in call.args:
         return Reply(0, call.dialect.version_line + "\n")
     listed = set(call.args) & {"-l", "--list-queues", "--list"}
@@ -22,7 +19,7 @@ def run(call: Call, command: str) -> Reply:
         raise Refused(1, _USAGE)
     if command == "oarnotify" and call.user not in ("root", "oar"):
         raise Refused(126, err="oarnotify: Permission denied\n")
-    faults.database(call, command, waits=False)
+    faults.open_database(call, command, waits=False)
     new = call.dialect.major == 3
     indent, word = ("", "policy") if new else ("\t", "scheduler")
     order = "priority DESC" if new else "rowid"
@@ -31,6 +28,6 @@ def run(call: Call, command: str) -> Reply:
         "".join(
             f"{row['name']}\n{indent}priority = {row['priority']}\n"
             f"{indent}{word} = {row['policy']}\n{indent}state = {row['state']}\n"
-            for row in call.store.rows(f"SELECT * FROM queues ORDER BY {order}")
+            for row in call.db.rows(f"SELECT * FROM queues ORDER BY {order}")
         ),
     )

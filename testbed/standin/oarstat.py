@@ -1,6 +1,6 @@
-"""oarstat of 2.x: options, which jobs, which shape. OAR 3's is oarstat3.py.
+"""oarstat of 2.x: its options and the selection of jobs. OAR 3's is in oarstat_oar3.py.
 
-Must not: know how a row is printed (statjson.py, stattext.py).
+The output is made in oarstat_json.py and oarstat_text.py.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from . import faults, oarstat3, statjson, stattext
-from .command import Call, Refused, Reply, shuffled
+from . import faults, oarstat_json, oarstat_oar3, oarstat_text
+from .invocation import Invocation, Refused, Reply, shuffled
 from .options import Parsed, PerlParser, table
 from .schema import ACTIVE_STATES
-from .sqlwhere import SqlError, select_rows
+from .sql_condition import SqlError, select_rows
 
-TYPE_CHECKING = False  # typing's own costs each command three milliseconds
+TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
-    from .store import Row
+    from .database import Row
 
 _OPTIONS = table(
     {
@@ -46,9 +46,9 @@ _MISSING = (
 )
 
 
-def run(call: Call, command: str) -> Reply:
+def run(call: Invocation, command: str) -> Reply:
     if call.dialect.major == 3:
-        return oarstat3.run(call, command)
+        return oarstat_oar3.run(call, command)
     parsed = PerlParser(call.args, _OPTIONS).parse()
     if parsed.errors:
         raise Refused(1, err="".join(e + "\n" for e in parsed.errors))
@@ -57,10 +57,10 @@ def run(call: Call, command: str) -> Reply:
     if parsed.has("version"):
         return Reply(0, call.dialect.version_line + "\n")
     for name, module in (("xml", "XML"), ("yaml", "Yaml"), ("dumper", "Data::Dumper")):
-        if parsed.has(name):  # the stand-in does as a site without the module
+        if parsed.has(name):  # as on a site without the Perl module
             raise Refused(1, err=_MISSING.format(module))
     ids = _ids(parsed)
-    faults.database(call, "oarstat", waits=False)
+    faults.open_database(call, "oarstat", waits=False)
     as_json = parsed.has("json")
     if parsed.has("events"):
         return _events(call, ids, as_json and call.dialect.rich_json)
@@ -69,23 +69,23 @@ def run(call: Call, command: str) -> Reply:
     if parsed.has("state"):
         return _state(call, ids, as_json)
     listed = not (as_json or parsed.has("full"))
-    jobs = _jobs(call, parsed, ids, stattext.COLUMNS if listed else "*")
+    jobs = _jobs(call, parsed, ids, oarstat_text.COLUMNS if listed else "*")
     style = (
         parsed.last("format")
         or os.environ.get("OAR_OARSTAT_OUTPUT_FORMAT")
-        or str(call.store.knob("default_format", "2"))
+        or str(call.db.knob("default_format", "2"))
     )
     if as_json:
         full = parsed.has("full") or call.dialect.rich_json
         renamed = call.dialect.rich_json and style == "3"
-        return Reply(0, statjson.jobs(call, jobs, full=full, renamed=renamed))
+        return Reply(0, oarstat_json.jobs(call, jobs, full=full, renamed=renamed))
     if parsed.has("full"):
-        return Reply(0, stattext.full(call, jobs, style == "3" and call.dialect.rich_json))
+        return Reply(0, oarstat_text.full(call, jobs, style == "3" and call.dialect.rich_json))
     if parsed.has("array"):
-        return Reply(0, stattext.array(jobs, style))
+        return Reply(0, oarstat_text.array(jobs, style))
     if parsed.has("compact"):
         jobs = _compact(jobs)
-    return Reply(0, stattext.listing(jobs, style))
+    return Reply(0, oarstat_text.listing(jobs, style))
 
 
 def _ids(parsed: Parsed) -> list[int]:
@@ -98,28 +98,28 @@ def _ids(parsed: Parsed) -> list[int]:
     return ids
 
 
-def _jobs(call: Call, parsed: Parsed, ids: Sequence[int], columns: str) -> list[Row]:
+def _jobs(call: Invocation, parsed: Parsed, ids: Sequence[int], columns: str) -> list[Row]:
     if ids:
-        found = call.store.jobs_by_id(ids, columns)
+        found = call.db.jobs_by_id(ids, columns)
         return [found[i] for i in ids if i in found]
     sql, array = parsed.last("sql"), parsed.last("array")
     if sql is not None:
         try:
-            return select_rows(call.store, sql, columns)
-        except SqlError:  # says nothing and exits 0, as when nothing matches
+            return select_rows(call.db, sql, columns)
+        except SqlError:  # prints nothing and exits 0, as without a match
             return []
     if array is not None and int(array):
-        return call.store.rows(f"SELECT {columns} FROM jobs WHERE array_id = ?", (int(array),))
+        return call.db.rows(f"SELECT {columns} FROM jobs WHERE array_id = ?", (int(array),))
     marks = ",".join("?" * len(ACTIVE_STATES))
     where, args = f"state IN ({marks})", list(ACTIVE_STATES)
     if parsed.has("user"):
         where += " AND job_user = ?"
         args.append(parsed.last("user") or call.user)
-    return call.store.rows(f"SELECT {columns} FROM jobs WHERE {where} ORDER BY job_id", args)
+    return call.db.rows(f"SELECT {columns} FROM jobs WHERE {where} ORDER BY job_id", args)
 
 
 def _compact(jobs: Sequence[Row]) -> list[Row]:
-    """One line an array: its size behind an @, and no state."""
+    """Merge the rows of each array into one: SIZE@ARRAY instead of the job ID, state NA."""
     sizes: dict[int, list[Row]] = {}
     for job in jobs:
         sizes.setdefault(job["array_id"], []).append(job)
@@ -129,29 +129,31 @@ def _compact(jobs: Sequence[Row]) -> list[Row]:
     ]
 
 
-def _state(call: Call, ids: Sequence[int], as_json: bool) -> Reply:
+def _state(call: Invocation, ids: Sequence[int], as_json: bool) -> Reply:
     if not ids:
         raise Refused(1, err="--state can only be used with an id\n")
     wanted = ",".join(str(i) for i in set(ids) if abs(i) < 2**63)
-    states = dict(call.store.pairs(f"SELECT job_id, state FROM jobs WHERE job_id IN ({wanted})"))
+    states = dict(call.db.pairs(f"SELECT job_id, state FROM jobs WHERE job_id IN ({wanted})"))
     order = shuffled(list(states))
     if as_json:
-        return Reply(0, statjson.document({str(i): states[i] for i in order}))
+        return Reply(0, oarstat_json.document({str(i): states[i] for i in order}))
     return Reply(0, "".join(f"{i}: {states[i]}\n" for i in order))
 
 
-def _events(call: Call, ids: Sequence[int], as_json: bool) -> Reply:
-    found = call.store.events(ids)
+def _events(call: Invocation, ids: Sequence[int], as_json: bool) -> Reply:
+    found = call.db.events(ids)
     if as_json:
         data = {
             str(i): [{k: e[k] for k in ("date", "description", "type")} for e in found[i]]
             for i in shuffled(list(found))
         }
-        return Reply(0, statjson.document(data))
-    return Reply(0, "".join(stattext.event(e) for i in ids for e in found.get(i, [])))
+        return Reply(0, oarstat_json.document(data))
+    return Reply(0, "".join(oarstat_text.event(e) for i in ids for e in found.get(i, [])))
 
 
-def _properties(call: Call, ids: Sequence[int], as_json: bool) -> Reply:
+def _properties(call: Invocation, ids: Sequence[int], as_json: bool) -> Reply:
     if not ids:
         raise Refused(1, err="No job specified\n")
-    return Reply(0, statjson.properties(call, ids) if as_json else stattext.properties(call, ids))
+    return Reply(
+        0, oarstat_json.properties(call, ids) if as_json else oarstat_text.properties(call, ids)
+    )

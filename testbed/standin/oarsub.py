@@ -1,6 +1,6 @@
-"""oarsub of 2.x: options, admission rules, refusals. OAR 3's is oarsub3.py.
+"""oarsub of 2.x: its options and refusals. OAR 3's is in oarsub_oar3.py.
 
-Must not: run anything; runner.py does.
+The job is run by runner.py.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import time
 
-from . import faults, oarsub3
-from .admission import admit, scan
-from .command import Call, Refused, Reply
+from . import faults, oarsub_oar3
+from .admission import admit
+from .invocation import Invocation, Refused, Reply
 from .options import Parsed, PerlParser, table
 from .resources import RequestError, parse_request
 from .resubmission import resubmit
+from .scanned_script import scan_oar2
 from .submission import (
     NAME_LIMIT,
     Submission,
@@ -70,9 +71,9 @@ FAILED_2, FAILED_26 = (
 )
 
 
-def run(call: Call, command: str) -> Reply:
+def run(call: Invocation, command: str) -> Reply:
     if call.dialect.major == 3:
-        return oarsub3.run(call, command)
+        return oarsub_oar3.run(call, command)
     parsed = PerlParser(call.args, _OPTIONS_26 if call.dialect.hash_errors else _OPTIONS).parse()
     if parsed.errors:
         raise Refused(1, err="".join(e + "\n" for e in parsed.errors))
@@ -80,14 +81,14 @@ def run(call: Call, command: str) -> Reply:
         return Reply(0, call.dialect.version_line + "\n")
     if parsed.has("help"):
         return Reply(0, USAGE)
-    faults.database(call, command, waits=True)
+    faults.open_database(call, command, waits=True)
     return _Oarsub(call, parsed).run()
 
 
 class _Oarsub:
-    """One submission; what it says gathers in `out` and `err`."""
+    """One submission; its output is collected in `_out` and `_err`."""
 
-    def __init__(self, call: Call, parsed: Parsed) -> None:
+    def __init__(self, call: Invocation, parsed: Parsed) -> None:
         self._call = call
         self._parsed = parsed
         self._out = ""
@@ -103,7 +104,7 @@ class _Oarsub:
         if len(self._parsed.arguments) != 1:
             raise Refused(5, USAGE)
         if self._parsed.has("scanscript"):
-            self._request += scan(self._call, self._parsed, _OPTIONS)
+            self._request += scan_oar2(self._call, self._parsed, _OPTIONS)
         job = self._describe()
         self._out = admit(self._call, job)
         return self._submit(job)
@@ -162,7 +163,7 @@ class _Oarsub:
             raise self._refuse(6, f"[ERROR] Cannot open {path}: {error.strerror}\n") from None
 
     def _fail(self, job_id: str, text: str = "") -> Refused:
-        """Exit 8. 2.5 prints an id line all the same."""
+        """Return the refusal with exit status 8; 2.5 prints an OAR_JOB_ID line with it."""
         if self._call.dialect.hash_errors:
             return self._refuse(8, f"# {text}\n{FAILED_26}" if text else FAILED_26)
         self._out += f"OAR_JOB_ID={job_id}\n"
@@ -177,14 +178,14 @@ class _Oarsub:
         counts = estimate(self._call, job.alternatives, job.condition)
         if 0 in counts:
             raise self._fail("-5", "There are not enough resources for your request")
-        # The name and the project go into the INSERT unescaped, and the name has 100 bytes.
+        # OAR puts name and project unescaped into its INSERT, and the name may have 100 bytes.
         if "'" in (job.name or "") + job.project or len((job.name or "").encode()) > NAME_LIMIT:
             raise self._fail("")
         job.properties = combined(job.condition, "drain='NO'")
         job.condition = job.properties
         ids = insert(self._call, job, counts[0])
         self._print_ids(ids)
-        if self._call.store.knob("server_down"):
+        if self._call.db.knob("server_down"):
             text = "[ERROR] Cannot connect to executor localhost:6999. Job is killed.\n"
             if self._call.dialect.hash_errors:
                 text = "# Error: cannot connect to executor localhost:6666. Job is killed.\n"
@@ -199,7 +200,7 @@ class _Oarsub:
             lines.append(f"OAR_ARRAY_ID={ids[0]}\n")
         objects = "".join(f'{{\n   "job_id" : "{i}"\n}}\n' for i in ids)
         if self._parsed.has("json") and self._call.dialect.hash_errors:
-            self._out = objects  # 2.6 says nothing else then
+            self._out = objects  # 2.6 then prints nothing else
             return
         self._out += "".join(lines)
         if self._parsed.has("json"):
@@ -208,22 +209,22 @@ class _Oarsub:
     def _reserve(self, job: Submission, job_id: int) -> Reply:
         self._out += "Reservation mode: waiting validation...\n"
         if job.reservation >= time.time():
-            self._call.store.update_job(job_id, {"reservation": "Scheduled"})
+            self._call.db.update_job(job_id, {"reservation": "Scheduled"})
             return Reply(0, self._out + "Reservation valid --> OK\n", self._err)
-        self._call.store.update_job(job_id, {"state": "Error", "message": "Reservation too old"})
+        self._call.db.update_job(job_id, {"state": "Error", "message": "Reservation too old"})
         return Reply(
             10, self._out + "Reservation not valid --> KO (Reservation too old)\n", self._err
         )
 
     def _resubmit(self, job_id: int) -> Reply:
         self._out = f"Resubmitting job {job_id}..."
-        old = self._call.store.job(job_id)
+        old = self._call.db.job(job_id)
         if old is None:
             raise self._refuse(4, "[ERROR] Unknown error (0).\n")
         if old["state"] not in ("Terminated", "Error"):
             raise self._refuse(4, "[ERROR] The job must be in Error or Terminated state.\n")
         if self._call.user not in (old["job_user"], "oar", "root"):
             raise self._refuse(4, "[ERROR] You are not the right user.\n")
-        with self._call.store.writing():
-            new_id = resubmit(self._call.store, old, None)
+        with self._call.db.writing():
+            new_id = resubmit(self._call.db, old, None)
         return Reply(0, self._out + f"DONE\nOAR_JOB_ID={new_id}\n")

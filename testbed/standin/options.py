@@ -1,6 +1,6 @@
-"""Option parsing as the real commands do it: Perl's Getopt::Long (2.x) and Python's click (3).
+"""Option parsers like those of the real commands: Perl's Getopt::Long (2.x), Python's click (3).
 
-Must not: know any command's options; they are passed in as a table.
+Each command passes in its own options as a table.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _INTEGER = re.compile(r"[-+]?\d+\Z")
 
 
 class Parsed:
-    """Every value in order, under the option's first name; flags count as empty strings."""
+    """All values in order, under the first name of the option; the value of a flag is ""."""
 
     def __init__(self) -> None:
         self.options: dict[str, list[str]] = {}
@@ -34,7 +34,7 @@ class Parsed:
 
 
 class Option:
-    """`kind`: "" a flag, "s" and "i" need a value, ":s" and ":i" take one if it fits."""
+    """`kind`: "" is a flag, "s" and "i" require a value, ":s" and ":i" take one if it fits."""
 
     def __init__(self, name: str, kind: str, spellings: str) -> None:
         self.name = name
@@ -43,7 +43,7 @@ class Option:
 
 
 def table(spec: Mapping[str, str]) -> dict[str, Option]:
-    """{"job|j": ":i"} as a look-up by every spelling, keyed by "-j" and "--job"."""
+    """Return the options of a spec such as {"job|j": ":i"} by each spelling ("-j", "--job")."""
     found = {}
     for names, kind in spec.items():
         dashed = [("-" if len(name) == 1 else "--") + name for name in names.split("|")]
@@ -53,7 +53,7 @@ def table(spec: Mapping[str, str]) -> dict[str, Option]:
 
 
 class PerlParser:
-    """gnu_getopt: bundled short options, options anywhere, unique prefixes of long ones."""
+    """Getopt::Long with gnu_getopt: bundled short options, options anywhere, unique prefixes."""
 
     def __init__(self, args: Sequence[str], options: Mapping[str, Option]) -> None:
         self._args = args
@@ -81,9 +81,8 @@ class PerlParser:
         if name not in self._options:
             fits = {self._options[n].name: n for n in self._options if n.startswith(name)}
             if len(fits) != 1:
-                trouble = "is ambiguous" if fits else ""
                 self._parsed.errors.append(
-                    f"Option {name[2:]} {trouble}" if fits else f"Unknown option: {name[2:]}"
+                    f"Option {name[2:]} is ambiguous" if fits else f"Unknown option: {name[2:]}"
                 )
                 return
             name = next(iter(fits.values()))
@@ -135,7 +134,7 @@ class PerlParser:
 
 
 class ClickParser:
-    """Options anywhere, no abbreviations; the first error ends it."""
+    """click: options anywhere, no abbreviations; stops at the first error."""
 
     def __init__(self, args: Sequence[str], options: Mapping[str, Option]) -> None:
         self._args = args

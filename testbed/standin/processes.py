@@ -1,6 +1,6 @@
-"""Processes that outlive the command that made them, and how to end exactly those.
+"""Processes that outlive the command that started them: register them and end exactly those.
 
-Must not: signal anything by name, nor an id whose process has been replaced by another one.
+A process is identified by its ID and start time, never by name, so that a reused ID is left alone.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import signal
 from collections.abc import Iterator
 from contextlib import suppress
 
-from .store import Store
+from .database import Database
 
 
 def start_time(pid: int) -> int:
-    """The kernel's start time of a process (jiffies since boot), 0 when it does not exist."""
+    """Return the start time of a process in jiffies since boot, 0 if it does not exist."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
-            # Field 2 is the name in brackets, which may itself hold blanks and brackets.
+            # Field 2 is the name in parentheses and may contain blanks and parentheses.
             fields = stat.read().rpartition(b")")[2].split()
     except OSError:
         return 0
@@ -28,45 +28,44 @@ def alive(pid: int, started: int) -> bool:
     return started != 0 and start_time(pid) == started
 
 
-def remember(store: Store, role: str, pid: int | None = None) -> None:
-    """Note a process for close()."""
+def register(db: Database, role: str, pid: int | None = None) -> None:
+    """Record a process for close()."""
     pid = os.getpid() if pid is None else pid
-    store.execute(
+    db.execute(
         "INSERT INTO processes VALUES (?, ?, ?, ?)", (pid, start_time(pid), role, os.geteuid())
     )
 
 
 def kill(pid: int, started: int, *, group: bool = False) -> None:
-    """SIGKILL to one process, or to the group that it leads, if it is still the same one."""
+    """Send SIGKILL to a process, or to its group, if it is still the same process."""
     if alive(pid, started):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(-pid if group else pid, signal.SIGKILL)
 
 
-def kill_job(store: Store, job_id: int, pid: int | None, started: int | None) -> None:
-    """SIGKILL to everything that a job started.
+def kill_job(db: Database, job_id: int, pid: int | None, started: int | None) -> None:
+    """Send SIGKILL to everything that a job started, as OAR does with cpusets.
 
-    Its process group, and what left that group: as with OAR's own cpusets nothing survives. Those
-    are told by the environment that only this job was given. A runner may have inherited that
-    environment (a job that submits a job) and is spared.
+    Processes that left the job's group are found by the environment that only this job has.
+    Runners are excluded: one may have inherited that environment from a job that submits jobs.
     """
     if pid:
         kill(pid, started or 0, group=True)
     marks = (
-        f"OAR_NODEFILE={node_file(store, job_id)}".encode(),
+        f"OAR_NODEFILE={node_file(db, job_id)}".encode(),
         f"OAR_JOB_ID={job_id}".encode(),
     )
-    spared = {row["pid"] for row in store.rows("SELECT pid FROM processes")}
+    runners = {row["pid"] for row in db.rows("SELECT pid FROM processes")}
     for other in _with_environment(marks):
-        if other in spared:
+        if other in runners:
             continue
         with suppress(ProcessLookupError, PermissionError):
             os.kill(other, signal.SIGKILL)
 
 
-def node_file(store: Store, job_id: int) -> str:
-    """Where a job's node file is: beside the state, and so this stand-in's alone."""
-    return os.path.join(os.path.dirname(store.path), "run", str(job_id))
+def node_file(db: Database, job_id: int) -> str:
+    """Return the path of a job's node file, below the directory of this stand-in."""
+    return os.path.join(os.path.dirname(db.path), "run", str(job_id))
 
 
 def _with_environment(marks: tuple[bytes, ...]) -> Iterator[int]:
@@ -84,7 +83,7 @@ def _with_environment(marks: tuple[bytes, ...]) -> Iterator[int]:
 
 
 def detach() -> bool:
-    """Fork twice. False in the caller; True in a process of its own session without open files."""
+    """Fork twice. Returns False in the caller and True in a daemon with its own session."""
     first = os.fork()
     if first:
         os.waitpid(first, 0)

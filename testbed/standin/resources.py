@@ -1,6 +1,6 @@
-"""Nodes, and what a `-l` request means on them: parsing, estimating, choosing.
+"""Resources of the nodes, and `-l` requests for them: parse, print, choose.
 
-Must not: know about jobs' states; who is busy is passed in.
+Does not depend on jobs; the caller passes in the resources that may be chosen.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-TYPE_CHECKING = False  # typing's own costs each command three milliseconds
+TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
     from typing import Any
 
     Row = Mapping[str, Any]
 
-# A group is [property filter or "", [[level, count], …]]; an alternative [[group, …], walltime].
-# Plain lists, since they are kept as JSON in the job's row.
+# A group is [property filter or "", [[level, count], …]], an alternative [[group, …], wall time].
+# These are plain lists because they are stored as JSON in the job's row.
 Group = tuple[str, list[tuple[str, int]]]
 Alternative = tuple[list[Group], int]
 
@@ -24,11 +24,11 @@ _WORDS = {"ALL": ALL, "BEST": BEST, "BESTHALF": BESTHALF}
 
 
 class RequestError(Exception):
-    """A request that cannot be read; the text is OAR 2's, without prefix."""
+    """A request that cannot be parsed; the text is that of OAR 2 without its prefix."""
 
 
 def nodes_to_resources(nodes: Sequence[Mapping[str, int | str]]) -> list[dict[str, int | str]]:
-    """One resource per core. A node may name host, network_address, cores, mem, state and more."""
+    """Return one resource per core. Keys of a node: cores (default 2) and any property."""
     resources: list[dict[str, int | str]] = []
     for number, node in enumerate(nodes, 1):
         others = {k: v for k, v in node.items() if k != "cores"}
@@ -50,12 +50,12 @@ def nodes_to_resources(nodes: Sequence[Mapping[str, int | str]]) -> list[dict[st
 
 
 def default_nodes(count: int = 4, cores: int = 2) -> list[dict[str, int | str]]:
-    """Four nodes of two cores, as on the recorded installations."""
+    """Return four nodes of two cores, as on the recorded installations."""
     return [{"host": f"node{i}", "cores": cores, "mem": 4096} for i in range(1, count + 1)]
 
 
 def parse_walltime(text: str) -> int | None:
-    """h:m:s, h:m or h (!), in seconds; None if it is none of them."""
+    """Return the seconds of h:m:s, h:m or h (a bare number is hours); None for anything else."""
     if not re.fullmatch(r"[\d|:]+", text):
         return None
     parts = [int(p or 0) for p in text.replace("|", "").split(":")] + [0, 0]
@@ -63,14 +63,14 @@ def parse_walltime(text: str) -> int | None:
 
 
 def format_walltime(seconds: int) -> str:
-    """OAR's h:m:s without leading zeroes."""
+    """Return h:m:s without leading zeros, as OAR prints it."""
     return f"{seconds // 3600}:{seconds // 60 % 60}:{seconds % 60}"
 
 
 def parse_request(
     text: str, nodes_level: str = "network_address"
 ) -> tuple[list[Group], int | None]:
-    """One `-l` value: its groups (joined by +) and its walltime if it names one."""
+    """Parse one `-l` value into its groups (joined by +) and its wall time in seconds or None."""
     groups: list[Group] = []
     rest = text
     while True:
@@ -110,7 +110,7 @@ def _level(text: str, nodes_level: str) -> tuple[str, int]:
 
 
 def format_request(groups: Iterable[Group], walltime: int) -> str:
-    """The alternative as `oarstat -f` shows it."""
+    """Return the alternative as `oarstat -f` prints it."""
     parts = []
     for constraint, levels in groups:
         path = "".join(f"/{name}={_count(count)}" for name, count in levels)
@@ -123,7 +123,7 @@ def _count(count: int) -> str:
 
 
 def choose(rows: Sequence[Row], levels: Sequence[tuple[str, int]]) -> list[int] | None:
-    """Resource ids that satisfy the hierarchy of levels, or None."""
+    """Return resource IDs that satisfy the hierarchy of levels, or None."""
     if not levels:
         return [int(row["resource_id"]) for row in rows]
     name, count = levels[0]
@@ -144,7 +144,7 @@ def choose(rows: Sequence[Row], levels: Sequence[tuple[str, int]]) -> list[int] 
 def choose_groups(
     groups: Sequence[tuple[Sequence[Row], Sequence[tuple[str, int]]]],
 ) -> list[int] | None:
-    """One answer for all groups together: no resource serves two of them."""
+    """Return resource IDs for all groups together, none of them used twice, or None."""
     taken: set[int] = set()
     for rows, levels in groups:
         found = choose([r for r in rows if r["resource_id"] not in taken], levels)

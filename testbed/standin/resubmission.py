@@ -1,7 +1,6 @@
-"""OAR starts a job again under a new id: after trouble at launch, and idempotent jobs.
+"""Resubmission: OAR runs a job again under a new job ID, after a failed launch or if idempotent.
 
-Every function expects to be called inside `store.writing()`.
-Must not: start or kill a process.
+Every function must be called inside `db.writing()`. Processes are handled elsewhere.
 """
 
 from __future__ import annotations
@@ -9,19 +8,18 @@ from __future__ import annotations
 import json
 import time
 
-from . import texts
+from . import wording
+from .database import Database
 from .dialect import Dialect
-from .lifecycle import change, node
-from .store import Store
 
-TYPE_CHECKING = False  # typing's own costs each command three milliseconds
+TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from .store import Row
+    from .database import Row
 
-_RESET = {
+_NOT_COPIED = {
     "exit_code",
     "start_time",
     "stop_time",
@@ -38,14 +36,15 @@ _RESET = {
 
 
 def resubmit(
-    store: Store, old: Row, description: str | None, *, linked: bool = True, text: str = ""
+    db: Database, old: Row, description: str | None, *, linked: bool = True, text: str = ""
 ) -> int:
-    """A new row for a job that OAR starts again; `description` uses {new} for its id.
+    """Insert the row of the successor and return its job ID; {new} in `description` stands for it.
 
-    The old row keeps resubmit_job_id = 0; the new one names the old (on older OAR 3 it does not).
+    resubmit_job_id of the old row stays 0; in the new row it is the old job ID, except in older
+    versions of OAR 3 (`linked` = False).
     """
     fresh: dict[str, Any] = {
-        name: value for name, value in old.items() if name != "job_id" and name not in _RESET
+        name: value for name, value in old.items() if name != "job_id" and name not in _NOT_COPIED
     }
     fresh.update(
         state="Waiting",
@@ -55,10 +54,10 @@ def resubmit(
         array_id=0,
         array_index=1,
     )
-    new_id = store.insert_job(fresh)
-    store.update_job(new_id, {"array_id": new_id})
+    new_id = db.insert_job(fresh)
+    db.update_job(new_id, {"array_id": new_id})
     if description is not None:
-        store.add_event(
+        db.add_event(
             old["job_id"],
             "RESUBMIT_JOB_AUTOMATICALLY",
             description.replace("{new}", str(new_id)),
@@ -66,40 +65,39 @@ def resubmit(
     return new_id
 
 
-def fail_launch(store: Store, dialect: Dialect, job: Row, trouble: str) -> None:
-    """The knob's EVENT or EVENT:TIMES: Error, and the job again, asked or not."""
-    event, _, times = trouble.partition(":")
+def fail_launch(db: Database, dialect: Dialect, job: Row, failure: str) -> None:
+    """Apply the knob `launch_error` (EVENT or EVENT:TIMES): the job in Error, and a successor."""
+    event, _, times = failure.partition(":")
     job_id = job["job_id"]
     if times and int(times) > 1:
-        store.set_knob("launch_error", f"{event}:{int(times) - 1}")
+        db.set_knob("launch_error", f"{event}:{int(times) - 1}")
     elif times:
-        store.clear_knob("launch_error")
-    text = f"[bipbip] OAR suspects nodes for the job {job_id} : {node(store, job)}\n"
-    store.add_event(job_id, event, text)
-    change(
-        store,
+        db.clear_knob("launch_error")
+    text = f"[bipbip] OAR suspects nodes for the job {job_id} : {db.first_node(job)}\n"
+    db.add_event(job_id, event, text)
+    db.change_state(
         job,
         state="Error",
         stop_time=int(time.time()),
         message="One or several nodes are not responding correctly",
     )
     style = 5 if dialect.major == 3 else 1
-    resubmit(store, job, texts.resubmission(style, job_id, "{new}", event))
+    resubmit(db, job, wording.resubmission_text(style, job_id, "{new}", event))
 
 
-def repeat(
-    store: Store, dialect: Dialect, knobs: Mapping[str, Any], job: Row, killed: bool
+def resubmit_idempotent(
+    db: Database, dialect: Dialect, knobs: Mapping[str, Any], job: Row, killed: bool
 ) -> None:
-    """Idempotent jobs: after exit 99 and a minute, and after a best-effort kill."""
+    """Resubmit an idempotent job after exit code 99 and a minute, or after a best-effort kill."""
     job_id = job["job_id"]
     if "idempotent" not in json.loads(job["x_types"]):
         return
     took = job["stop_time"] - job["start_time"]
-    events = store.events([job_id]).get(job_id, [])
+    events = db.events([job_id]).get(job_id, [])
     if job["exit_code"] == 99 << 8 and took > float(knobs.get("idempotent_seconds", 60)):
-        # OAR 3 leaves no event, only the new row's resubmit_job_id.
-        text = texts.resubmission(2, job_id, "{new}")
-        resubmit(store, job, None if dialect.major == 3 else text)
+        # OAR 3 writes no event, only resubmit_job_id of the new row.
+        text = wording.resubmission_text(2, job_id, "{new}")
+        resubmit(db, job, None if dialect.major == 3 else text)
     elif killed and any(event["type"] == "BESTEFFORT_KILL" for event in events):
         style, new = (4, "((0, ''), {new})") if dialect.major == 3 else (3, "{new}")
-        resubmit(store, job, texts.resubmission(style, job_id, new))
+        resubmit(db, job, wording.resubmission_text(style, job_id, new))

@@ -1,7 +1,6 @@
-"""Tables and lines as OAR 3's terminal library prints them: cut with "…", wrapped, padded.
+"""Tables and lines as OAR 3 prints them with Python's rich: cut with "…", wrapped, padded.
 
-Close to the recordings at 80 columns; no more than that.
-Must not: know what is in the cells.
+Similar to the recordings at 80 columns, not identical.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ _TAG = re.compile(r"\[(/?)([a-z#@][^\[\]]*|)\]")
 
 
 class MarkupError(Exception):
-    """A closing tag without its opening one, such as `[/tmp]` in somebody's command."""
+    """A closing tag without an opening one, such as `[/tmp]` in a user's command."""
 
 
 def width() -> int:
-    """Of the terminal; 80 in a pipe."""
+    """Return the width of the terminal, 80 in a pipe."""
     columns = os.environ.get("COLUMNS", "")
     return int(columns) if columns.isdigit() else 80
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, wraps: bool = False) -> str:
-    """A head, a rule, the rows. With `wraps` the last column is wrapped, not cut."""
+    """Return a table with heading and rule. With `wraps` the last column is wrapped, not cut."""
     widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
     excess = 4 + sum(widths) + 3 * (len(heads) - 1) - width()
     while excess > 0 and max(widths) > 1:
@@ -51,7 +50,7 @@ def _cut(text: str, limit: int) -> str:
 
 
 def line(text: str) -> str:
-    """One line of text, markup taken out, wrapped and filled up with blanks."""
+    """Return a line without its markup, wrapped and padded with blanks."""
     limit = width()
     indent = text[: len(text) - len(text.lstrip())]
     found = []

@@ -1,6 +1,6 @@
-"""What happens to a Waiting job: a prediction, a place, or best-effort jobs that must give way.
+"""Schedule Waiting jobs: predict their start, assign resources, preempt best-effort jobs.
 
-Must not: start or kill a process; runner.py does, by what the rows then say.
+Only rows are changed; runner.py starts and kills processes accordingly.
 """
 
 from __future__ import annotations
@@ -8,34 +8,33 @@ from __future__ import annotations
 import json
 import time
 
-from . import texts
+from . import wording
+from .allocation import allocate
+from .database import Database
 from .dialect import Dialect
-from .lifecycle import allocate, change, summary
 from .schema import ENDED_STATES
-from .store import Store
 
-TYPE_CHECKING = False  # typing's own costs each command three milliseconds
+TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
     from typing import Any
 
-    from .store import Row
+    from .database import Row
 
 
-def schedule(store: Store, dialect: Dialect, job: Row) -> None:
-    """To toLaunch with resources, if it may start and they are free."""
+def schedule(db: Database, dialect: Dialect, job: Row) -> None:
+    """Move a Waiting job to toLaunch if it may start and its resources are free."""
     now = int(time.time())
     if job["x_scheduled"] is None:
-        _predict(store, dialect, job, max(now, job["x_not_before"]))
-    if job["x_frag"] or job["x_not_before"] > time.time() or _depends(store, job):
+        _predict(db, dialect, job, max(now, job["x_not_before"]))
+    if job["x_frag"] or job["x_not_before"] > time.time() or _depends(db, job):
         return
-    with store.writing():
-        found = allocate(store, job)
+    with db.writing():
+        found = allocate(db, job)
         if found is None:
-            _preempt(store, dialect, job)
+            _preempt(db, dialect, job)
             return
         resources, walltime = found
-        started = change(
-            store,
+        started = db.change_state(
             job,
             state="toLaunch",
             start_time=now,
@@ -43,43 +42,43 @@ def schedule(store: Store, dialect: Dialect, job: Row) -> None:
             x_walltime=walltime,
             x_scheduled=now,
             assigned_moldable_job=job["job_id"],
-            message=summary(dialect, job, "started"),
+            message=wording.row_message(dialect, job, "started"),
         )
         if started and "besteffort" in json.loads(job["x_types"]):
-            store.add_event(job["job_id"], *texts.priority(dialect, job["job_id"], "START"))
+            db.add_event(job["job_id"], *wording.priority_event(dialect, job["job_id"], "START"))
 
 
-def _predict(store: Store, dialect: Dialect, job: Row, when: int) -> None:
+def _predict(db: Database, dialect: Dialect, job: Row, when: int) -> None:
     columns: dict[str, Any] = {
         "x_scheduled": when,
         "x_walltime": job["x_asked_walltime"],
-        "message": summary(dialect, job, "waiting"),
+        "message": wording.row_message(dialect, job, "waiting"),
     }
-    if dialect.major == 3:  # there, a Waiting job's start_time is the prediction
+    if dialect.major == 3:  # start_time of a Waiting job is the prediction
         columns["start_time"] = when
-    with store.writing():
-        store.update_job(job["job_id"], columns)
+    with db.writing():
+        db.update_job(job["job_id"], columns)
     job.update(columns)
 
 
-def _depends(store: Store, job: Row) -> bool:
+def _depends(db: Database, job: Row) -> bool:
     wanted = json.loads(job["x_dependencies"])
-    return any(r["state"] not in ENDED_STATES for r in store.jobs_by_id(wanted).values())
+    return any(r["state"] not in ENDED_STATES for r in db.jobs_by_id(wanted).values())
 
 
-def _preempt(store: Store, dialect: Dialect, job: Row) -> None:
-    """Best-effort jobs give way to an ordinary one."""
+def _preempt(db: Database, dialect: Dialect, job: Row) -> None:
+    """Request the deletion of the best-effort jobs that occupy what this job needs."""
     if "besteffort" in json.loads(job["x_types"]):
         return
-    found = allocate(store, job, over_besteffort=True)
+    found = allocate(db, job, over_besteffort=True)
     if found is None:
         return
-    for other in store.rows(
+    for other in db.rows(
         "SELECT * FROM jobs WHERE state = 'Running' AND x_frag IS NULL AND x_resources != '[]'"
     ):
         held = set(json.loads(other["x_resources"]))
         if "besteffort" in json.loads(other["x_types"]) and held & set(found[0]):
             victim = other["job_id"]
-            store.add_event(victim, "BESTEFFORT_KILL", f"kill the besteffort job {victim}")
-            store.add_event(victim, *texts.frag(texts.system_user(dialect), victim))
-            store.update_job(victim, {"x_frag": "asked"})
+            db.add_event(victim, "BESTEFFORT_KILL", f"kill the besteffort job {victim}")
+            db.add_event(victim, *wording.deletion_event(wording.system_user(dialect), victim))
+            db.update_job(victim, {"x_frag": "asked"})

@@ -1,12 +1,12 @@
-"""Tables of the stand-in's state, and the names that OAR itself gives to their columns.
+"""Tables of the stand-in's database, with OAR's names of their columns, and the job states.
 
-Must not: open the database (store.py does) or know how a command prints a row.
+database.py opens the database; the modules of the commands print its rows.
 """
 
 from __future__ import annotations
 
-# The columns of OAR's own `jobs` table: what `oarstat --sql` may name, and what an unknown name
-# is measured against. Everything that only the stand-in needs is called x_something.
+# The columns of OAR's `jobs` table, which `oarstat --sql` may use. The stand-in's own columns
+# (EXTRA_COLUMNS) start with x_.
 JOB_COLUMNS: dict[str, str] = {
     "job_id": "INTEGER PRIMARY KEY AUTOINCREMENT",
     "array_id": "INTEGER NOT NULL DEFAULT 0",
@@ -45,7 +45,7 @@ JOB_COLUMNS: dict[str, str] = {
 }
 
 EXTRA_COLUMNS: dict[str, str] = {
-    "x_uid": "INTEGER",  # the caller; null: a row without a process (add_jobs)
+    "x_uid": "INTEGER",  # of the submitter; null for a row without a process (add_jobs)
     "x_request": "TEXT",  # JSON: the moldable alternatives, see resources.py
     "x_walltime": "INTEGER",  # seconds, once scheduled
     "x_asked_walltime": "INTEGER NOT NULL DEFAULT 7200",
@@ -53,15 +53,15 @@ EXTRA_COLUMNS: dict[str, str] = {
     "x_types": "TEXT NOT NULL DEFAULT '[]'",
     "x_resources": "TEXT NOT NULL DEFAULT '[]'",  # assigned resource ids
     "x_dependencies": "TEXT NOT NULL DEFAULT '[]'",
-    "x_scheduled": "INTEGER",  # predicted or real start
+    "x_scheduled": "INTEGER",  # predicted or actual start
     "x_not_before": "INTEGER NOT NULL DEFAULT 0",
-    "x_filter": "TEXT NOT NULL DEFAULT ''",  # the -p filter, as it is applied
+    "x_filter": "TEXT NOT NULL DEFAULT ''",  # -p, with what admission rules add
     "x_estimate": "INTEGER NOT NULL DEFAULT 1",  # number of resources in the message
-    "x_frag": "TEXT",  # null, 'asked' (oardel came), 'done'
-    "x_steps": "INTEGER",  # null: runs by itself; a number: transitions still allowed
+    "x_frag": "TEXT",  # deletion: null, 'asked' (by oardel), 'done'
+    "x_steps": "INTEGER",  # null: no limit; a number: transitions that are still allowed
     "x_pid": "INTEGER",
     "x_pid_start": "INTEGER",
-    "x_manual": "INTEGER NOT NULL DEFAULT 0",  # a test set the state: runners leave it alone
+    "x_manual": "INTEGER NOT NULL DEFAULT 0",  # 1: a test has set the state
     "x_hidden": "INTEGER NOT NULL DEFAULT 0",  # OAR 3 hides jobs killed while Waiting
 }
 
@@ -82,15 +82,15 @@ TABLES = (
     "CREATE TABLE calls (call_id INTEGER PRIMARY KEY AUTOINCREMENT, argv TEXT NOT NULL,"
     " cwd TEXT NOT NULL, env TEXT NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL,"
     " pid INTEGER NOT NULL, pid_start INTEGER NOT NULL, started REAL NOT NULL, rc INTEGER)",
-    # Every process that a command left behind, so that close() can end it: runners and the
-    # grandchildren of hanging commands. `pid_start` guards against a reused process id.
+    # Processes that outlive their command and that close() ends: runners, children of hanging
+    # commands. `pid_start` guards against a reused process ID.
     "CREATE TABLE processes (pid INTEGER NOT NULL, pid_start INTEGER NOT NULL,"
     " role TEXT NOT NULL, uid INTEGER NOT NULL)",
     "CREATE TABLE queues (name TEXT PRIMARY KEY, priority INTEGER NOT NULL,"
     " policy TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'Active')",
 )
 
-# Base properties of a resource in OAR; a site adds host, cpu, core, mem and so on.
+# Properties of every resource in OAR; a site adds host, cpu, core, mem and the like.
 RESOURCE_DEFAULTS: dict[str, int | str] = {
     "resource_id": 0,
     "type": "default",
@@ -112,7 +112,7 @@ RESOURCE_DEFAULTS: dict[str, int | str] = {
     "last_available_upto": 0,
     "drain": "NO",
 }
-# What `oarstat -p`, the resource file of a job and text `oarnodes` leave out.
+# Not printed by `oarstat -p`, by `oarnodes` in text form, nor into a job's resource file.
 SYSTEM_PROPERTIES = frozenset(
     {
         "resource_id",

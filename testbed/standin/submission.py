@@ -1,6 +1,6 @@
-"""What both oarsubs share: a checked request becomes rows, and the ways to go wrong after that.
+"""Common to oarsub of 2.x and of 3: a submission, its checks, and the insertion of its rows.
 
-Must not: parse options or word a refusal.
+Options and refusals differ per version: oarsub.py and oarsub_oar3.py.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
-from . import faults, runner, texts
-from .command import Call, Refused
-from .lifecycle import fit
+from . import faults, runner, wording
+from .allocation import fit
+from .invocation import Invocation, Refused
 from .resources import Alternative, Group, format_request
 from .schema import RESOURCE_DEFAULTS
 
@@ -32,7 +32,7 @@ TYPES = re.compile(
 
 
 class Submission:
-    """Everything about a job that is about to be."""
+    """All properties of a job that is being submitted."""
 
     def __init__(self, command: str, initial_request: str, directory: str) -> None:
         self.command = command
@@ -43,8 +43,8 @@ class Submission:
         self.project = "default"
         self.queue = "default"
         self.types: list[str] = []
-        self.condition = ""  # as it is applied to the resources
-        self.properties = ""  # as it is shown
+        self.condition = ""  # as applied to the resources
+        self.properties = ""  # as oarstat prints it
         self.stdout: str | None = None
         self.stderr: str | None = None
         self.hold = False
@@ -57,13 +57,13 @@ class Submission:
         self.signal = 12
 
 
-def estimate(call: Call, alternatives: Sequence[Alternative], condition: str) -> list[int]:
-    """How many resources each alternative would get on the idle machine (0: it cannot)."""
-    return [len(fit(call.store, groups, condition) or []) for groups, _ in alternatives]
+def estimate(call: Invocation, alternatives: Sequence[Alternative], condition: str) -> list[int]:
+    """Return how many resources each alternative gets when all are free, 0 if it does not fit."""
+    return [len(fit(call.db, groups, condition) or []) for groups, _ in alternatives]
 
 
 def default_type(groups: Sequence[Group]) -> list[Group]:
-    """The admission rule that asks for resources of type default unless a type is named."""
+    """Apply the admission rule that adds type = 'default' to groups without a type."""
     found = []
     for constraint, levels in groups:
         if re.search(r"(?:^|[\s(])type[\s=]", constraint):
@@ -76,7 +76,7 @@ def default_type(groups: Sequence[Group]) -> list[Group]:
 
 
 def not_before(types: Sequence[str]) -> int:
-    """The time of `-t postpone=…` in the server's zone, 0 without."""
+    """Return the epoch of `-t postpone=…` (local time of the server), 0 without it."""
     for kind in types:
         name, _, value = kind.partition("=")
         if name == "postpone":
@@ -86,10 +86,13 @@ def not_before(types: Sequence[str]) -> int:
     return 0
 
 
-def insert(call: Call, job: Submission, count: int) -> list[int]:
-    """The rows, one a subjob, in one transaction. Ends here for the knobs that lose the id."""
+def insert(call: Invocation, job: Submission, count: int) -> list[int]:
+    """Insert the rows of all array members in one transaction and return their job IDs.
+
+    The knobs accept_then_hang and accept_no_id end the command here.
+    """
     walltime = job.alternatives[0][1]
-    message = texts.message(
+    message = wording.message(
         call.dialect,
         count=count,
         walltime=walltime,
@@ -130,22 +133,22 @@ def insert(call: Call, job: Submission, count: int) -> list[int]:
         "x_not_before": max(not_before(job.types), job.reservation),
         "x_filter": job.condition,
         "x_estimate": count,
-        "x_steps": None if call.store.knob("autorun", 1) else 0,
+        "x_steps": None if call.db.knob("autorun", 1) else 0,
     }
     ids: list[int] = []
-    with call.store.writing():
+    with call.db.writing():
         for index in range(job.array):
             extra = f" {job.arguments[index]}" if index < len(job.arguments) else ""
             ids.append(
-                call.store.insert_job(
+                call.db.insert_job(
                     {**row, "command": job.command + extra, "array_index": index + 1}
                 )
             )
-        call.store.execute(
+        call.db.execute(
             "UPDATE jobs SET array_id = ? WHERE job_id BETWEEN ? AND ?", (ids[0], ids[0], ids[-1])
         )
-    runner.ensure(call.store)
-    knobs = call.store.knobs()
+    runner.ensure_runner(call.db)
+    knobs = call.db.knobs()
     if knobs.get("accept_then_hang"):
         faults.hang(call)
     if knobs.get("accept_no_id"):
@@ -153,22 +156,22 @@ def insert(call: Call, job: Submission, count: int) -> list[int]:
     return ids
 
 
-def try_filter(call: Call, job: Submission) -> str | None:
-    """What is wrong with a property or a level, in PostgreSQL's words; None if nothing.
+def try_filter(call: Invocation, job: Submission) -> str | None:
+    """Return PostgreSQL's error about a property or a resource level, None without an error.
 
-    It quotes a part of OAR's own query after that, here without the part's full length.
+    PostgreSQL also quotes a part of OAR's query, which is shorter here.
     """
     comma = "," if call.dialect.hash_errors else ", "
     select = "SELECT " if call.dialect.hash_errors else "SELECT  "
     for groups, _ in job.alternatives:
         for constraint, levels in groups:
-            known = set(call.store.resources()[0])
+            known = set(call.db.resources()[0])
             for name, _count in levels:
                 if name not in known:
                     quoted = f"LINE 1: {select}{name}{comma}resource_id"
                     return f'column "{name}" does not exist\n{quoted}\n{" " * 16}'
             try:
-                fit(call.store, [(constraint, levels)], job.condition)
+                fit(call.db, [(constraint, levels)], job.condition)
             except sqlite3.Error as error:
                 unknown = re.match(r"no such column: (\S+)", str(error))
                 what = 'syntax error at or near "NO"'
@@ -179,7 +182,7 @@ def try_filter(call: Call, job: Submission) -> str | None:
 
 
 def parse_date(text: str) -> int | None:
-    """YYYY-MM-DD hh:mm:ss in local time."""
+    """Return the epoch of YYYY-MM-DD hh:mm:ss in local time, None for anything else."""
     match = re.match(r"\s*(\d{4})-(\d\d?)-(\d\d?)\s+(\d\d?):(\d\d?):(\d\d?)\s*$", text)
     if not match:
         return None
@@ -190,5 +193,5 @@ def parse_date(text: str) -> int | None:
 
 
 def combined(properties: str, more: str) -> str:
-    """OAR's way of adding an administrator's condition to the user's."""
+    """Return the user's condition with an administrator's added, in OAR's form."""
     return f"({properties}) AND {more}" if properties else more

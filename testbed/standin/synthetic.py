@@ -1,6 +1,6 @@
-"""Rows of jobs that no process stands behind, many at once.
+"""Rows of jobs that have no process, inserted many at once.
 
-Must not: be imported by a command.
+Not for commands: they do not get a copy of this module.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from . import texts
+from . import wording
+from .database import Database
 from .schema import ENDED_STATES
-from .store import Store
 
 
 def add_rows(
-    store: Store,
+    db: Database,
     count: int,
     first_id: int | None,
     state: str,
     owner: str,
     columns: Mapping[str, Any],
 ) -> list[int]:
-    """Insert them and return their ids; a column that is a function is called with the id."""
+    """Insert the rows and return their job IDs. A callable column is called with the job ID."""
     if first_id is None:
-        first_id = int(store.value("SELECT COALESCE(MAX(job_id), 0) + 1 FROM jobs"))
+        first_id = int(db.value("SELECT COALESCE(MAX(job_id), 0) + 1 FROM jobs"))
     now = int(time.time())
     started = state not in ("Waiting", "Hold")
     base = {
@@ -36,7 +36,7 @@ def add_rows(
         "exit_code": 0 if state == "Terminated" else None,
         "command": "sleep 1",
         "initial_request": "oarsub sleep 1",
-        "message": "R=1,W=2:0:0,J=B" + (texts.KARMA if started else ""),
+        "message": "R=1,W=2:0:0,J=B" + (wording.KARMA if started else ""),
         "launching_directory": f"/home/{owner}",
         "stdout_file": "OAR.%jobid%.stdout",
         "stderr_file": "OAR.%jobid%.stderr",
@@ -47,12 +47,12 @@ def add_rows(
     }
     fixed = {name: value for name, value in base.items() if not callable(value)}
     made = {name: value for name, value in base.items() if callable(value)}
-    store.known([*fixed, *made])
+    db.check_columns([*fixed, *made])
     names = ", ".join(["job_id", "array_id", *fixed, *made])
     marks = ", ".join("?" * (2 + len(base)))
     values = tuple(fixed.values())
     ids = range(first_id, first_id + count)
-    store.many(
+    db.many(
         f"INSERT INTO jobs ({names}) VALUES ({marks})",
         ((i, i, *values, *(function(i) for function in made.values())) for i in ids),
     )

@@ -1,7 +1,7 @@
-"""Where each executable of the stand-in comes in: entry.py STATE COMMAND ARGUMENT…
+"""Entry point of every executable of the stand-in: entrypoint.py STATE COMMAND ARGUMENT…
 
-Notes the call, asks the command's module for its answer and writes it.
-Must not: import more than this command needs; a start costs every test.
+Records the call, runs the command's module and writes its reply. Only the modules that the command
+needs are imported, since each start-up slows every test.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ MODULES = {
 
 
 def main(state: str, command: str, args: list[str]) -> int:
-    # Imported here: only now is the package on the path.
+    # The package is on the path only after the lines above have run.
     from standin import faults, processes
-    from standin.command import Call, Refused
+    from standin.database import Database
     from standin.dialect import dialect
-    from standin.store import Store
+    from standin.invocation import Invocation, Refused
 
-    store = Store(state)
-    noted = store.insert(
+    db = Database(state)
+    call_id = db.insert(
         "INSERT INTO calls (argv, cwd, env, uid, gid, pid, pid_start, started)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -49,23 +49,23 @@ def main(state: str, command: str, args: list[str]) -> int:
             time.time(),
         ),
     )
-    call = Call(store, dialect(store.knob("version")), [_text(a) for a in args])
+    call = Invocation(db, dialect(db.knob("version")), [_text(a) for a in args])
     try:
-        faults.before(call, command)
+        faults.before_command(call, command)
         reply = importlib.import_module(MODULES[command]).run(call, command)
     except Refused as refused:
         reply = refused.reply
-    reply = faults.after(call, command, reply)
-    # Before the answer is out: who has read it may look at the calls at once.
-    store.execute("UPDATE calls SET rc = ? WHERE call_id = ?", (reply.rc, noted))
-    store.close()
+    reply = faults.after_command(call, command, reply)
+    # Before the reply is written: its reader may look at the calls at once.
+    db.execute("UPDATE calls SET rc = ? WHERE call_id = ?", (reply.rc, call_id))
+    db.close()
     _write(1, reply.out)
     _write(2, reply.err)
     return reply.rc
 
 
 def _text(argument: str) -> str:
-    """UTF-8 whatever the locale; what is not UTF-8 becomes U+FFFD, as SQLite takes text only."""
+    """Decode as UTF-8 in any locale; other bytes become U+FFFD, since SQLite stores text only."""
     return os.fsencode(argument).decode("utf-8", "replace")
 
 
@@ -81,7 +81,7 @@ def _write(fd: int, text: str) -> None:
     try:
         while data:
             data = data[os.write(fd, data) :]
-    except OSError:  # the reader has gone; the real commands do not report that either
+    except OSError:  # the reader is gone; the real commands do not report that either
         pass
 
 

@@ -1,20 +1,20 @@
-"""oarsub of OAR 3: its options, its admission rules, its refusals (a printed tuple, exit 1).
+"""oarsub of OAR 3: its options, admission rules and refusals (a printed tuple, exit status 1).
 
-Must not: run anything; runner.py does.
+The job is run by runner.py.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 import time
 
 from . import faults
-from .command import Call, Refused, Reply, click_error
+from .invocation import Invocation, Refused, Reply, click_error
 from .options import ClickParser, Parsed, table
 from .resources import RequestError, parse_request
 from .resubmission import resubmit
+from .scanned_script import scan_oar3
 from .submission import (
     DEFAULT_WALLTIME,
     FORBIDDEN_LEVELS,
@@ -61,7 +61,7 @@ _OPTIONS = table(
         "help": "",
     }
 )
-# In a scanned script the old short name is understood.
+# In a scanned script the short name of 2.x is accepted.
 _SCANNED = {**_OPTIONS, "-n": _OPTIONS["--name"]}
 _HIERARCHY = ("resource_id", "network_address", "cpu", "core")
 _VALID = "network_address, cpu, core, resource_id"
@@ -71,7 +71,7 @@ TRACEBACK = (
 )
 
 
-def run(call: Call, command: str) -> Reply:
+def run(call: Invocation, command: str) -> Reply:
     parsed = ClickParser(call.args, _OPTIONS).parse()
     if not parsed.errors and len(parsed.arguments) > 1:
         parsed.errors.append(f"Got unexpected extra argument ({' '.join(parsed.arguments[1:])})")
@@ -79,16 +79,16 @@ def run(call: Call, command: str) -> Reply:
         raise click_error(command, " [COMMAND]", parsed.errors[0])
     if parsed.has("help"):
         return Reply(0, "Usage: .oarsub [OPTIONS] [COMMAND]\n")
-    faults.database(call, command, waits=False)
+    faults.open_database(call, command, waits=False)
     if parsed.has("version"):
         return Reply(0, call.dialect.version_line + "\n")
     return _Oarsub(call, parsed).run()
 
 
 class _Oarsub:
-    """One submission; what it says gathers in `out` and `err`."""
+    """One submission; its output is collected in `_out` and `_err`."""
 
-    def __init__(self, call: Call, parsed: Parsed) -> None:
+    def __init__(self, call: Invocation, parsed: Parsed) -> None:
         self._call = call
         self._parsed = parsed
         self._out = ""
@@ -100,9 +100,9 @@ class _Oarsub:
     def _error(self, number: int, text: str, head: str = "#ERROR: unamed error") -> Refused:
         return self._refuse(str((number, text)), head)
 
-    def _deny(self, text: str) -> Refused:
-        told = f"# ADMISSION RULE> A failed admission rule prevented submitting the job: {text}.\n"
-        return Refused(1, self._out + told, self._err)
+    def _deny(self, rule: str) -> Refused:
+        text = f"# ADMISSION RULE> A failed admission rule prevented submitting the job: {rule}.\n"
+        return Refused(1, self._out + text, self._err)
 
     def run(self) -> Reply:
         if self._parsed.has("resubmit"):
@@ -114,7 +114,7 @@ class _Oarsub:
             )
             raise self._error(5, text, "#ERROR: ")
         if self._parsed.has("scanscript"):
-            self._scan(self._parsed.arguments[0])
+            self._err += scan_oar3(self._parsed, _SCANNED)
         if not re.fullmatch(r"[\w.-]*", self._parsed.last("name") or ""):
             text = (
                 "insecure characters found in the name of the job, please use only a-z, A-Z,"
@@ -125,30 +125,11 @@ class _Oarsub:
         self._admit(job)
         return self._submit(job)
 
-    def _scan(self, path: str) -> None:
-        """A script that is not there is no reason to refuse, says OAR 3."""
-        try:
-            with open(shlex.split(path)[0], encoding="utf-8", errors="replace") as script:
-                lines = script.readlines()
-        except OSError as error:
-            self._err += f"cat: {path}: {error.strerror}\n"
-            return
-        for line in lines:
-            match = re.match(r"#OAR\s+(\S+?)(?:[=\s]\s*(.*?))?\s*$", line)
-            if not match:
-                continue
-            option = _SCANNED.get(match.group(1))
-            if option is None:
-                text = f"Not able to parse line: {line.strip()}"
-                raise self._error(-72, text, "#ERROR: ")
-            if option.name in ("resource", "type") or not self._parsed.has(option.name):
-                self._parsed.add(option.name, match.group(2) or "")
-
     def _describe(self) -> Submission:
         parsed = self._parsed
         job = Submission(
             parsed.arguments[0],
-            " ".join(self._call.args),  # without the command's name
+            " ".join(self._call.args),  # OAR 3 stores it without the word oarsub
             os.path.join(os.getcwd(), parsed.last("directory") or os.getcwd()),
         )
         job.name = parsed.last("name")
@@ -179,7 +160,7 @@ class _Oarsub:
         return job
 
     def _admit(self, job: Submission) -> None:
-        knobs = self._call.store.knobs()
+        knobs = self._call.db.knobs()
         if knobs.get("refuse_root") and self._call.user in ("root", "oar"):
             raise self._deny("root and oar users are not allowed to submit jobs.")
         if knobs.get("admission_refusal"):
@@ -210,7 +191,7 @@ class _Oarsub:
             for name in (name for _, levels in groups for name, _ in levels):
                 if name in FORBIDDEN_LEVELS:
                     raise self._deny(f"[ADMISSION RULE] {name} as resource type is not allowed .")
-                hierarchy = self._call.store.knob("hierarchy", _HIERARCHY)
+                hierarchy = self._call.db.knob("hierarchy", _HIERARCHY)
                 if name not in hierarchy:
                     bad = f"Bad resources name: {name} is not a valid resources name."
                     raise self._error(-3, f"{bad}Valid resource names are: {_VALID}")
@@ -218,7 +199,7 @@ class _Oarsub:
             job.alternatives.append((default_type(groups), walltime))
 
     def _submit(self, job: Submission) -> Reply:
-        queues = {row["name"] for row in self._call.store.rows("SELECT name FROM queues")}
+        queues = {row["name"] for row in self._call.db.rows("SELECT name FROM queues")}
         if job.queue not in queues:
             raise self._error(-8, f"queue {job.queue} does not exist")
         if try_filter(self._call, job):
@@ -236,38 +217,36 @@ class _Oarsub:
         if 0 in counts:
             raise self._error(-5, "There are not enough resources for your request")
         if len(job.name or "") > NAME_LIMIT:
-            trouble = (
+            detail = (
                 "psycopg2.errors.StringDataRightTruncation: value too long for type character"
                 f" varying({NAME_LIMIT})"
             )
-            raise Refused(1, self._out, self._err + TRACEBACK.format(trouble))
+            raise Refused(1, self._out, self._err + TRACEBACK.format(detail))
         job.properties = combined(job.condition, "drain='NO'")
         job.condition = job.properties
         ids = insert(self._call, job, counts[0])
-        # Not always ascending.
+        # The order is not always ascending.
         self._out += "".join(f"OAR_JOB_ID={i}\n" for i in reversed(ids))
         if len(ids) > 1:
             self._out += f"OAR_ARRAY_ID={ids[0]}\n"
         if job.reservation:
             self._reserve(job, ids[0])
-        # With the server down: exit 0 and not a word.
+        # Without a server it exits 0 all the same and prints no warning.
         return Reply(0, self._out, self._err)
 
     def _reserve(self, job: Submission, job_id: int) -> None:
         self._err += "Advance reservation request: waiting for approval from the scheduler...\n"
         if job.reservation < time.time():
-            self._call.store.update_job(
-                job_id, {"state": "Error", "message": "Reservation too old"}
-            )
-            faults.hang(self._call)  # as the real one; stdout, not yet written, is lost
-        self._call.store.update_job(job_id, {"reservation": "Scheduled"})
+            self._call.db.update_job(job_id, {"state": "Error", "message": "Reservation too old"})
+            faults.hang(self._call)  # as the real one does; its buffered stdout is lost
+        self._call.db.update_job(job_id, {"reservation": "Scheduled"})
         self._err += "Advance reservation is GRANTED.\n"
 
     def _resubmit(self, job_id: int) -> Reply:
         self._out = f"# Resubmitting job {job_id}...\n"
-        old = self._call.store.job(job_id)
+        old = self._call.db.job(job_id)
         if old is None:
             raise self._error(-5, f"Unable to retrieve initial job:{job_id}", "#ERROR: ")
-        with self._call.store.writing():
-            new_id = resubmit(self._call.store, old, None)
+        with self._call.db.writing():
+            new_id = resubmit(self._call.db, old, None)
         return Reply(0, f"{self._out} done.\nOAR_JOB_ID={new_id}\n")

@@ -1,20 +1,20 @@
-"""`--sql "WHERE"`: the simple conditions that people put there, translated for SQLite.
+"""Translate the condition of `--sql "WHERE"` from PostgreSQL to SQLite.
 
-PostgreSQL is strict where SQLite is not (unknown columns, a word compared with a number), so the
-text is read here and written anew; what cannot be read is an SQL error.
-Must not: pass on any part of the text unread.
+PostgreSQL refuses what SQLite accepts (unknown columns, a word compared with a number). Therefore
+the condition is parsed and written anew, and whatever cannot be parsed is an SQL error. No part of
+the text reaches SQLite unparsed.
 """
 
 from __future__ import annotations
 
 import re
 
+from .database import Database
 from .schema import JOB_COLUMNS
-from .store import Store
 
-TYPE_CHECKING = False  # typing's own costs each command three milliseconds
+TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
-    from .store import Row
+    from .database import Row
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -29,23 +29,23 @@ _NUMBERS = frozenset(n for n, kind in JOB_COLUMNS.items() if kind.startswith(("I
 
 
 class SqlError(Exception):
-    """What PostgreSQL would not take."""
+    """A condition that PostgreSQL would refuse."""
 
 
-def select_rows(store: Store, where: str, columns: str = "*") -> list[Row]:
-    """The rows that match, in no useful order."""
-    return store.rows(
+def select_rows(db: Database, where: str, columns: str = "*") -> list[Row]:
+    """Return the matching rows, in a meaningless order, as PostgreSQL does."""
+    return db.rows(
         f"SELECT {columns} FROM jobs WHERE {translate(where)}"
         " ORDER BY (job_id * 2654435761) & 65535, job_id"
     )
 
 
-def select_ids(store: Store, where: str) -> list[int]:
-    return [i for i, _ in store.pairs(f"SELECT job_id, 0 FROM jobs WHERE {translate(where)}")]
+def select_ids(db: Database, where: str) -> list[int]:
+    return [i for i, _ in db.pairs(f"SELECT job_id, 0 FROM jobs WHERE {translate(where)}")]
 
 
 def translate(where: str) -> str:
-    """The condition in SQLite's words."""
+    """Return the condition for SQLite; raises SqlError."""
     reader = _Reader(where)
     condition = reader.either()
     if reader.at < len(reader.tokens):
@@ -74,7 +74,7 @@ class _Reader:
         return self.tokens[self.at - 1]
 
     def _is(self, *words: str) -> bool:
-        """Take the next token if it is one of these."""
+        """Consume the next token if it is one of these words."""
         if self.at < len(self.tokens) and self.tokens[self.at][1].lower() in words:
             self.at += 1
             return True

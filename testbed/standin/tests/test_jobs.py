@@ -1,4 +1,4 @@
-"""Jobs that really run: what they are given, how they end, and what OAR then says about them."""
+"""Jobs that run: their environment, their end, and their state and events in OAR."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+
 from standin import Standin
 from standin.processes import start_time
-from standin.trial import Shell
+from standin.tests.helpers import Shell
 
 ALL = pytest.mark.parametrize("version", ["2.5.9", "2.6.1", "3.0.2"])
 CORE = ("-l", "/core=1,walltime=0:5:0")
@@ -22,7 +23,7 @@ def kinds(job: dict[str, object]) -> list[str]:
 
 
 @ALL
-def test_states_and_event_of_a_good_job(oar: Standin, sh: Shell) -> None:
+def test_states_and_event_of_a_successful_job(oar: Standin, sh: Shell) -> None:
     job = oar.wait(sh.submit(*CORE, "true"))
     assert job["states"] == [
         "Waiting",
@@ -53,7 +54,7 @@ def test_exit_code_is_the_wait_status(command: str, status: int, oar: Standin, s
     assert (job["state"], job["exit_code"]) == ("Terminated", status)
 
 
-def test_environment_is_clean_and_oars(oar: Standin, sh: Shell) -> None:
+def test_environment_of_a_job(oar: Standin, sh: Shell) -> None:
     done = sh(
         "oarsub", "--name", "n", "--project", "p", "-l", "/host=2/core=1,walltime=0:5:0",
         "env -0; cp $OAR_NODEFILE nodes; cp $OAR_RESOURCE_PROPERTIES_FILE properties; umask >mask",
@@ -100,7 +101,7 @@ def test_output_files_and_directory(oar: Standin, sh: Shell) -> None:
 
 
 @pytest.mark.parametrize("version", ["2.5.9", "3.0.2"])
-def test_directory_and_output_that_are_not_there(version: str, oar: Standin, sh: Shell) -> None:
+def test_missing_directory_and_output_path(version: str, oar: Standin, sh: Shell) -> None:
     job = oar.wait(sh.submit(*CORE, "-d", "/no/such/place", "true"))
     word = "WORKING_DIRECTOR" + ("Y" if version == "2.5.9" else "")
     assert (job["state"], job["exit_code"]) == ("Error", None)
@@ -124,7 +125,7 @@ def test_walltime_kills_everything(version: str, oar: Standin, sh: Shell) -> Non
     who = "oar" if version == "3.0.2" else "root"
     assert job["events"][0]["description"].startswith(f"User {who} requested")
     escaped = int((sh.cwd / "pid").read_text())
-    assert start_time(escaped) == 0  # gone, or a zombie that nobody reaps here
+    assert start_time(escaped) == 0  # ended, or a zombie that nothing reaps here
     assert f"Job {job_id} KILLED ##" in (sh.cwd / f"OAR.{job_id}.stderr").read_text()
 
 
@@ -183,7 +184,7 @@ def test_postponed_dependent_and_array(oar: Standin, sh: Shell) -> None:
 
 
 @ALL
-def test_besteffort_gives_way_and_comes_again(version: str, oar: Standin, sh: Shell) -> None:
+def test_besteffort_job_is_preempted_and_resubmitted(version: str, oar: Standin, sh: Shell) -> None:
     victim = sh.submit(
         "-t", "besteffort", "-t", "idempotent", "-l", "/core=8,walltime=1:0:0", "sleep 77"
     )
@@ -192,10 +193,10 @@ def test_besteffort_gives_way_and_comes_again(version: str, oar: Standin, sh: Sh
     oar.wait(sh.submit(*CORE, "true"))
     assert "BESTEFFORT_KILL" in kinds(oar.wait(victim))
     events = {e["type"]: e["description"] for e in oar.job(victim)["events"]}
-    again = oar.jobs()[-1]["job_id"]
-    text = f"((0, ''), {again}" if version == "3.0.2" else f"(new id = {again})"
+    successor = oar.jobs()[-1]["job_id"]
+    text = f"((0, ''), {successor}" if version == "3.0.2" else f"(new id = {successor})"
     assert text in events["RESUBMIT_JOB_AUTOMATICALLY"]
-    assert oar.job(again)["resubmit_job_id"] == victim
+    assert oar.job(successor)["resubmit_job_id"] == victim
 
 
 @ALL
@@ -204,12 +205,12 @@ def test_idempotent_exit_99(version: str, oar: Standin, sh: Shell) -> None:
     job = oar.wait(sh.submit("-t", "idempotent", *CORE, "[ -e done ] || { touch done; exit 99; }"))
     assert (job["state"], job["exit_code"]) == ("Terminated", 99 << 8)
     assert ("RESUBMIT_JOB_AUTOMATICALLY" in kinds(job)) == (version != "3.0.2")
-    again = oar.wait(2)
-    assert (again["exit_code"], again["resubmit_job_id"]) == (0, 1)
+    successor = oar.wait(2)
+    assert (successor["exit_code"], successor["resubmit_job_id"]) == (0, 1)
 
 
 @ALL
-def test_launch_trouble_gives_a_new_job(oar: Standin, sh: Shell) -> None:
+def test_failed_launch_is_resubmitted(oar: Standin, sh: Shell) -> None:
     oar.set("launch_error", "CPUSET_ERROR:1")
     job = oar.wait(sh.submit(*CORE, "true"))
     assert (job["state"], job["exit_code"]) == ("Error", None)
@@ -271,7 +272,7 @@ def test_hold_and_resume(oar: Standin, sh: Shell) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to act as two users")
-def test_each_user_runs_his_own_jobs(tmp_path: Path) -> None:
+def test_jobs_run_as_their_submitters(tmp_path: Path) -> None:
     import subprocess
     import tempfile
 
@@ -306,7 +307,7 @@ def test_rows_without_a_process_can_be_deleted(oar: Standin, sh: Shell) -> None:
     assert kinds(job) == ["FRAG_JOB_REQUEST", "SEND_KILL_JOB", "SWITCH_INTO_ERROR_STATE"]
 
 
-def test_a_state_that_a_test_sets_stays(oar: Standin, sh: Shell) -> None:
+def test_state_set_by_a_test_is_kept(oar: Standin, sh: Shell) -> None:
     oar.set("autorun", 0)
     job_id = sh.submit(*CORE, "true")
     for state in ("Running", "Finishing", "toError", "Suspended"):

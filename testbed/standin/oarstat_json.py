@@ -1,6 +1,6 @@
-"""Jobs as OAR 2 prints them in JSON: pretty, three blanks a level, keys in no order.
+"""JSON output of OAR 2: indented by three blanks, keys in no particular order.
 
-Must not: choose jobs.
+oarstat.py selects the jobs to print.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 
-from .command import Call, shuffled
-from .jobenv import file_name
+from .invocation import Invocation, shuffled
+from .job_process import file_name
 
-TYPE_CHECKING = False  # typing's own costs each command three milliseconds
+TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
     from typing import Any
 
-    from .store import Row
+    from .database import Row
 
 RENAMED = {
     "Job_Id": "id",
@@ -33,12 +33,12 @@ def document(data: Any) -> str:
     return json.dumps(data, indent=3, separators=(",", " : "), ensure_ascii=False) + "\n"
 
 
-def jobs(call: Call, rows: Sequence[Row], *, full: bool, renamed: bool) -> str:
-    """All rows as one document; no rows is no output at all, not even {}."""
+def jobs(call: Invocation, rows: Sequence[Row], *, full: bool, renamed: bool) -> str:
+    """Return all jobs as one document; without jobs nothing is printed, not even {}."""
     if not rows:
         return ""
     by_id = {row["job_id"]: row for row in rows}
-    events = call.store.events(by_id) if full else {}
+    events = call.db.events(by_id) if full else {}
     hosts = addresses(call)
     data = {}
     for job_id in shuffled(list(by_id)):
@@ -52,16 +52,16 @@ def jobs(call: Call, rows: Sequence[Row], *, full: bool, renamed: bool) -> str:
 
 
 def hash_like(key: str) -> int:
-    """An order of keys that means nothing, as a Perl hash has it."""
+    """Return a sort key that puts keys into a meaningless order, as in a Perl hash."""
     return sum((i + 7) * ord(c) * 2654435761 for i, c in enumerate(key)) & 0xFFF
 
 
-def addresses(call: Call) -> dict[int, str]:
-    return {row["resource_id"]: row["network_address"] for row in call.store.resources()}
+def addresses(call: Invocation) -> dict[int, str]:
+    return {row["resource_id"]: row["network_address"] for row in call.db.resources()}
 
 
-def job(call: Call, row: Row, hosts: dict[int, str]) -> Row:
-    """The keys of `oarstat -J`."""
+def job(call: Invocation, row: Row, hosts: dict[int, str]) -> Row:
+    """Return the keys of a job in `oarstat -J`."""
     resources = json.loads(row["x_resources"])
     shown = {
         "Job_Id": row["job_id"],
@@ -71,7 +71,7 @@ def job(call: Call, row: Row, hosts: dict[int, str]) -> Row:
         "assigned_resources": resources,
         "command": row["command"],
         "cpuset_name": cpuset(call, row),
-        "dependencies": [],  # without -f always so
+        "dependencies": [],  # always empty without -f
         "jobType": row["job_type"],
         "launchingDirectory": row["launching_directory"],
         "message": row["message"],
@@ -94,13 +94,13 @@ def job(call: Call, row: Row, hosts: dict[int, str]) -> Row:
     return shown
 
 
-def cpuset(call: Call, row: Row) -> str | None:
-    """Null on a site without cpusets."""
-    return None if call.store.knob("no_cpuset") else f"{row['job_user']}_{row['job_id']}"
+def cpuset(call: Invocation, row: Row) -> str | None:
+    """Return cpuset_name: null on a site without cpusets."""
+    return None if call.db.knob("no_cpuset") else f"{row['job_user']}_{row['job_id']}"
 
 
-def details(call: Call, row: Row, events: Iterable[Row]) -> Row:
-    """What -f adds."""
+def details(call: Invocation, row: Row, events: Iterable[Row]) -> Row:
+    """Return the keys that -f adds."""
     mine = call.user in (row["job_user"], "oar", "root")
     return {
         "dependencies": json.loads(row["x_dependencies"]),
@@ -125,18 +125,18 @@ def details(call: Call, row: Row, events: Iterable[Row]) -> Row:
     }
 
 
-def properties(call: Call, ids: Iterable[int]) -> str:
-    """2.6's `-J -p`: what was not in the database as a number is text."""
-    by_id = {r["resource_id"]: r for r in call.store.resources()}
+def properties(call: Invocation, ids: Iterable[int]) -> str:
+    """Return the output of `oarstat -J -p` of 2.6."""
+    by_id = {r["resource_id"]: r for r in call.db.resources()}
     data = {
         str(i): [by_id[r] for r in json.loads(row["x_resources"]) if r in by_id]
-        for i, row in call.store.jobs_by_id(ids).items()
+        for i, row in call.db.jobs_by_id(ids).items()
     }
     return document({i: rows for i, rows in data.items() if rows})
 
 
 def duration(row: Row) -> int:
-    """Seconds that the job has run so far."""
+    """Return for how many seconds the job has run."""
     if not row["start_time"]:
         return 0
     ran: int = (row["stop_time"] or int(time.time())) - row["start_time"]

@@ -1,6 +1,6 @@
-"""Jobs as OAR 2 prints them in text: names and messages raw, with all the newlines they hold.
+"""Text output of OAR 2: names and messages are printed as they are, with their newlines.
 
-Must not: choose jobs.
+oarstat.py selects the jobs to print.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 
-from .command import Call
-from .jobenv import file_name, property_line
+from .invocation import Invocation
+from .job_process import file_name, property_line
+from .oarstat_json import addresses, cpuset, details, duration
 from .resources import format_walltime
 from .schema import LETTERS
-from .statjson import addresses, cpuset, details, duration
 
-TYPE_CHECKING = False  # typing's own costs each command three milliseconds
+TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
-    from .store import Row
+    from .database import Row
 
-# What a listing needs of a row: all columns of ten thousand rows take a tenth of a second.
+# The columns of a listing: reading all columns of 10,000 rows would take 0.1 s.
 COLUMNS = (
     "job_id, array_id, array_index, job_name, job_user, submission_time, start_time, stop_time,"
     " state, message, queue_name"
@@ -51,7 +51,7 @@ def hms(seconds: int) -> str:
 
 
 def _cell(value: object, width: int) -> str:
-    """Perl's %-W.Ws counts bytes, and may cut a character in two."""
+    """Format like Perl's %-W.Ws, which counts bytes and may split a character."""
     if isinstance(value, str) and value.isascii():
         return value[:width].ljust(width)
     data = ("" if value is None else str(value)).encode("utf-8", "surrogateescape")[:width]
@@ -59,7 +59,7 @@ def _cell(value: object, width: int) -> str:
 
 
 def listing(jobs: Sequence[Row], style: str) -> str:
-    """One line a job, and a head if there is any. Unknown styles are style 1."""
+    """Return one line per job below a heading, "" without jobs. Unknown styles print style 1."""
     if not jobs:
         return ""
     if style == "2":
@@ -94,14 +94,16 @@ def array(jobs: Sequence[Row], style: str) -> str:
     )
 
 
-def full(call: Call, jobs: Sequence[Row], renamed: bool) -> str:
-    """`oarstat -f`; `renamed` is 2.6's --format 3."""
+def full(call: Invocation, jobs: Sequence[Row], renamed: bool) -> str:
+    """Return the output of `oarstat -f`; `renamed` is --format 3 of 2.6."""
     hosts = addresses(call)
-    events = call.store.events(j["job_id"] for j in jobs)
+    events = call.db.events(j["job_id"] for j in jobs)
     return "".join(_full(call, j, hosts, events.get(j["job_id"], []), renamed) for j in jobs)
 
 
-def _full(call: Call, row: Row, hosts: dict[int, str], events: Sequence[Row], renamed: bool) -> str:
+def _full(
+    call: Invocation, row: Row, hosts: dict[int, str], events: Sequence[Row], renamed: bool
+) -> str:
     more = details(call, row, events)
     resources = json.loads(row["x_resources"])
     names = dict.fromkeys(hosts[i] for i in resources if i in hosts)
@@ -154,13 +156,13 @@ def _full(call: Call, row: Row, hosts: dict[int, str], events: Sequence[Row], re
         ("events", ""),
     ]
     blank = " " if call.dialect.rich_json else ""
-    told = "".join(f"{date(e['date'])}> {e['type']}:{blank}{e['description']}\n" for e in events)
+    listed = "".join(f"{date(e['date'])}> {e['type']}:{blank}{e['description']}\n" for e in events)
     head = f"{name('Job_Id', 'id')}: {row['job_id']}\n"
-    return head + "".join(f"    {key} = {value}\n" for key, value in lines) + told + "\n"
+    return head + "".join(f"    {key} = {value}\n" for key, value in lines) + listed + "\n"
 
 
 def event(row: Row) -> str:
-    """One line of `oarstat -e`; further lines of a description stand below its first."""
+    """Return an event in `oarstat -e`; further lines of its description are indented."""
     head = f"{date(row['date'])}> [{row['job_id']}] {row['type']}: "
     lines = row["description"].split("\n")
     while lines and not lines[-1]:
@@ -171,9 +173,9 @@ def event(row: Row) -> str:
     )
 
 
-def properties(call: Call, ids: Iterable[int]) -> str:
-    by_id = {r["resource_id"]: r for r in call.store.resources()}
-    rows = call.store.jobs_by_id(ids)
+def properties(call: Invocation, ids: Iterable[int]) -> str:
+    by_id = {r["resource_id"]: r for r in call.db.resources()}
+    rows = call.db.jobs_by_id(ids)
     return "".join(
         property_line(by_id[r]) + "\n"
         for i in ids

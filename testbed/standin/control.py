@@ -1,6 +1,6 @@
-"""The stand-in as a test sees it: create one, set its knobs, look at its calls and jobs.
+"""The stand-in's Python API for tests: create it, set its knobs, read its calls and jobs.
 
-Must not: answer for a command; the commands read the same state by themselves.
+The commands run as processes of their own; they and this class share the database only.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import processes, texts
-from .dialect import dialect
-from .install import install_code, write_command
-from .resources import default_nodes, nodes_to_resources
+from . import processes, wording
+from .database import Database
+from .install import create_directory
+from .resources import nodes_to_resources
 from .resubmission import resubmit
 from .schema import ENDED_STATES, EXTRA_COLUMNS
-from .store import Store
 from .synthetic import add_rows
 
 _JSON_COLUMNS = {"x_types": "types", "x_resources": "resources", "x_dependencies": "dependencies"}
@@ -27,7 +26,7 @@ _JSON_COLUMNS = {"x_types": "types", "x_resources": "resources", "x_dependencies
 
 @dataclass(frozen=True)
 class Call:
-    """One invocation of a command. argv[0] is its bare name; rc is None until it has ended."""
+    """One recorded invocation. argv[0] is the command's name; rc is None until it has ended."""
 
     argv: list[str]
     cwd: str
@@ -43,16 +42,16 @@ class Call:
 
 
 class Standin:
-    """One fake OAR in one directory. Close it, or use it in a `with`."""
+    """A stand-in OAR in its own directory. Close it, or use it in a `with` statement."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.bin = directory / "bin"
         self.state = directory / "state.db"
-        self._store = Store(self.state)
+        self._db = Database(self.state)
         self._closed = False
         self.owner = "griduser"
-        self.version: str = self._store.knob("version")
+        self.version: str = self._db.knob("version")
         atexit.register(self.close)
 
     @classmethod
@@ -65,30 +64,16 @@ class Standin:
         first_id: int = 1,
         python: str | None = None,
     ) -> Standin:
-        """Make the directory with everything in it; `python` runs the commands (default: this)."""
-        facts = dialect(version)
+        """Create a stand-in in `directory`.
+
+        Args:
+            version: 2.5.9, 2.6.1 or 3.0.2.
+            nodes: Keys cores (default 2) and any property; default: 4 nodes of 2 cores.
+            first_id: Job ID of the first job.
+            python: Interpreter of the commands; default: this one, if every user can run it.
+        """
         directory = Path(directory).absolute()
-        for name in ("bin", "run", "lib/standin"):
-            (directory / name).mkdir(parents=True, exist_ok=True)
-        for path in (directory, directory / "run"):
-            path.chmod(0o777)  # whoever calls writes here, as OAR's setuid wrappers do
-        install_code(directory / "lib" / "standin")
-        commands = ["oarsub", "oarstat", "oardel", "oarhold", "oarresume", "oarnodes"]
-        commands.append("oarqueue" if facts.major == 3 else "oarnotify")
-        for command in commands:
-            write_command(directory, command, python)
-        store = Store.create(directory / "state.db", version, first_id)
-        store.set_resources(nodes_to_resources(default_nodes() if nodes is None else nodes))
-        policy = (
-            "kamelot"
-            if facts.major == 3
-            else ("oar_sched_gantt_with_timesharing_and_fairsharing_and_quotas")
-        )
-        store.many(
-            "INSERT INTO queues (name, priority, policy) VALUES (?, ?, ?)",
-            [("default", 2, policy), ("admin", 10, policy), ("besteffort", 0, policy)],
-        )
-        store.close()
+        create_directory(directory, version, nodes, first_id, python)
         return cls(directory)
 
     def __enter__(self) -> Standin:
@@ -97,10 +82,10 @@ class Standin:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # what the commands were asked
+    # recorded calls
 
     def calls(self, command: str | None = None) -> list[Call]:
-        """Every invocation in order, or those of one command."""
+        """Return all calls in order, or those of one command."""
         found = [
             Call(
                 argv=json.loads(row["argv"]),
@@ -111,63 +96,63 @@ class Standin:
                 pid=row["pid"],
                 rc=row["rc"],
             )
-            for row in self._store.rows("SELECT * FROM calls ORDER BY call_id")
+            for row in self._db.rows("SELECT * FROM calls ORDER BY call_id")
         ]
         return [c for c in found if command in (None, c.command)]
 
     # knobs
 
     def set(self, knob: str, value: Any = True) -> None:
-        """Set a knob; README.md lists them. Several commands: a list of "COMMAND…" values."""
-        self._store.set_knob(knob, value)
+        """Set a knob of README.md. For several commands give a list of "COMMAND…" values."""
+        self._db.set_knob(knob, value)
 
     def clear(self, knob: str) -> None:
-        self._store.clear_knob(knob)
+        self._db.clear_knob(knob)
 
     def set_nodes(self, nodes: Sequence[Mapping[str, int | str]]) -> None:
-        """Replace the nodes: host, cores, mem, state and any property, see resources.py."""
-        self._store.set_resources(nodes_to_resources(nodes))
+        """Replace the nodes; keys: cores (default 2), host, mem, state and any other property."""
+        self._db.set_resources(nodes_to_resources(nodes))
 
     def set_queue(self, name: str, *, priority: int = 3, state: str = "Active") -> None:
         """Add a queue or change one."""
-        policy = self._store.value("SELECT policy FROM queues")
-        self._store.execute(
+        policy = self._db.value("SELECT policy FROM queues")
+        self._db.execute(
             "INSERT OR REPLACE INTO queues VALUES (?, ?, ?, ?)", (name, priority, policy, state)
         )
 
     # jobs
 
     def jobs(self, where: str = "1") -> list[dict[str, Any]]:
-        """All rows by id, with OAR's column names; types, resources and dependencies as lists."""
+        """Return all jobs in order, keyed by OAR's columns; JSON columns are lists."""
         return [
             _public(row)
-            for row in self._store.rows(f"SELECT * FROM jobs WHERE {where} ORDER BY job_id")
+            for row in self._db.rows(f"SELECT * FROM jobs WHERE {where} ORDER BY job_id")
         ]
 
     def job(self, job_id: int) -> dict[str, Any]:
-        """One row with its events and the states it went through."""
-        row = self._store.job(job_id)
+        """Return one job with its events and all its states so far; KeyError if it is unknown."""
+        row = self._db.job(job_id)
         if row is None:
             raise KeyError(job_id)
         return {
             **_public(row),
-            "events": self._store.events([job_id]).get(job_id, []),
+            "events": self._db.events([job_id]).get(job_id, []),
             "states": [
                 r["state"]
-                for r in self._store.rows(
+                for r in self._db.rows(
                     "SELECT state FROM state_log WHERE job_id = ? ORDER BY rowid", (job_id,)
                 )
             ],
         }
 
     def update(self, job_id: int, **columns: Any) -> None:
-        """Put a row into any shape, possible or not. A state that is set so stays."""
+        """Set columns of a job to any values. The runner keeps a state that is set here."""
         manual = {"x_manual": 1} if "state" in columns else {}
-        with self._store.writing():
-            self._store.update_job(job_id, {**manual, **_private(columns)})
+        with self._db.writing():
+            self._db.update_job(job_id, {**manual, **_private(columns)})
 
     def add_event(self, job_id: int, type: str, description: str, date: int | None = None) -> int:
-        return self._store.add_event(job_id, type, description, date)
+        return self._db.add_event(job_id, type, description, date)
 
     def add_jobs(
         self,
@@ -177,99 +162,99 @@ class Standin:
         first_id: int | None = None,
         **columns: Any,
     ) -> list[int]:
-        """Rows without a process, fast, of `owner` (default: `self.owner`).
+        """Insert `n` jobs without processes; returns their job IDs.
 
-        A column may be a function of the id.
+        They belong to `owner` (default: `self.owner`). A column may be a function of the job ID.
         """
-        with self._store.writing():
-            return add_rows(self._store, n, first_id, state, owner or self.owner, _private(columns))
+        with self._db.writing():
+            return add_rows(self._db, n, first_id, state, owner or self.owner, _private(columns))
 
     def reset(self) -> None:
-        """Forget all jobs, events, calls and knobs. Not while a job runs."""
-        with self._store.writing():
+        """Delete all jobs, events, calls and knobs; must not be called while a job runs."""
+        with self._db.writing():
             for table in ("jobs", "events", "state_log", "calls"):
-                self._store.execute(f"DELETE FROM {table}")
-            self._store.execute("DELETE FROM knobs WHERE name != 'version'")
+                self._db.execute(f"DELETE FROM {table}")
+            self._db.execute("DELETE FROM knobs WHERE name != 'version'")
 
     def resubmit(
         self, old_id: int, event_text_style: int = 1, *, linked: bool = True, event: bool = True
     ) -> int:
-        """What OAR does after node trouble: the old job in Error, a new one in its place."""
-        text = texts.resubmission(event_text_style, old_id, "{new}")
-        with self._store.writing():
-            old = self._store.job(old_id)
+        """Resubmit a job as OAR does after a node failure; returns the job ID of the successor."""
+        text = wording.resubmission_text(event_text_style, old_id, "{new}")
+        with self._db.writing():
+            old = self._db.job(old_id)
             if old is None:
                 raise KeyError(old_id)
             if old["state"] not in ENDED_STATES:
-                self._store.update_job(old_id, {"state": "Error", "stop_time": int(time.time())})
-            return resubmit(self._store, old, text if event else None, linked=linked)
+                self._db.update_job(old_id, {"state": "Error", "stop_time": int(time.time())})
+            return resubmit(self._db, old, text if event else None, linked=linked)
 
     # stepping
 
     def wait(self, job_id: int, timeout: float = 60.0) -> dict[str, Any]:
-        """The job's row once it has ended; TimeoutError with the runner's log if it does not."""
+        """Wait until the job has ended and return it; TimeoutError with the runner's log."""
         return self.wait_for(job_id, ENDED_STATES, timeout)
 
     def wait_for(
         self, job_id: int, states: str | Sequence[str], timeout: float = 60.0
     ) -> dict[str, Any]:
-        """The job's row once it is in one of these states."""
+        """Wait until the job is in one of these states and return it; TimeoutError."""
         wanted = (states,) if isinstance(states, str) else tuple(states)
         limit = time.monotonic() + timeout
         while (job := self.job(job_id))["state"] not in wanted:
             if time.monotonic() > limit:
                 raise TimeoutError(
                     f"job {job_id} is {job['state']} after {timeout} s, not"
-                    f" {' or '.join(wanted)}; runner says: {self.runner_log() or 'nothing'}"
+                    f" {' or '.join(wanted)}; log of the runner: {self.runner_log() or 'empty'}"
                 )
             time.sleep(0.01)
         return job
 
     def run_next(self) -> int | None:
-        """With autorun=0: let the oldest job that waits for it go its way."""
-        found = self._store.value(
+        """With autorun=0: run the oldest waiting job without further steps; returns its job ID."""
+        found = self._db.value(
             "SELECT MIN(job_id) FROM jobs WHERE state = 'Waiting' AND x_steps = 0"
         )
         if found is not None:
-            self._store.update_job(found, {"x_steps": None})
+            self._db.update_job(found, {"x_steps": None})
         return None if found is None else int(found)
 
     def step(self, job_id: int, timeout: float = 60.0) -> str:
-        """With autorun=0: one transition, and the state that it led to."""
+        """With autorun=0: allow one transition and return the new state."""
         before = self.job(job_id)["state"]
-        self._store.execute(
+        self._db.execute(
             "UPDATE jobs SET x_steps = COALESCE(x_steps, 0) + 1 WHERE job_id = ?", (job_id,)
         )
         limit = time.monotonic() + timeout
         while (state := str(self.job(job_id)["state"])) == before:
             if time.monotonic() > limit:
-                raise TimeoutError(f"job {job_id} stays {before}: {self.runner_log()}")
+                raise TimeoutError(f"job {job_id} is still {before}: {self.runner_log()}")
             time.sleep(0.01)
         return state
 
     def runner_log(self) -> str:
-        """What went wrong in a runner; empty in a good test."""
+        """Return the tracebacks of the runners; empty in a good test."""
         log = self.directory / "runner.log"
         return log.read_text() if log.exists() else ""
 
-    # the end
+    # closing
 
     def release(self) -> None:
-        """Let go of it without ending anything."""
+        """Close the database without ending any process."""
         atexit.unregister(self.close)
-        self._store.close()
+        self._db.close()
 
     def close(self) -> None:
-        """End every process that this stand-in or its jobs started. The files stay."""
+        """End every process that this stand-in or its jobs started. The files remain."""
         if self._closed:
             return
         self._closed = True
-        for row in self._store.rows("SELECT * FROM processes"):
+        for row in self._db.rows("SELECT * FROM processes"):
             processes.kill(row["pid"], row["pid_start"])
-        for row in self._store.rows("SELECT pid, pid_start FROM calls WHERE rc IS NULL"):
+        for row in self._db.rows("SELECT pid, pid_start FROM calls WHERE rc IS NULL"):
             processes.kill(row["pid"], row["pid_start"])
-        for row in self._store.rows("SELECT * FROM jobs WHERE x_pid IS NOT NULL"):
-            processes.kill_job(self._store, row["job_id"], row["x_pid"], row["x_pid_start"])
+        for row in self._db.rows("SELECT * FROM jobs WHERE x_pid IS NOT NULL"):
+            processes.kill_job(self._db, row["job_id"], row["x_pid"], row["x_pid_start"])
         self.release()
 
 
@@ -281,7 +266,7 @@ def _public(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _private(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Friendly names back to columns: walltime, uid, types, resources and so on."""
+    """Return the database columns of the public names walltime, uid, types and so on."""
     found = {}
     for name, value in columns.items():
         column = f"x_{name}" if f"x_{name}" in EXTRA_COLUMNS else name

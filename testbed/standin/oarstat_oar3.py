@@ -1,6 +1,6 @@
-"""oarstat of OAR 3: options, JSON, and text as its library for terminals wraps and cuts it.
+"""oarstat of OAR 3: its options, its JSON, and text as Python's rich wraps and cuts it.
 
-Must not: be taken for a specification of the text; only -J is worth reading, here as there.
+The text is only similar to the real one; programs should read -J, of the real oarstat as well.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ import json
 from collections.abc import Iterable, Sequence
 
 from . import faults, richtext
-from .command import Call, Refused, Reply, click_error
-from .jobenv import file_name
+from .invocation import Invocation, Refused, Reply, click_error
+from .job_process import file_name
+from .oarstat_json import addresses, duration
+from .oarstat_text import date, hms
 from .options import ClickParser, Parsed, table
 from .schema import ACTIVE_STATES, JOB_COLUMNS, SYSTEM_PROPERTIES
-from .sqlwhere import SqlError, select_rows
-from .statjson import addresses, duration
-from .stattext import date, hms
+from .sql_condition import SqlError, select_rows
 
-TYPE_CHECKING = False  # typing's own costs each command three milliseconds
+TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
-    from .store import Row
+    from .database import Row
 
 _OPTIONS = table(
     {
@@ -61,8 +61,8 @@ SQL_ERROR = (
 )
 
 
-def run(call: Call, command: str) -> Reply:
-    # Even -V opens the database, and a bad option is found before that.
+def run(call: Invocation, command: str) -> Reply:
+    # A wrong option is reported before the database is opened; even -V opens it.
     parsed = ClickParser(call.args, _OPTIONS).parse()
     if not parsed.errors and parsed.arguments:
         parsed.errors.append(f"Got unexpected extra argument ({' '.join(parsed.arguments)})")
@@ -70,7 +70,7 @@ def run(call: Call, command: str) -> Reply:
         raise click_error(command, "", parsed.errors[0])
     if parsed.has("help"):
         return Reply(0, "Usage: .oarstat [OPTIONS]\n")
-    faults.database(call, command, waits=False)
+    faults.open_database(call, command, waits=False)
     if parsed.has("version"):
         return Reply(0, call.dialect.version_line + "\n")
     ids = sorted({int(value) for value in parsed.all("job")})
@@ -93,22 +93,25 @@ def run(call: Call, command: str) -> Reply:
     return Reply(0, _fields(jobs, fields) if fields else _listing(jobs))
 
 
-def _array(call: Call, array: int) -> list[int]:
-    return [i for i, _ in call.store.pairs(f"SELECT job_id, 0 FROM jobs WHERE array_id = {array}")]
+def _array(call: Invocation, array: int) -> list[int]:
+    return [i for i, _ in call.db.pairs(f"SELECT job_id, 0 FROM jobs WHERE array_id = {array}")]
 
 
-def _jobs(call: Call, parsed: Parsed, ids: Sequence[int]) -> list[Row]:
-    """By id. A job that was killed while it waited for a predicted start is not shown."""
+def _jobs(call: Invocation, parsed: Parsed, ids: Sequence[int]) -> list[Row]:
+    """Return the jobs in order of their IDs.
+
+    A job that was killed while Waiting with a predicted start is not listed.
+    """
     if ids:
-        found = call.store.jobs_by_id(ids)
+        found = call.db.jobs_by_id(ids)
         return [found[i] for i in ids if i in found and not found[i]["x_hidden"]]
     sql = parsed.last("sql")
     marks = ",".join(f"'{state}'" for state in ACTIVE_STATES)
     if sql is None:
-        jobs = call.store.rows(f"SELECT * FROM jobs WHERE state IN ({marks})")
+        jobs = call.db.rows(f"SELECT * FROM jobs WHERE state IN ({marks})")
     else:
-        try:  # a condition only ever narrows down the active jobs
-            jobs = select_rows(call.store, f"state in ({marks}) and ({sql})")
+        try:  # the condition is applied to active jobs only
+            jobs = select_rows(call.db, f"state in ({marks}) and ({sql})")
         except SqlError as error:
             raise Refused(1, err=SQL_ERROR.format(error)) from None
     user = parsed.last("user")
@@ -118,7 +121,7 @@ def _jobs(call: Call, parsed: Parsed, ids: Sequence[int]) -> list[Row]:
 
 
 def _job(row: Row, full: bool) -> Row:
-    """The columns of the table as they are, some under other names."""
+    """Return the columns of the jobs table, some under other names."""
     shown = {_RENAMED.get(name, name): row[name] for name in JOB_COLUMNS}
     shown["cpuset_name"] = f"{row['job_user']}_{row['job_id']}"
     if not full:
@@ -128,9 +131,9 @@ def _job(row: Row, full: bool) -> Row:
     return shown
 
 
-def _states(call: Call, ids: Iterable[int], as_json: bool) -> str:
+def _states(call: Invocation, ids: Iterable[int], as_json: bool) -> str:
     wanted = ",".join(str(i) for i in ids if abs(i) < 2**63)
-    states = call.store.pairs(
+    states = call.db.pairs(
         f"SELECT job_id, state FROM jobs WHERE job_id IN ({wanted}) ORDER BY job_id"
     )
     if as_json:
@@ -138,8 +141,8 @@ def _states(call: Call, ids: Iterable[int], as_json: bool) -> str:
     return "".join(f"{i}: {state}\n" for i, state in states)
 
 
-def _events(call: Call, ids: Iterable[int], as_json: bool) -> str:
-    found = call.store.events(ids)
+def _events(call: Invocation, ids: Iterable[int], as_json: bool) -> str:
+    found = call.db.events(ids)
     if as_json:
         data = {
             str(i): [
@@ -157,16 +160,16 @@ def _events(call: Call, ids: Iterable[int], as_json: bool) -> str:
     return richtext.table(["Date", "job id", "Type", "Description"], rows, wraps=True)
 
 
-def _properties(call: Call, ids: Iterable[int], as_json: bool) -> str:
+def _properties(call: Invocation, ids: Iterable[int], as_json: bool) -> str:
     hidden = SYSTEM_PROPERTIES
     by_id = {
         r["resource_id"]: {
             "id": r["resource_id"],
             **{k: v for k, v in r.items() if k not in hidden},
         }
-        for r in call.store.resources()
+        for r in call.db.resources()
     }
-    jobs = call.store.jobs_by_id(ids)
+    jobs = call.db.jobs_by_id(ids)
     data = {
         str(i): [by_id[r] for r in json.loads(jobs[i]["x_resources"]) if r in by_id]
         for i in ids
@@ -182,7 +185,7 @@ def _properties(call: Call, ids: Iterable[int], as_json: bool) -> str:
 
 
 def _full(row: Row, hosts: dict[int, str]) -> str:
-    """Every value that Python takes for true, wrapped; a job's own brackets are eaten as markup."""
+    """Print every true value, wrapped; square brackets in a value are interpreted as markup."""
     resources = json.loads(row["x_resources"])
     code = row["exit_code"]
     pairs = {k: v for k, v in _job(row, True).items() if k != "id"}
@@ -190,7 +193,7 @@ def _full(row: Row, hosts: dict[int, str]) -> str:
         pairs[name] = pairs[name] and date(pairs[name])
     shown = {k: v for k, v in pairs.items() if v}
     shown.pop("exit_code", None)
-    # Exit code or bare number of the signal: nobody can tell.
+    # The exit code or the signal number, without a difference between them.
     shown["exit_status_code"] = None if code is None else (code >> 8 or code & 127)
     shown["network_adresses"] = " ".join(dict.fromkeys(hosts[r] for r in resources if r in hosts))
     shown["walltime"] = row["x_walltime"]

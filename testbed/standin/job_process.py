@@ -1,7 +1,7 @@
-"""What OAR gives to a job: environment, node file, resource file, and the process itself.
+"""The process of a job with its environment, node file and resource file.
 
-Must not: change a job's state. Facts: OAR/Tools.pm (the variables), oarexec (the files, the umask)
-and oardodo (HOME, USER, LOGNAME, SHELL) of OAR 2.5 and 2.6.
+Sources, in OAR 2.5 and 2.6: OAR/Tools.pm (variables), oarexec (files, umask), oardodo (HOME, USER,
+LOGNAME, SHELL). The state of a job is not changed here.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ import signal
 import time
 from contextlib import suppress
 
+from .database import Database
 from .processes import node_file
 from .resources import format_walltime
 from .schema import SYSTEM_PROPERTIES
-from .store import Store
 
-TYPE_CHECKING = False  # typing's own costs each command three milliseconds
+TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
-    from .store import Row
+    from .database import Row
 
-# What a child tells its runner through the pipe when it cannot even start.
+# Written to the failure pipe by a child that cannot start its command.
 WORKING_DIRECTORY, OUTPUT_FILES = "1", "2"
 
 
 def file_name(job: Row, which: str) -> str:
-    """The job's stdout or stderr file with its id put in."""
+    """Return the job's stdout or stderr file with its job ID filled in."""
     return str(job[f"{which}_file"]).replace("%jobid%", str(job["job_id"]))
 
 
-def environment(store: Store, job: Row) -> dict[str, str]:
-    """Nothing of the submitter's own environment reaches a job."""
+def environment(db: Database, job: Row) -> dict[str, str]:
+    """Return the environment of a job; nothing of the submitter's environment is passed on."""
     try:
         user = pwd.getpwuid(job["x_uid"])
         home, shell = user.pw_dir, user.pw_shell or "/bin/sh"
-    except KeyError:  # a container's user without an account; the real OAR would refuse him
+    except KeyError:  # a user without an account, as in containers; the real OAR would refuse them
         home, shell = "/", "/bin/sh"
-    files = node_file(store, job["job_id"])
+    files = node_file(db, job["job_id"])
     job_id, directory = str(job["job_id"]), job["launching_directory"]
     index, array = str(job["array_index"]), str(job["array_id"])
     return {
@@ -75,11 +75,11 @@ def environment(store: Store, job: Row) -> dict[str, str]:
     }
 
 
-def write_files(store: Store, job: Row) -> None:
-    """The node file has one line a core, sorted; the resource file one line of properties each."""
+def write_files(db: Database, job: Row) -> None:
+    """Write the node file (one line per core, sorted) and the resource file (its properties)."""
     chosen = set(json.loads(job["x_resources"]))
-    rows = [r for r in store.resources() if r["resource_id"] in chosen]
-    path = node_file(store, job["job_id"])
+    rows = [r for r in db.resources() if r["resource_id"] in chosen]
+    path = node_file(db, job["job_id"])
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as nodes:
         nodes.writelines(sorted(f"{row['network_address']}\n" for row in rows))
@@ -87,52 +87,53 @@ def write_files(store: Store, job: Row) -> None:
         properties.writelines(property_line(row) + "\n" for row in rows)
 
 
-def remove_files(store: Store, job_id: int) -> None:
-    path = node_file(store, job_id)
+def remove_files(db: Database, job_id: int) -> None:
+    path = node_file(db, job_id)
     for name in (path, path + "_resources"):
         with suppress(FileNotFoundError):
             os.unlink(name)
 
 
 def property_line(row: Row) -> str:
-    """The line of `oarstat -p` and of the resource file."""
+    """Return the line of a resource in `oarstat -p` and in the resource file."""
     shown = (f" {k} = '{'' if v is None else v}' " for k, v in row.items())
     return ",".join(s for k, s in zip(row, shown) if k not in SYSTEM_PROPERTIES)
 
 
-def start(store: Store, job: Row) -> tuple[int, int]:
-    """Start the job's command as this user. The process id, and a pipe that tells of trouble."""
-    write_files(store, job)
-    trouble, tell = os.pipe()  # closed by the exec
-    env = environment(store, job)
+def start(db: Database, job: Row) -> tuple[int, int]:
+    """Start the job's command as this user; returns its process ID and the failure pipe."""
+    write_files(db, job)
+    failure, report = os.pipe()  # closed by the exec
+    env = environment(db, job)
     pid = os.fork()
     if pid == 0:
         try:
-            os.close(trouble)
-            _become_job(job, env, tell)
+            os.close(failure)
+            _become_job(job, env, report)
         finally:
             os._exit(255)
-    os.close(tell)
-    return pid, trouble
+    os.close(report)
+    return pid, failure
 
 
-def _become_job(job: Row, env: dict[str, str], tell: int) -> None:
+def _become_job(job: Row, env: dict[str, str], report: int) -> None:
     os.setsid()
     os.umask(0o022)
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python; a job must not inherit that
+    # Python ignores these signals; a job must not inherit that.
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(ignored, signal.SIG_DFL)
     null = os.open(os.devnull, os.O_RDONLY)
     try:
         os.chdir(job["launching_directory"])
     except OSError:
-        os.write(tell, WORKING_DIRECTORY.encode())
+        os.write(report, WORKING_DIRECTORY.encode())
         os._exit(1)
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         out = os.open(file_name(job, "stdout"), flags, 0o666)
         err = os.open(file_name(job, "stderr"), flags, 0o666)
     except OSError:
-        os.write(tell, OUTPUT_FILES.encode())
+        os.write(report, OUTPUT_FILES.encode())
         os._exit(2)
     for source, target in ((null, 0), (out, 1), (err, 2)):
         os.dup2(source, target)
@@ -141,7 +142,7 @@ def _become_job(job: Row, env: dict[str, str], tell: int) -> None:
 
 
 def note_in_stderr(job: Row, text: str) -> None:
-    """The line that oarexec appends to the user's stderr file when it ends a job."""
+    """Append the line that oarexec writes to the user's stderr file when it ends a job."""
     stamp = time.strftime("%F %T")
     with suppress(OSError):
         path = os.path.join(job["launching_directory"], file_name(job, "stderr"))

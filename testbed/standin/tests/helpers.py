@@ -1,7 +1,4 @@
-"""For tests: run the stand-in's commands as a clean shell would, and read recordings.
-
-Must not: be imported by a command.
-"""
+"""Helpers of the suite: run the stand-in's commands in a clean shell, read the recordings."""
 
 from __future__ import annotations
 
@@ -12,19 +9,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .standin import Standin
+from standin import Standin
 
 Recording = dict[str, Any]
 
 
 def recordings(directory: Path, version: str) -> dict[str, Recording]:
-    """Output of real commands: {"name": {"by": who and when, "cmd", "rc", "stdout", "stderr"}}."""
+    """Return the recorded calls by name; keys: by (user and date), cmd, rc, stdout, stderr."""
     found: dict[str, Recording] = json.loads((directory / f"{version}.json").read_text())
     return found
 
 
 class Shell:
-    """Calls commands with an empty environment (but for the time zone), in one directory."""
+    """Runs commands in one directory, with an environment that sets the time zone only."""
 
     def __init__(self, oar: Standin, cwd: Path) -> None:
         self.oar = oar
@@ -46,7 +43,7 @@ class Shell:
         )
 
     def submit(self, *argv: str) -> int:
-        """The id of a job that OAR took; RuntimeError with what it said if it did not."""
+        """Submit a job and return its job ID; RuntimeError with OAR's output if it is refused."""
         done = self("oarsub", *argv)
         ids = [x for x in done.stdout.splitlines() if x.startswith("OAR_JOB_ID=")]
         if done.returncode or not ids:

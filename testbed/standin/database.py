@@ -1,7 +1,7 @@
-"""The state of one stand-in: a SQLite file that every command, runner and test opens.
+"""The database of one stand-in: a SQLite file that every command, runner and test opens.
 
-Any user may have called, so the file is open to all; it holds nothing but a test's data.
-Must not: decide anything about jobs (runner.py, oarsub.py and oardel.py do).
+Commands run as any user, so every user may write the file; it holds test data only. Decisions
+about jobs are made elsewhere (runner.py, oarsub.py, oardel.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from .schema import EXTRA_COLUMNS, JOB_COLUMNS, RESOURCE_DEFAULTS, TABLES
 
-TYPE_CHECKING = False  # typing's own costs each command three milliseconds
+TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 _COLUMNS = frozenset({**JOB_COLUMNS, **EXTRA_COLUMNS})
 
 
-class Store:
-    """One connection to the state. Cheap to open (about a millisecond), never shared by fork."""
+class Database:
+    """One connection. Opening takes about 1 ms; a connection is never shared across a fork."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
         self.open()
 
     def open(self) -> None:
-        """Also after close(): SQLite must not be open in a process that forks."""
-        # URI with mode=rw: a command whose stand-in was thrown away must fail, not make a file.
-        self._db = sqlite3.connect(
+        """Open the file, also again after close(): SQLite must be closed while a process forks."""
+        # mode=rw: a command of a stand-in that was deleted must fail and not create a new file.
+        self._connection = sqlite3.connect(
             f"file:{_quoted(self.path)}?mode=rw", uri=True, timeout=60, isolation_level=None
         )
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA synchronous=OFF")
+        self._connection.row_factory = sqlite3.Row
+        self._connection.execute("PRAGMA synchronous=OFF")
 
     @classmethod
-    def create(cls, path: Path, version: str, first_id: int) -> Store:
-        """Make the file with its tables."""
+    def create(cls, path: Path, version: str, first_id: int) -> Database:
+        """Create the file with its tables."""
         db = sqlite3.connect(path, isolation_level=None)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=OFF")
@@ -58,40 +58,40 @@ class Store:
         return cls(path)
 
     def close(self) -> None:
-        self._db.close()
+        self._connection.close()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """All or nothing, and nobody else writes meanwhile."""
-        self._db.execute("BEGIN IMMEDIATE")
+        """One write transaction: commits at the end, rolls back on an exception."""
+        self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self._connection.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
+        self._connection.execute("COMMIT")
 
     def rows(self, sql: str, args: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
-        return [dict(row) for row in self._db.execute(sql, args)]
+        return [dict(row) for row in self._connection.execute(sql, args)]
 
     def pairs(self, sql: str) -> list[tuple[Any, Any]]:
-        """Two columns as plain tuples: the fast way for many rows."""
-        cursor = self._db.cursor()
+        """Return two columns as plain tuples, which is faster than rows() for many rows."""
+        cursor = self._connection.cursor()
         cursor.row_factory = None
         return cursor.execute(sql).fetchall()
 
     def value(self, sql: str, args: Sequence[Any] = ()) -> Any:
-        row = self._db.execute(sql, args).fetchone()
+        row = self._connection.execute(sql, args).fetchone()
         return None if row is None else row[0]
 
     def execute(self, sql: str, args: Sequence[Any] = ()) -> int:
-        return self._db.execute(sql, args).rowcount
+        return self._connection.execute(sql, args).rowcount
 
     def insert(self, sql: str, args: Sequence[Any]) -> int:
-        return int(self._db.execute(sql, args).lastrowid or 0)
+        return int(self._connection.execute(sql, args).lastrowid or 0)
 
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        self._db.executemany(sql, rows)
+        self._connection.executemany(sql, rows)
 
     # jobs
 
@@ -100,16 +100,16 @@ class Store:
         return found[0] if found else None
 
     def jobs_by_id(self, ids: Iterable[int], columns: str = "*") -> dict[int, Row]:
-        """The rows of those that exist. Ids beyond 64 bits cannot exist."""
+        """Return the rows of the IDs that exist. IDs beyond 64 bits cannot exist."""
         wanted = ",".join(str(i) for i in set(ids) if abs(i) < 2**63)
         sql = f"SELECT {columns} FROM jobs WHERE job_id IN ({wanted})"
         return {row["job_id"]: row for row in self.rows(sql)}
 
     def insert_job(self, row: Mapping[str, Any]) -> int:
-        self.known(row)
+        self.check_columns(row)
         names = ", ".join(row)
         marks = ", ".join("?" * len(row))
-        cursor = self._db.execute(
+        cursor = self._connection.execute(
             f"INSERT INTO jobs ({names}) VALUES ({marks})", tuple(row.values())
         )
         job_id = int(cursor.lastrowid or 0)
@@ -117,30 +117,51 @@ class Store:
         return job_id
 
     def update_job(self, job_id: int, columns: Mapping[str, Any]) -> None:
-        self.known(columns)
+        self.check_columns(columns)
         assignments = ", ".join(f"{name} = ?" for name in columns)
-        self._db.execute(
+        self._connection.execute(
             f"UPDATE jobs SET {assignments} WHERE job_id = ?", (*columns.values(), job_id)
         )
         if "state" in columns:
             self._log(job_id, columns["state"])
 
+    def change_state(self, job: Row, **columns: Any) -> bool:
+        """Change a job's row, unless its state has changed since `job` was read.
+
+        Uses up one step of a job that a test steps. Must be called inside writing().
+        """
+        current = self.job(job["job_id"])
+        if current is None or current["state"] != job["state"]:
+            return False
+        if current["x_steps"]:
+            columns["x_steps"] = current["x_steps"] - 1
+        self.update_job(job["job_id"], columns)
+        return True
+
+    def first_node(self, job: Row) -> str:
+        """Return the network address of the job's first node."""
+        first = (json.loads(job["x_resources"]) or [0])[0]
+        found = self.value("SELECT network_address FROM resources WHERE resource_id = ?", (first,))
+        return str(found or "localhost")
+
     def _log(self, job_id: int, state: object) -> None:
-        self._db.execute("INSERT INTO state_log VALUES (?, ?, ?)", (job_id, state, time.time()))
+        self._connection.execute(
+            "INSERT INTO state_log VALUES (?, ?, ?)", (job_id, state, time.time())
+        )
 
     @staticmethod
-    def known(columns: Iterable[str]) -> None:
+    def check_columns(columns: Iterable[str]) -> None:
         unknown = sorted(set(columns) - _COLUMNS)
         if unknown:
             raise ValueError(
-                f"no such column of a job: {', '.join(unknown)}; known are {', '.join(JOB_COLUMNS)}"
+                f"no such column of a job: {', '.join(unknown)}; use {', '.join(JOB_COLUMNS)}"
             )
 
     # events
 
     def add_event(self, job_id: int, kind: str, description: str, date: int | None = None) -> int:
         when = int(time.time()) if date is None else date
-        cursor = self._db.execute(
+        cursor = self._connection.execute(
             "INSERT INTO events (type, job_id, date, description) VALUES (?, ?, ?, ?)",
             (kind, job_id, when, description),
         )
@@ -156,13 +177,13 @@ class Store:
     # resources
 
     def set_resources(self, resources: Sequence[Mapping[str, int | str]]) -> None:
-        """Replace all resources; the site's properties become columns of the table."""
+        """Replace all resources; the properties of the site become columns of the table."""
         names = dict.fromkeys([*RESOURCE_DEFAULTS, *(key for r in resources for key in r)])
         columns = ", ".join(f'"{n}" PRIMARY KEY' if n == "resource_id" else f'"{n}"' for n in names)
         with self.writing():
-            self._db.execute("DROP TABLE IF EXISTS resources")
-            self._db.execute(f"CREATE TABLE resources ({columns})")
-            self._db.executemany(
+            self._connection.execute("DROP TABLE IF EXISTS resources")
+            self._connection.execute(f"CREATE TABLE resources ({columns})")
+            self._connection.executemany(
                 f"INSERT INTO resources VALUES ({', '.join('?' * len(names))})",
                 ([{**RESOURCE_DEFAULTS, **r}.get(n) for n in names] for r in resources),
             )
@@ -180,13 +201,15 @@ class Store:
         return {r["name"]: json.loads(r["value"]) for r in self.rows("SELECT * FROM knobs")}
 
     def set_knob(self, name: str, value: Any) -> None:
-        self._db.execute("INSERT OR REPLACE INTO knobs VALUES (?, ?)", (name, json.dumps(value)))
+        self._connection.execute(
+            "INSERT OR REPLACE INTO knobs VALUES (?, ?)", (name, json.dumps(value))
+        )
 
     def clear_knob(self, name: str) -> None:
-        self._db.execute("DELETE FROM knobs WHERE name = ?", (name,))
+        self._connection.execute("DELETE FROM knobs WHERE name = ?", (name,))
 
 
 def _quoted(path: str) -> str:
-    """A path for a file: URI; importing urllib would cost every command five milliseconds."""
+    """Quote a path for a file: URI; importing urllib would cost every command 5 ms."""
     plain = b"/._-" + bytes(b for b in range(128) if chr(b).isalnum())
     return "".join(chr(b) if b in plain else f"%{b:02x}" for b in os.fsencode(path))

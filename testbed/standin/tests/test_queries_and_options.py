@@ -1,4 +1,4 @@
-"""Ten thousand jobs in one question, and options in all the spellings that the real ones take."""
+"""Queries for 10,000 jobs, SQL conditions, option parsers and resource requests."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import json
 import time
 
 import pytest
+
 from standin import Standin
 from standin.options import ClickParser, PerlParser, table
 from standin.resources import choose, default_nodes, nodes_to_resources, parse_request
-from standin.sqlwhere import SqlError, translate
-from standin.trial import Shell
+from standin.sql_condition import SqlError, translate
+from standin.tests.helpers import Shell
 
 
 @pytest.mark.parametrize("version", ["2.5.9", "2.6.1", "3.0.2"])
-def test_ten_thousand_jobs_at_once(version: str, oar: Standin, sh: Shell) -> None:
+def test_query_of_ten_thousand_jobs(version: str, oar: Standin, sh: Shell) -> None:
     oar.add_jobs(100_000, first_id=1000)
     ids = [str(i) for i in range(5000, 15000)]
     done = sh("oarstat", "-s", "-J", *(word for i in ids for word in ("-j", i)))
@@ -115,7 +116,7 @@ def test_click_options() -> None:
         ("core=0", 0),
     ],
 )
-def test_choosing(text: str, count: int) -> None:
+def test_resources_of_a_request(text: str, count: int) -> None:
     ((_, levels),), _ = parse_request(text)
     rows = nodes_to_resources(default_nodes())
     assert len(choose(rows, levels) or []) == count
@@ -128,10 +129,10 @@ def test_nodes_and_queues(oar: Standin, sh: Shell) -> None:
     assert [rows[str(i)]["host"] for i in range(1, 6)] == ["big"] * 3 + ["node2"] * 2
     assert rows["4"]["state"] == "Absent"
     assert rows["1"]["gpu"] == 1
-    assert sh("oarsub", "-q", "long", "-l", "/core=4", "true").returncode == 0  # Absent counts
+    assert sh("oarsub", "-q", "long", "-l", "/core=4", "true").returncode == 0  # Absent nodes count
     assert sh("oarsub", "-p", "mem > 1000", "-l", "/core=3", "true").returncode == 8
     time.sleep(0.3)
-    assert oar.job(1)["state"] == "Waiting"  # but it cannot run there now
+    assert oar.job(1)["state"] == "Waiting"  # no job runs on an Absent node
     oar.update(1, state="Error")
-    if sh("oarnotify", "-l").returncode == 0:  # root's only
+    if sh("oarnotify", "-l").returncode == 0:  # for root only
         assert "long\n\tpriority = 3\n" in sh("oarnotify", "-l").stdout

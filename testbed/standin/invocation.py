@@ -1,6 +1,6 @@
-"""What every command has in common: who calls, what it answers.
+"""One invocation of a command: its caller, its arguments and its reply.
 
-Must not: print; entry.py writes the reply, after the faults have been at it.
+Nothing is printed here: entrypoint.py applies the fault knobs to the reply and writes it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import os
 import pwd
 from collections.abc import Sequence
 
+from .database import Database
 from .dialect import Dialect
-from .store import Store
 
 
-class Call:
-    """One invocation. `args` is without the command's name."""
+class Invocation:
+    """The invocation of a command. `args` does not include the command's name."""
 
-    def __init__(self, store: Store, dialect: Dialect, args: Sequence[str]) -> None:
-        self.store = store
+    def __init__(self, db: Database, dialect: Dialect, args: Sequence[str]) -> None:
+        self.db = db
         self.dialect = dialect
         self.args = args
         self.uid = os.getuid()
@@ -31,7 +31,7 @@ class Call:
 
 
 class Reply:
-    """Exit code, standard output, standard error."""
+    """Exit status, standard output and standard error of a command."""
 
     def __init__(self, rc: int = 0, out: str = "", err: str = "") -> None:
         self.rc = rc
@@ -40,7 +40,7 @@ class Reply:
 
 
 class Refused(Exception):
-    """Ends a command from anywhere with what has been said so far."""
+    """Raised anywhere in a command to end it with this reply."""
 
     def __init__(self, rc: int, out: str = "", err: str = "") -> None:
         super().__init__(rc)
@@ -48,7 +48,7 @@ class Refused(Exception):
 
 
 def click_error(command: str, arguments: str, text: str) -> Refused:
-    """How every command of OAR 3 refuses its command line."""
+    """The reply of every OAR 3 command (Python's click) to a wrong command line."""
     if text.endswith("requires an argument."):
         return Refused(2, err=f"Error: {text}\n")
     return Refused(
@@ -59,5 +59,5 @@ def click_error(command: str, arguments: str, text: str) -> Refused:
 
 
 def shuffled(ids: Sequence[int]) -> list[int]:
-    """OAR 2 prints hashes and unordered SQL results: an order that means nothing, but repeats."""
+    """Put IDs into a fixed, meaningless order, as OAR 2 prints hashes and unordered SQL results."""
     return sorted(ids, key=lambda i: (i * 2654435761) & 0xFFFF)

@@ -1,4 +1,4 @@
-"""Each knob: the failure that it makes, and that it stops when it is cleared."""
+"""Each knob: the failure that it causes, and the recovery when it is cleared."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+
 from standin import Standin
 from standin.processes import start_time
-from standin.trial import Shell
+from standin.tests.helpers import Shell
 
 ALL = pytest.mark.parametrize("version", ["2.5.9", "2.6.1", "3.0.2"])
 CORE = ("-l", "/core=1,walltime=0:5:0")
@@ -67,7 +68,7 @@ def test_database_down_makes_oarsub_and_oardel_wait(
         process.wait(0.3)
     assert len(oar.jobs()) == 1
     assert oar.calls()[-1].rc is None
-    oar.clear("db_down")  # and it goes on as if nothing had been
+    oar.clear("db_down")  # and the command continues
     out, _ = process.communicate(timeout=5)
     assert "OAR_JOB_ID=2" in out or "Deleting the job = 1" in out
 
@@ -104,7 +105,7 @@ def test_hang(oar: Standin, sh: Shell) -> None:
     # The pipes are still open: a process in another session holds them.
     with pytest.raises(subprocess.TimeoutExpired):
         process.communicate(timeout=0.3)
-    assert sh("oardel", "5").returncode == 1  # only the command that was named
+    assert sh("oardel", "5").returncode == 1  # other commands are not affected
     oar.close()
     process.communicate(timeout=5)
 
@@ -130,7 +131,7 @@ def test_accept_no_id(oar: Standin, sh: Shell) -> None:
     assert oar.wait(1)["state"] == "Terminated"
 
 
-def test_spoilt_output(oar: Standin, sh: Shell) -> None:
+def test_half_prefixed_and_garbage_output(oar: Standin, sh: Shell) -> None:
     oar.add_jobs(1, first_id=7)
     healthy = sh("oarstat", "-J", "-f", "-j", "7").stdout
     oar.set("half", "oarstat")
@@ -154,9 +155,9 @@ def test_slow(oar: Standin, sh: Shell) -> None:
 
 def test_fail_times(oar: Standin, sh: Shell) -> None:
     oar.set("fail_times", "oarsub:2:5:no: such thing")
-    told = [sh("oarsub", *CORE, "true") for _ in range(3)]
-    assert [d.returncode for d in told] == [5, 5, 0]
-    assert told[0].stderr == "no: such thing\n"
+    replies = [sh("oarsub", *CORE, "true") for _ in range(3)]
+    assert [d.returncode for d in replies] == [5, 5, 0]
+    assert replies[0].stderr == "no: such thing\n"
     assert len(oar.jobs()) == 1
     assert [c.rc for c in oar.calls()] == [5, 5, 0]
 
@@ -192,7 +193,7 @@ def test_close_ends_everything(oar: Standin, sh: Shell) -> None:
     assert [pid for pid in mine if start_time(pid)] == []
 
 
-def test_runner_goes_when_the_state_is_thrown_away(tmp_path: Path, sh: Shell) -> None:
+def test_runner_ends_when_its_directory_is_deleted(tmp_path: Path, sh: Shell) -> None:
     import shutil
 
     oar = Standin.create(tmp_path / "other")
@@ -208,7 +209,7 @@ def test_runner_goes_when_the_state_is_thrown_away(tmp_path: Path, sh: Shell) ->
 
 
 def processes_of(oar: Standin) -> list[int]:
-    """Runners and what has this stand-in's node files in its environment."""
+    """Return the processes that name this stand-in in their arguments or environment."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -225,14 +226,14 @@ def processes_of(oar: Standin) -> list[int]:
 def test_many_callers_at_once(oar: Standin, sh: Shell) -> None:
     oar.set_nodes([{"cores": 20}])
     started = [start(oar, sh, "oarsub", *CORE, "true") for _ in range(20)]
-    told = [process.communicate(timeout=20)[0] for process in started]
-    ids = sorted(int(text.split("OAR_JOB_ID=")[1]) for text in told)
+    replies = [process.communicate(timeout=20)[0] for process in started]
+    ids = sorted(int(text.split("OAR_JOB_ID=")[1]) for text in replies)
     assert ids == list(range(1, 21))
     assert {oar.wait(i, 20)["exit_code"] for i in ids} == {0}
 
 
 def test_make(tmp_path: Path) -> None:
-    make = Path(__file__).resolve().parents[2] / "testbed" / "standin" / "make"
+    make = Path(__file__).resolve().parents[1] / "make"
     argv = [sys.executable, str(make), str(tmp_path / "it's here"), "--version", "3.0.2"]
     done = subprocess.run(
         [*argv, "--set", "delay=0.01"], capture_output=True, text=True, check=True

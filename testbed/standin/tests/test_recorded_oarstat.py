@@ -1,4 +1,4 @@
-"""The stand-in's oarstat against the real one's: the same row, the same answer."""
+"""Recorded output of oarstat: the stand-in prints the same for the same row."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from standin import Standin
-from standin.trial import Recording, Shell, am_root, recordings
+from standin.tests.helpers import Recording, Shell, am_root, recordings
 
 # JSON keys of 2.x and the columns they come from.
 KEYS = {
@@ -59,7 +60,7 @@ def real(version: str) -> dict[str, Recording]:
 
 
 def load(oar: Standin, job_id: int, shown: dict[str, Any], keys: dict[str, str]) -> None:
-    """Put a job that the real oarstat showed into the stand-in."""
+    """Insert a job into the stand-in as the real oarstat printed it."""
     columns = {keys[k]: v for k, v in shown.items() if k in keys}
     oar.add_jobs(1, first_id=job_id)
     oar.update(job_id, **columns)
@@ -68,7 +69,7 @@ def load(oar: Standin, job_id: int, shown: dict[str, Any], keys: dict[str, str])
 
 
 def scenarios(version: str, pattern: str) -> list[tuple[str, Recording]]:
-    """(scenario, recorded oarstat -J -f), by the part of the name that `pattern` captures."""
+    """Return (scenario, recorded oarstat -J -f); `pattern` captures the scenario in the name."""
     found = []
     for name, recording in real(version).items():
         match = re.fullmatch(pattern, name)
@@ -78,11 +79,11 @@ def scenarios(version: str, pattern: str) -> list[tuple[str, Recording]]:
 
 
 def as_json(text: str) -> Any:
-    """Parsed, without what the real order and numbering of events is."""
+    """Parse the output; order and numbering of events are dropped."""
     data = json.loads(text)
     for job in data.values():
         for event in job.get("events", []) if isinstance(job, dict) else []:
-            del event["event_id"], event["to_check"]  # YES for a moment
+            del event["event_id"], event["to_check"]  # YES for a moment only
         if isinstance(job, dict) and "events" in job:
             job["events"].sort(key=lambda e: (e["date"], e["type"], e["description"]))
         if isinstance(job, dict) and not am_root():
@@ -91,8 +92,8 @@ def as_json(text: str) -> Any:
 
 
 def as_text(text: str) -> list[str]:
-    """Lines; events come in no order."""
-    if not am_root():  # others' requests are not shown, whatever newlines they hold
+    """Return the lines; events are sorted, since their order varies."""
+    if not am_root():  # requests of other users are not printed
         text = re.sub(r"(?s)\n    initial_request = .*?(?=\n    message = )", "", text)
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     at = lines.index("    events =") + 1 if "    events =" in lines else 0
@@ -101,7 +102,7 @@ def as_text(text: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Standin]]:
-    """One stand-in a version; each test puts its own row into it."""
+    """One stand-in per version, shared by the tests."""
     place = tmp_path_factory.mktemp("oar")
     versions = ("2.5.9", "2.6.1", "3.0.2")
     found = {version: Standin.create(place / version, version, nodes=NODES) for version in versions}
@@ -127,21 +128,21 @@ def test_259(scenario: str, recording: Recording, oar: Standin, sh: Shell) -> No
     shown = next(iter(json.loads(recording["stdout"]).values()))
     key = str(shown["Job_Id"])
     load(oar, int(key), shown, KEYS)
-    told = real("2.5.9")
+    recorded = real("2.5.9")
     for options in ("-J -f", "-J", "-f", "", "-s", "-s -J", "-e"):
         name = f"{scenario}.oarstat{options.replace(' ', '') or '-j'}"
-        if name not in told or (options == "" and shown["startTime"] and not shown["stopTime"]):
-            continue  # a running job's duration is another one by now
+        if name not in recorded or (options == "" and shown["startTime"] and not shown["stopTime"]):
+            continue  # the duration of a running job changes
         done = sh("oarstat", *options.split(), "-j", key)
-        assert done.returncode == told[name]["rc"]
-        expected = told[name]["stdout"]
+        assert done.returncode == recorded[name]["rc"]
+        expected = recorded[name]["stdout"]
         if options.startswith("-J"):
             assert as_json(done.stdout) == as_json(expected)
         elif options in ("-f", "-e"):
             assert as_text(done.stdout) == as_text(expected)
         else:
             assert done.stdout == expected
-        assert done.stderr == told[name]["stderr"]
+        assert done.stderr == recorded[name]["stderr"]
 
 
 @pytest.mark.parametrize("version", ["2.6.1"])
@@ -164,14 +165,14 @@ def test_261(scenario: str, recording: Recording, oar: Standin, sh: Shell) -> No
 
 @pytest.mark.parametrize("version", ["2.6.1"])
 def test_261_format_3(oar: Standin, sh: Shell) -> None:
-    told = real("2.6.1")
-    ((key, shown),) = json.loads(told["oarstat-F2-J-f-j"]["stdout"]).items()
+    recorded = real("2.6.1")
+    ((key, shown),) = json.loads(recorded["oarstat-F2-J-f-j"]["stdout"]).items()
     load(oar, int(key), shown, KEYS)
     for style in "123":
         done = sh("oarstat", "--format", style, "-J", "-f", "-j", key)
-        assert as_json(done.stdout) == as_json(told[f"oarstat-F{style}-J-f-j"]["stdout"])
+        assert as_json(done.stdout) == as_json(recorded[f"oarstat-F{style}-J-f-j"]["stdout"])
         done = sh("oarstat", "--format", style, "-f", "-j", key)
-        assert as_text(done.stdout) == as_text(told[f"oarstat-F{style}-f-j"]["stdout"])
+        assert as_text(done.stdout) == as_text(recorded[f"oarstat-F{style}-f-j"]["stdout"])
 
 
 @pytest.mark.parametrize("version", ["3.0.2"])
@@ -183,21 +184,21 @@ def test_261_format_3(oar: Standin, sh: Shell) -> None:
     ],
 )
 def test_302(scenario: str, recording: Recording, oar: Standin, sh: Shell) -> None:
-    told = real("3.0.2")
+    recorded = real("3.0.2")
     jobs = json.loads(recording["stdout"])
     for key, shown in jobs.items():
         columns = {k: KEYS_3.get(k, k) for k in shown if k not in ("id", "cpuset_name")}
         load(oar, int(key), shown, columns)
-        events = told.get(f"{scenario}.oarstat-e-J")
+        events = recorded.get(f"{scenario}.oarstat-e-J")
         for event in json.loads(events["stdout"]).get(key, []) if events else []:
             oar.add_event(int(key), event["type"], event["description"], epoch(event["date"]))
     ids = [word for key in jobs for word in ("-j", key)]
     for options in ("-J -f", "-J", "-s", "-s -J", "-e -J"):
         name = f"{scenario}.oarstat{options.replace(' ', '')}"
-        if name in told:
+        if name in recorded:
             done = sh("oarstat", *options.split(), *ids)
-            assert done.stdout == told[name]["stdout"], name
-            assert done.returncode == told[name]["rc"]
+            assert done.stdout == recorded[name]["stdout"], name
+            assert done.returncode == recorded[name]["rc"]
 
 
 def epoch(text: str) -> int:

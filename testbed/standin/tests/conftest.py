@@ -1,8 +1,8 @@
-"""Fixtures for the stand-in's own tests.
+"""Fixtures of the stand-in's suite.
 
-recordings/VERSION.json holds what real commands printed, one entry a command with who ran it and
-when. They were made on Debian's OAR 2.5.9 and 2.6.1 packages and on OAR 3 (3.0.2 and later: it
-calls itself 3.0.3dev), with four nodes of two cores (2.6.1: two nodes). Tracebacks are shortened.
+recordings/VERSION.json holds the output of real commands, with user and date per command: OAR 2.5.9
+and 2.6.1 of Debian, and OAR 3 (3.0.2 and a later state that calls itself 3.0.3dev), with four nodes
+of two cores (2.6.1: two nodes). Tracebacks are shortened.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from standin import Standin
-from standin.trial import Shell
+from standin.tests.helpers import Shell
 
 
 @pytest.fixture
 def version() -> str:
-    """Overridden by a test that is parametrized with `version`."""
+    """The version of OAR; a test that is parametrized with `version` overrides it."""
     return "2.5.9"
 
 

@@ -1,4 +1,4 @@
-"""Recorded command lines of oarsub, oardel, oarnodes and odd oarstats, given to the stand-in."""
+"""Recorded calls of oarsub, oardel, oarnodes and oarstat with unusual options, replayed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import shlex
 from pathlib import Path
 
 import pytest
-from standin import Standin
-from standin.trial import Recording, Shell, am_root, recordings
 
-# What depends on files, other users or a state that a later test sets up.
+from standin import Standin
+from standin.tests.helpers import Recording, Shell, am_root, recordings
+
+# Calls that need files, other users or a state of OAR are tested elsewhere.
 _ELSEWHERE = re.compile(
     r"script|sub-S|param-file|dir-space|resubmit|as-root|queue-admin|reservation|otheruser|baddir|missingS"
     r"|noserver|nodb|array$"
@@ -31,7 +32,7 @@ def commands(version: str, pattern: str) -> list[object]:
 
 
 def plain(text: str) -> str:
-    """Without ids of jobs, dates, the details that PostgreSQL adds, and tracebacks' middles."""
+    """Return the text without job IDs, dates, PostgreSQL's details and tracebacks."""
     text = re.sub(r"(OAR_(?:JOB|ARRAY)_ID=)[1-9]\d*", r"\1N", text)
     text = re.sub(r"\[\d{4}-\d\d-\d\d [\d:,]+\]", "[DATE]", text)
     text = re.sub(r"(?m)^LINE \d+: .*\n\s+\)\n", "", text)
@@ -73,7 +74,7 @@ def check(sh: Shell, recording: Recording) -> None:
     done = sh(*argv(recording))
     assert done.returncode == recording["rc"]
     head = recording["stdout"]
-    if "Usage" in head:  # the first line stands for the rest
+    if "Usage" in head:  # compare the first line only
         assert done.stdout.split()[0] == "Usage:"
     else:
         assert plain(done.stdout) == plain(head)
@@ -94,7 +95,7 @@ def test_oarsub_261(recording: Recording, sh: Shell, oar: Standin) -> None:
 @pytest.mark.parametrize("version", ["3.0.2"])
 @pytest.mark.parametrize("recording", commands("3.0.2", r"oarsub\.(?!version)"))
 def test_oarsub_302(recording: Recording, sh: Shell) -> None:
-    """All but the version, which was recorded on a later 3.0.3dev."""
+    """The version is excluded: it was recorded on a later 3.0.3dev."""
     check(sh, recording)
 
 
@@ -109,13 +110,13 @@ def test_oarsub_302(recording: Recording, sh: Shell) -> None:
 )
 def test_oardel(version: str, name: str, sh: Shell, oar: Standin) -> None:
     recording = real(version)[name]
-    said = recording["stdout"] + recording["stderr"]
+    output = recording["stdout"] + recording["stderr"]
     for word in argv(recording)[1:]:
-        if word.isdigit() and int(word) < 90000000 and f"{word} ; Job does" not in said:
+        if word.isdigit() and int(word) < 90000000 and f"{word} ; Job does" not in output:
             if word == "99999":
                 continue
             oar.add_jobs(1, first_id=int(word), state="Hold")
-            if f"Cannot frag {word} ; This job" in said:
+            if f"Cannot frag {word} ; This job" in output:
                 oar.update(int(word), frag="done")
     if not am_root() and any(oar.jobs()):
         pytest.skip("only root may delete the jobs of the recordings' user")
@@ -158,21 +159,21 @@ def test_oarnodes(version: str, name: str, sh: Shell, oar: Standin) -> None:
             " ".join(sorted(re.split(r"[\s,]+", x))) for x in recording["stdout"].splitlines()
         ]
         if version == "3.0.2" and name.endswith("s"):
-            return  # boxes
+            return  # boxes are not replayed
         assert squeezed == expected
         return
-    found, told = json.loads(done.stdout), json.loads(recording["stdout"])
+    found, recorded = json.loads(done.stdout), json.loads(recording["stdout"])
     if name == "oarnodes-J-j.busy":
-        assert found == {}  # nothing runs here
+        assert found == {}  # no job is running here
     elif version == "3.0.2":
-        assert sorted(map(_shape, found)) == sorted(map(_shape, told))
+        assert sorted(map(_shape, found)) == sorted(map(_shape, recorded))
     else:
-        for key in told:
-            assert _shape(found[key]) == _shape(told[key])
+        for key in recorded:
+            assert _shape(found[key]) == _shape(recorded[key])
 
 
 def _shape(data: object) -> str:
-    """Values that are the same everywhere; those that depend on the day by their type."""
+    """Return the structure with its values; values that depend on the time by their type."""
     if isinstance(data, dict):
         return str(
             sorted(

@@ -1,0 +1,1 @@
+"""The suite of the stand-in: pytest testbed/standin/tests."""
