@@ -1,1 +1,1 @@
-"""An admin's tools: install, uninstall and doctor, jobs and explain."""
+"""The commands for admins: install, uninstall, doctor, jobs and explain."""

@@ -1,8 +1,8 @@
-"""Where ARC is on this machine and which Python its scripts run, as ARC's own tools tell it.
+"""Where ARC is installed on this machine, and which Python its scripts run.
 
-Must not guess a path and must not change anything. ARC's build writes its places into the Python
-module `arc.paths` (ARC 6.10 to 7.0 `src/utils/python/arc/paths.py`), which arcctl itself goes by;
-$ARC_LOCATION moves them all, as it does for A-REX (`src/services/a-rex/arc-arex-start.in`).
+Paths are asked for, never guessed, and nothing is changed. ARC's build writes its directories into
+the Python module `arc.paths` (ARC 6.10 to 7.0 `src/utils/python/arc/paths.py`), which arcctl uses;
+ARC_LOCATION relocates them, as it does for A-REX (`src/services/a-rex/arc-arex-start.in`).
 """
 
 from __future__ import annotations
@@ -17,94 +17,96 @@ from typing import NamedTuple
 
 from arc_lrms_oar.errors import SiteError
 
-# What systemd gives to A-REX; an admin's own PATH may lead to another Python.
+# The PATH that systemd gives to A-REX; an admin's own PATH may find another Python.
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-DEFAULTS = (
+DEFAULTS_FILES = (
     *("/etc/sysconfig/nordugrid", "/etc/default/nordugrid"),
     *("/etc/sysconfig/arc-arex", "/etc/default/arc-arex"),
 )
 PACKAGE_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# A-REX's information provider: where it is, A-REX looks for its scripts.
-_WITNESS = "CEinfo.pl"
+# A-REX's information provider is in the directory in which A-REX looks for its scripts.
+_PROVIDER = "CEinfo.pl"
 _AREX_PACKAGE = "nordugrid-arc-arex"
 _TIMEOUT = 60
-_ASK_ARC = """
-import importlib.util, json, arc.paths as told
+_PRINT_ARC_PATHS = """
+import importlib.util, json, arc.paths as paths
 try:
     spec = importlib.util.find_spec("arc.lrms")
 except ImportError:
     spec = None
 print(json.dumps({
-    "version": told.ARC_VERSION,
-    "location": told.ARC_LOCATION,
-    "data_dir": told.ARC_DATA_DIR,
-    "tools_dir": told.ARC_LIBEXEC_DIR,
+    "version": paths.ARC_VERSION,
+    "location": paths.ARC_LOCATION,
+    "data_dir": paths.ARC_DATA_DIR,
+    "tools_dir": paths.ARC_LIBEXEC_DIR,
     "lrms_dir": list(spec.submodule_search_locations)[0] if spec else "",
 }))
 """
-_ASK_PACKAGE = """
+_PRINT_PACKAGE_PATH = """
 import arc_lrms_oar
 print(arc_lrms_oar.__file__)
 """
 
 
 class Arc(NamedTuple):
-    """An ARC CE: its directories, and who told them.
+    """An installed ARC CE: its directories, and the source of these paths.
 
-    `data_dir` is where A-REX looks for its scripts, `tools_dir` where its own tools are, `lrms_dir`
-    is the Python package `arc.lrms`. What is not known is empty; ARC 7 has no `lrms_dir`.
+    `data_dir` has A-REX's scripts, `tools_dir` its tools, and `lrms_dir` is the Python package
+    `arc.lrms`. Unknown values are ""; ARC 7 has no `lrms_dir`.
     """
 
     version: str
     data_dir: str
     tools_dir: str
     lrms_dir: str
-    told_by: str
+    source: str
 
 
 def find_arc(data_dir: str | None = None) -> Arc:
-    """The ARC of this machine, or the one whose data directory is `data_dir`.
+    """Find the ARC of this machine, or the one with the data directory `data_dir`.
 
-    Raises SiteError where there is none.
+    Raises:
+        SiteError: there is none.
     """
-    found = _from_arc() or _from_packages()
+    found = _from_arc_paths() or _from_packages()
     if data_dir is not None:
         known = found or Arc("", "", "", "", "")
-        found = known._replace(data_dir=os.path.abspath(data_dir), told_by="--arc-datadir")
+        found = known._replace(data_dir=os.path.abspath(data_dir), source="--arc-datadir")
     if found is None:
         raise SiteError(
-            "no ARC CE was found: neither the Python module arc.paths nor a package "
-            f"{_AREX_PACKAGE} tells where it is; name its data directory with --arc-datadir"
+            "no ARC CE was found: there is neither the Python module arc.paths nor a package "
+            f"{_AREX_PACKAGE}; give its data directory with --arc-datadir"
         )
-    if not os.path.isfile(os.path.join(found.data_dir, _WITNESS)):
+    if not os.path.isfile(os.path.join(found.data_dir, _PROVIDER)):
         raise SiteError(
-            f"{found.data_dir} (told by {found.told_by}) is not the data directory of an A-REX, "
-            f"since it has no {_WITNESS}: install {_AREX_PACKAGE}, or name the right one with "
-            "--arc-datadir"
+            f"{found.data_dir} (from {found.source}) is not A-REX's data directory: it has no "
+            f"{_PROVIDER}; install {_AREX_PACKAGE}, or give the right one with --arc-datadir"
         )
     return found
 
 
-def _from_arc() -> Arc | None:
-    said = run([system_python(), "-c", _ASK_ARC])
+def _from_arc_paths() -> Arc | None:
+    output = run([system_python(), "-c", _PRINT_ARC_PATHS])
     try:
-        told = json.loads(said.splitlines()[-1])
+        paths = json.loads(output.splitlines()[-1])
     except (ValueError, IndexError):
         return None
-    location = _moved_to() or told["location"]
-    places = {
-        name: re.sub(f"^{re.escape(told['location'])}(?=/)", location, told[name])
+    location = _arc_location() or paths["location"]
+    moved = {
+        name: re.sub(f"^{re.escape(paths['location'])}(?=/)", location, paths[name])
         for name in ("data_dir", "tools_dir")
     }
-    who = "arc.paths" if location == told["location"] else f"arc.paths and ARC_LOCATION={location}"
-    return Arc(told["version"], lrms_dir=told["lrms_dir"], told_by=who, **places)
+    source = "arc.paths"
+    if location != paths["location"]:
+        source += f" and ARC_LOCATION={location}"
+    return Arc(paths["version"], lrms_dir=paths["lrms_dir"], source=source, **moved)
 
 
-def _moved_to() -> str:
-    """ARC_LOCATION, from the environment or the files that A-REX's start script reads; or ""."""
+def _arc_location() -> str:
+    """ARC_LOCATION from the environment or the files that A-REX's start script reads, or ""."""
     location = os.environ.get("ARC_LOCATION", "")
-    for path in DEFAULTS if not location else ():
+    for path in DEFAULTS_FILES if not location else ():
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
                 lines = file.read()
@@ -116,34 +118,34 @@ def _moved_to() -> str:
 
 
 def _from_packages() -> Arc | None:
-    for ask in (["dpkg", "-L", _AREX_PACKAGE], ["rpm", "-ql", _AREX_PACKAGE]):
-        for line in run(ask).splitlines():
-            if os.path.basename(line) == _WITNESS:
-                return Arc("", os.path.dirname(line), "", "", " ".join(ask))
+    for argv in (["dpkg", "-L", _AREX_PACKAGE], ["rpm", "-ql", _AREX_PACKAGE]):
+        for line in run(argv).splitlines():
+            if os.path.basename(line) == _PROVIDER:
+                return Arc("", os.path.dirname(line), "", "", " ".join(argv))
     return None
 
 
 def system_python() -> str:
-    """The Python that A-REX's scripts run; raises SiteError where there is none."""
+    """The Python that A-REX's scripts run; raises SiteError if there is none."""
     python = shutil.which("python3", path=SYSTEM_PATH)
     if python is None:
-        raise SiteError("there is no python3 in the system's PATH: install it")
+        raise SiteError(f"no python3 in {SYSTEM_PATH}: install it")
     return python
 
 
 def package_seen_by_scripts() -> str:
-    """The folder of this package as A-REX's scripts import it; "" where they cannot."""
-    said = run([system_python(), "-c", _ASK_PACKAGE]).strip()
-    return os.path.dirname(os.path.realpath(said)) if said else ""
+    """The directory from which A-REX's scripts import this package, or "" if they cannot."""
+    path = run([system_python(), "-c", _PRINT_PACKAGE_PATH]).strip()
+    return os.path.dirname(os.path.realpath(path)) if path else ""
 
 
 def environment() -> dict[str, str]:
-    """What ARC's tools are run with here: nothing of the admin's own shell."""
+    """The environment for ARC's tools: nothing from the admin's shell."""
     return {"PATH": SYSTEM_PATH, "HOME": "/", "LC_ALL": "C.UTF-8"}
 
 
 def run(argv: Sequence[str]) -> str:
-    """What a tool prints on stdout, run as A-REX would; "" where it fails."""
+    """Run a tool in A-REX's environment and return its stdout, or "" if it fails."""
     try:
         done = subprocess.run(
             argv,

@@ -1,7 +1,7 @@
-"""Does something as another user, in a child process that is this user altogether.
+"""Runs a function as another user, in a child process.
 
-Scan acts as a user by its effective ids (`arex.userfiles`); commands, which look at the real ids
-too, and whatever they start, need a process of their own.
+Scan switches its effective IDs only (`arex.userfiles`). Commands also check the real IDs and pass
+them on to their own children, so they need a process of their own.
 """
 
 from __future__ import annotations
@@ -17,32 +17,35 @@ from arc_lrms_oar.errors import OarLrmsError, SiteError
 _UMASK = 0o077
 
 
-def as_user(account: Account, work: Callable[[], Any]) -> Any:
-    """What `work` gives (JSON values), done as `account`.
+def run_as(account: Account, work: Callable[[], Any]) -> Any:
+    """Run `work` as `account`, with umask 077 and the working directory /.
 
-    An OarLrmsError or OSError of `work` is raised here as a SiteError with the same text; so is
-    the lack of the right to become another user.
+    Returns:
+        What `work` returns; it must be representable in JSON.
+
+    Raises:
+        SiteError: `work` raised an exception, or this process may not become another user.
     """
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
-        _answer(writer, account, work)
+        _run_in_child(writer, account, work)
     os.close(writer)
     with os.fdopen(reader, encoding="utf-8") as pipe:
-        said = pipe.read()
+        answer = pipe.read()
     os.waitpid(child, 0)
     try:
-        kind, value = json.loads(said)
+        kind, value = json.loads(answer)
     except ValueError:
-        raise SiteError(f"what was tried as {account.name} ended without an answer") from None
+        raise SiteError(f"the process run as {account.name} ended without a result") from None
     if kind != "ok":
         raise SiteError(value)
     return value
 
 
-def _answer(writer: int, account: Account, work: Callable[[], Any]) -> None:
-    """Does the work, writes what came of it, and ends this process."""
+def _run_in_child(writer: int, account: Account, work: Callable[[], Any]) -> None:
+    """Run `work`, write its result to the pipe, and end this process."""
     try:
         if os.geteuid() != account.uid:
             os.setgroups(account.groups)

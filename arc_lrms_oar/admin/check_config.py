@@ -1,7 +1,7 @@
-"""Looks at ARC's configuration: what A-REX would make of it now, and what it runs with.
+"""doctor's checks of arc.conf: as it is on disk, and against what A-REX runs with.
 
-Must not judge what ARC's own validator judges; it is asked. Source of the ways to ask: A-REX's
-start script (ARC 6.17 and 7.0 `src/services/a-rex/arc-arex-start.in`).
+What ARC's own validator checks is left to it. Source of its command lines: A-REX's start script
+(ARC 6.17 and 7.0 `src/services/a-rex/arc-arex-start.in`).
 """
 
 from __future__ import annotations
@@ -26,63 +26,68 @@ from arc_lrms_oar.arex.config import (
 from arc_lrms_oar.errors import ConfigError
 
 _TIMEOUT = 60
-_MOST_COMPLAINTS = 5
-# ARC 7 ends with how many errors it has told.
+_MOST_ERRORS = 5
+# ARC 7's last line counts the errors.
 _SUMMARY = "Validation returned"
-_READ_BY_US = re.compile(r"arex|lrms(/ssh)?|infosys/cluster|queue:.*|custom:oar(/.*)?")
+_RELEVANT_BLOCKS = re.compile(r"arex|lrms(/ssh)?|infosys/cluster|queue:.*|custom:oar(/.*)?")
 _VALIDATOR_ERROR = re.compile(r"\[ERROR\]\s*(?:\[\d+\]\s*)?\[?(.*?)\]?\s*$", re.M)
 
 
 def default_config() -> str:
-    """What an admin edits; unlike the verbs, which take what A-REX runs with."""
+    """The file that an admin edits; the other commands read what A-REX runs with."""
     path = os.environ.get("ARC_CONFIG") or SYSTEM_CONFIG
     return path if os.path.exists(path) else RUNTIME_CONFIG
 
 
 def read(path: str, arc: Arc | None) -> Blocks:
-    """The blocks of `path`, with ARC's defaults and what ARC 7 adds from arc.conf.d.
+    """The blocks of `path` with ARC's defaults and, on ARC 7, the files of arc.conf.d.
 
-    Raises ConfigError.
+    Raises:
+        ConfigError: the file cannot be read.
     """
     parser = os.path.join(arc.tools_dir, "arcconfig-parser") if arc else ""
     if not os.access(parser, os.X_OK) or path == RUNTIME_CONFIG:
         return read_blocks(path)
-    with tempfile.NamedTemporaryFile(prefix="arc_oar-") as made:
-        arc_locations.run([parser, "--config", path, "--runconfig", made.name, "--save"])
-        merged = read_blocks(made.name)
-    # It makes nothing of a file that it cannot read; our own reader says why.
+    with tempfile.NamedTemporaryFile(prefix="arc_oar-") as merged_file:
+        arc_locations.run([parser, "--config", path, "--runconfig", merged_file.name, "--save"])
+        merged = read_blocks(merged_file.name)
+    # The parser writes nothing for a file that it cannot read; our own reader reports why.
     return merged or read_blocks(path)
 
 
-def look(path: str, blocks: Blocks, arc: Arc | None, compare: bool) -> Iterator[Finding]:
-    """What there is to say of the configuration; `compare` it with what A-REX runs with."""
-    what = "configuration"
+def check_config(path: str, blocks: Blocks, arc: Arc | None, compare: bool) -> Iterator[Finding]:
+    """Check the configuration; with `compare`, also against the one that A-REX runs with."""
+    check = "configuration"
     lrms = lrms_of(blocks)
     if lrms in ("OAR", "oar", "SLURMPY"):
-        yield ok(what, f"{path}: lrms = {lrms}")
+        yield ok(check, f"{path}: lrms = {lrms}")
     else:
         yield fail(
-            what,
+            check,
             f"{path}: [lrms] lrms is {lrms or 'not set'}, so A-REX does not use this package",
             "set lrms = OAR in the block [lrms] and restart A-REX",
         )
     try:
         settings = settings_from(blocks, path)
     except ConfigError as error:
-        yield fail(what, str(error), "correct it: until then every verb refuses to work")
+        yield fail(check, str(error), "correct the value: until then submit, cancel and scan fail")
         settings = None
     for line in unknown_options(blocks):
-        yield warn(what, f"{path}: {line}", "correct its name or remove it: it has no effect")
+        yield warn(
+            check, f"{path}: {line}", "correct the name or remove the option: it has no effect"
+        )
     for title in blocks:
         queue = title.partition("custom:oar/")[2]
         if queue and f"queue:{queue}" not in blocks:
             cure = f"add the block [queue:{queue}], or correct the name"
-            yield warn(what, f"{path}: [{title}] is for a queue that ARC does not have", cure)
+            yield warn(
+                check, f"{path}: [{title}] is for a queue without a block [queue:NAME]", cure
+            )
     if settings and not settings.shared_filesystem:
         yield fail(
-            what,
-            f"{path}: [arex] shared_filesystem = no, but OAR brings no files to its nodes",
-            "put the session directory on a file system that the nodes see, and set it to yes",
+            check,
+            f"{path}: [arex] shared_filesystem = no, but OAR does not transfer files to nodes",
+            "put the session directory on a file system that the nodes share, and set it to yes",
         )
     yield from _validate(path, arc)
     if compare:
@@ -90,16 +95,16 @@ def look(path: str, blocks: Blocks, arc: Arc | None, compare: bool) -> Iterator[
 
 
 def lrms_of(blocks: Blocks) -> str:
-    """The backend that `[lrms] lrms` names; "" where there is none. A queue may follow the name."""
+    """The backend's name in `[lrms] lrms`, or ""; the option may also name a queue."""
     values = blocks.get("lrms", {}).get("lrms", [""])
     return (values[-1].split() or [""])[0]
 
 
 def _validate(path: str, arc: Arc | None) -> Iterator[Finding]:
-    """What ARC's own validator says is wrong: ARC 6 does not start with that."""
-    check = os.path.join(arc.tools_dir, "arc-config-check") if arc else ""
-    if os.access(check, os.X_OK):
-        argv = [check, "--skip-warnings", "--config", path]
+    """The errors that ARC's own validator reports; ARC 6 does not start with them."""
+    program = os.path.join(arc.tools_dir, "arc-config-check") if arc else ""
+    if os.access(program, os.X_OK):
+        argv = [program, "--skip-warnings", "--config", path]
     else:
         argv = ["arcctl", "-d", "ERROR", "-c", path, "config", "verify"]
     try:
@@ -113,34 +118,36 @@ def _validate(path: str, arc: Arc | None) -> Iterator[Finding]:
             check=False,
         )
     except (OSError, subprocess.SubprocessError):
-        yield warn("validator", f"{argv[0]} cannot be run", "install ARC's package of arcctl")
+        yield warn("validator", f"cannot run {argv[0]}", "install the package nordugrid-arc-arcctl")
         return
     printed = done.stdout.decode("utf-8", "replace")
-    said = [line for line in _VALIDATOR_ERROR.findall(printed) if _SUMMARY not in line]
-    for line in said[:_MOST_COMPLAINTS]:
-        yield fail("validator", line, f"correct it in {path}; ARC 6 refuses to start with it")
-    if len(said) > _MOST_COMPLAINTS:
-        yield fail(
-            "validator", f"and {len(said) - _MOST_COMPLAINTS} more", f"run: {' '.join(argv)}"
-        )
-    if not said:
-        yield ok("validator", f"{os.path.basename(argv[0])} has nothing against {path}")
+    errors = [line for line in _VALIDATOR_ERROR.findall(printed) if _SUMMARY not in line]
+    for line in errors[:_MOST_ERRORS]:
+        yield fail("validator", line, f"correct it in {path}; ARC 6 does not start with this error")
+    if len(errors) > _MOST_ERRORS:
+        yield fail("validator", f"and {len(errors) - _MOST_ERRORS} more", f"run: {' '.join(argv)}")
+    if not errors:
+        yield ok("validator", f"{os.path.basename(argv[0])} reports no errors in {path}")
 
 
 def _compare(path: str, blocks: Blocks) -> Iterator[Finding]:
-    """Whether A-REX was restarted since the configuration was changed."""
+    """Whether A-REX has been restarted since the configuration was changed."""
     try:
         running = read_blocks(RUNTIME_CONFIG)
     except ConfigError:
-        yield fail("A-REX", f"it is not running: no {RUNTIME_CONFIG}", "start it: arc-arex")
+        yield fail(
+            "A-REX",
+            f"it is not running: {RUNTIME_CONFIG} does not exist",
+            "systemctl start arc-arex",
+        )
         return
     changed = [
         title
         for title in sorted({*blocks, *running})
-        if _READ_BY_US.fullmatch(title) and blocks.get(title) != running.get(title)
+        if _RELEVANT_BLOCKS.fullmatch(title) and blocks.get(title) != running.get(title)
     ]
     if changed:
         titles = ", ".join(f"[{title}]" for title in changed)
-        yield warn("A-REX", f"{titles} of {path} changed since A-REX started", "restart A-REX")
+        yield warn("A-REX", f"{titles} in {path} changed since A-REX was started", "restart A-REX")
     else:
-        yield ok("A-REX", f"runs with {path} as it is now")
+        yield ok("A-REX", f"runs with the current {path}")

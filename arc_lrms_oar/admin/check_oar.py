@@ -1,7 +1,6 @@
-"""Looks at OAR: its server and database, its queues and its resources.
+"""doctor's checks of OAR: server, database, queues and resources.
 
-Must not submit anything: `admin.probe` does. What only root may ask and what is not readable here
-is left out and said so, never guessed.
+They submit no job (`admin.probe` does). What the caller may not read is reported as not checked.
 """
 
 from __future__ import annotations
@@ -26,94 +25,103 @@ _CONNECT_TIMEOUT = 5.0
 _SLOW = 5.0
 
 
-def look_at_server(settings: Settings) -> Iterator[Finding]:
-    """Whether OAR's server listens. It takes a connection without a word for nothing.
+def check_server(settings: Settings) -> Iterator[Finding]:
+    """Whether OAR's server accepts a connection; it ignores one without a command.
 
     Source: OAR 2.5 `sources/core/modules/almighty.pl`, and its log on the testbed.
     """
     if settings.remote_host:
-        yield ok("OAR server", f"not looked at, since OAR is on {settings.remote_host}")
+        yield ok("OAR server", f"not checked: OAR is on {settings.remote_host}")
         return
     try:
         with open(OAR_CONF, encoding="utf-8", errors="replace") as file:
-            told = dict(_SERVER.findall(file.read()))
+            values = dict(_SERVER.findall(file.read()))
     except OSError as error:
-        yield ok("OAR server", f"not looked at, since {OAR_CONF}: {error.strerror}")
+        yield ok("OAR server", f"not checked: {OAR_CONF}: {error.strerror}")
         return
-    host, port = told.get("HOSTNAME", "localhost"), told.get("PORT", "")
-    place = (host, int(port) if port.isdecimal() else _PORT)
+    host, port = values.get("HOSTNAME", "localhost"), values.get("PORT", "")
+    address = (host, int(port) if port.isdecimal() else _PORT)
     try:
-        socket.create_connection(place, _CONNECT_TIMEOUT).close()
+        socket.create_connection(address, _CONNECT_TIMEOUT).close()
     except OSError as error:
         yield fail(
             "OAR server",
-            f"{place[0]} port {place[1]} does not answer: {error.strerror or error}",
-            "start oar-server there, or look into its log /var/log/oar.log: until then jobs wait",
+            f"{address[0]} port {address[1]} does not answer: {error.strerror or error}",
+            "start oar-server there, or check its log /var/log/oar.log; until then jobs wait",
         )
     else:
-        yield ok("OAR server", f"{place[0]} port {place[1]} answers")
+        yield ok("OAR server", f"{address[0]} port {address[1]} answers")
 
 
-def look_at_database(client: OarClient) -> tuple[list[Finding], list[dict[str, Any]]]:
-    """Whether OAR's database answers, and how fast; and the resources that it told."""
+def check_database(client: OarClient) -> tuple[list[Finding], list[dict[str, Any]]]:
+    """Whether OAR's database answers, and how fast.
+
+    Returns:
+        The findings, and OAR's resources (empty if OAR is unavailable).
+    """
     started = time.monotonic()
     try:
         rows = list(client.resources())
         took = time.monotonic() - started
         version = client.version()
     except OarUnavailable as error:
-        cure = "start OAR's database and see that oarnodes works by hand"
+        cure = "start OAR's database, and check that `oarnodes` works"
         return [fail("OAR database", str(error), cure)], []
-    text = f"OAR {version} tells its resources in {took:.1f} s"
+    text = f"OAR {version} lists its resources in {took:.1f} s"
     if took > _SLOW:
-        cure = "each question of A-REX takes that long: look at the database and the machine's load"
+        cure = "each command takes that long: check the database and the machine's load"
         return [warn("OAR database", text, cure)], rows
     return [ok("OAR database", text)], rows
 
 
-def look_at_queues(settings: Settings, client: OarClient) -> tuple[list[Finding], set[str]]:
-    """Whether OAR knows the queue of each `[queue:X]`; and those ARC queues for which it does not.
+def check_queues(settings: Settings, client: OarClient) -> tuple[list[Finding], set[str]]:
+    """Whether the queue of each `[queue:NAME]` exists in OAR and is active.
 
-    Only root may list them on OAR 2; on OAR 3 anybody may.
+    On OAR 2 only root may list the queues.
+
+    Returns:
+        The findings, and the ARC queues whose OAR queue does not exist.
     """
     if not settings.queues:
-        cure = "add a block [queue:NAME] for each of OAR's queues that grid jobs may use"
-        return [fail("queues", "ARC has no [queue:X] at all", cure)], set()
+        cure = "add a block [queue:NAME] for each OAR queue that grid jobs may use"
+        return [fail("queues", "arc.conf has no block [queue:NAME]", cure)], set()
     try:
         queues = client.queues()
     except OarUnavailable as error:
-        cure = "see that `oarnotify -l` works (OAR 3: oarqueue -l)"
+        cure = "check that `oarnotify -l` works (OAR 3: oarqueue -l)"
         return [fail("queues", str(error), cure)], set()
     if not queues:
-        text = "not looked at: neither oarnotify -l nor oarqueue lists them (--probe tells)"
+        text = "not checked: neither oarnotify -l nor oarqueue lists them; use --probe"
         return [ok("queues", text)], set()
     found, unknown = [], set()
     for name, queue in settings.queues.items():
         oar_queue = queue.oar_queue or name
-        what = f"queue {name}"
+        check = f"queue {name}"
         if oar_queue not in queues:
             unknown.add(name)
             known = ", ".join(sorted(queues))
-            text = f"OAR has no queue {oar_queue}; it has {known}"
+            text = f"OAR has no queue {oar_queue}; its queues are {known}"
             cure = f"remove [queue:{name}], or set oar_queue in [custom:oar/{name}]"
-            found.append(fail(what, text, cure))
+            found.append(fail(check, text, cure))
         elif not queues[oar_queue].active:
-            text = f"{oar_queue} is not active in OAR, so that its jobs wait"
-            found.append(warn(what, text, f"oarnotify -e {oar_queue} (OAR 3: oarqueue -e)"))
+            text = f"{oar_queue} is not active in OAR: its jobs wait"
+            found.append(
+                warn(check, text, f"run: oarnotify -e {oar_queue} (OAR 3: oarqueue -e {oar_queue})")
+            )
         else:
-            found.append(ok(what, f"{oar_queue} is active in OAR"))
+            found.append(ok(check, f"{oar_queue} is active in OAR"))
     return found, unknown
 
 
-def look_at_resources(settings: Settings, rows: list[dict[str, Any]]) -> Iterator[Finding]:
-    """Whether OAR's resources have the levels and the memory property that arc.conf names."""
+def check_resources(settings: Settings, rows: list[dict[str, Any]]) -> Iterator[Finding]:
+    """Whether resources are alive and have the properties that arc.conf names."""
     usable = [row for row in rows if row.get("type", "default") == "default"]
     alive = sum(row.get("state") == "Alive" for row in usable)
-    text = f"{alive} of {len(usable)} are alive"
+    text = f"{alive} of {len(usable)} are Alive"
     if alive:
         yield ok("resources", text)
     else:
-        yield fail("resources", text, "bring nodes up, and see oarnodes -s: no job can start")
+        yield fail("resources", text, "no job can start: check the nodes with `oarnodes -s`")
     if not usable:
         return
     wrong = list(_levels("custom:oar", settings.common, _OPTIONS, usable))
@@ -122,26 +130,26 @@ def look_at_resources(settings: Settings, rows: list[dict[str, Any]]) -> Iterato
         wrong += _levels(f"custom:oar/{name}", queue, own, usable)
     yield from wrong
     if not wrong:
-        yield ok("resource levels", "all that arc.conf names are known to OAR")
+        yield ok("resource levels", "OAR has every property that arc.conf names")
 
 
 def _levels(
     block: str, queue: QueueSettings, options: Iterable[str], rows: list[dict[str, Any]]
 ) -> Iterator[Finding]:
-    """What is wrong with the properties that these options of `block` name."""
+    """Findings on the properties that these options of `block` name."""
     known = {name for row in rows for name in row}
     for option in options:
         name = getattr(queue, option)
         if not name:
             continue
         if name not in known:
-            cure = f"correct {option} in [{block}]; oarnodes shows what a resource has"
+            cure = f"correct {option} in [{block}]; `oarnodes` shows the properties"
             yield fail("resource levels", f"OAR's resources have no property {name}", cure)
         elif option == "memory_property" and not all(_positive(row.get(name)) for row in rows):
             yield warn(
                 "resource levels",
-                f"{name} of some of OAR's resources is no memory, so that no job gets them",
-                f"set it with oarnodesetting -p {name}=..., in {queue.memory_unit}",
+                f"some resources have no valid {name}: jobs that request memory do not get them",
+                f"set it in {queue.memory_unit} with oarnodesetting -p {name}=VALUE",
             )
 
 

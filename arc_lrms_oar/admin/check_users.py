@@ -1,6 +1,6 @@
-"""Looks at what the mapped users can do: run OAR's commands, write in their session directories.
+"""doctor's checks of the mapped users: OAR's commands and session directories.
 
-What is made in a session directory is made as A-REX makes it, and taken away again.
+Session directories are created as A-REX creates them, and removed again.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 
-from arc_lrms_oar.admin.as_user import as_user
+from arc_lrms_oar.admin.as_user import run_as
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
-from arc_lrms_oar.admin.mapped_users import Account, account, mapping_of, myself
+from arc_lrms_oar.admin.mapped_users import Account, find_account, mapped_users, own_account
 from arc_lrms_oar.arex.config import Blocks
 from arc_lrms_oar.arex.userfiles import Owner, overwrite, remove_directory
 from arc_lrms_oar.commands.connect import runner_of
@@ -25,32 +25,33 @@ _DEFAULT_SESSIONS = "/var/spool/arc/sessiondir"
 _MOST_USERS = 5
 
 
-def users(blocks: Blocks, chosen: list[str]) -> tuple[list[Finding], list[Account]]:
-    """Those as whom the checks are made: the `chosen` ones, or the first ones that are mapped.
+def choose_users(blocks: Blocks, chosen: list[str]) -> tuple[list[Finding], list[Account]]:
+    """The users to run the checks as: the `chosen` ones, or the first mapped ones.
 
-    Where doctor is run by an ordinary user, as A-REX is for the INTERNAL interface, it is this one.
+    For an ordinary user it is that user, as with A-REX's internal interface.
     """
     if os.geteuid() != 0:
-        me = myself()
-        return [ok("users", f"A-REX and its jobs run as {me.name} alone, as doctor does")], [me]
-    told = mapping_of(blocks)
-    found = [warn("users", text, "name one with --user") for text in told.untold if not chosen]
+        own = own_account()
+        return [ok("users", f"A-REX and its jobs run as {own.name}, who runs doctor")], [own]
+    mapped = mapped_users(blocks)
+    cure = "name a user with --user"
+    found = [warn("users", text, cure) for text in mapped.unresolved if not chosen]
     accounts = []
-    for name in chosen or told.names:
-        one = account(name)
-        if one is None:
-            text = f"there is no user or group {name}" + ("" if chosen else ", but jobs are mapped")
-            found.append(fail("users", text, "make it (on the nodes too), or correct [mapping]"))
-        elif one.uid == 0:
+    for name in chosen or mapped.names:
+        account = find_account(name)
+        if account is None:
+            text = f"there is no user or group {name}" + ("" if chosen else ", used in [mapping]")
+            found.append(fail("users", text, "create it (on the nodes too), or correct [mapping]"))
+        elif account.uid == 0:
             text = "grid users are mapped to root, whose jobs A-REX and OAR refuse"
             found.append(fail("users", text, "map them to an ordinary user in [mapping]"))
         else:
-            accounts.append(one)
+            accounts.append(account)
     if not accounts and not found:
-        text = "[mapping] names nobody, so that all jobs would run as root, which OAR refuses"
-        found.append(fail("users", text, "add map_to_user and the like, see man arc.conf"))
+        text = "[mapping] names no user: all jobs would run as root, which OAR refuses"
+        found.append(fail("users", text, "add map_to_user or another rule, see man arc.conf"))
     if len(accounts) > _MOST_USERS and not chosen:
-        text = f"looked at as the first {_MOST_USERS} of {len(accounts)} mapped users"
+        text = f"checking the first {_MOST_USERS} of {len(accounts)} mapped users"
         accounts = accounts[:_MOST_USERS]
         found.append(ok("users", f"{text} (others: --user)"))
     elif accounts:
@@ -58,28 +59,28 @@ def users(blocks: Blocks, chosen: list[str]) -> tuple[list[Finding], list[Accoun
     return found, accounts
 
 
-def look_at_commands(settings: Settings, user: Account) -> Iterator[Finding]:
+def check_commands(settings: Settings, user: Account) -> Iterator[Finding]:
     """Whether `user` can run OAR's commands."""
-    what = f"OAR commands as {user.name}"
+    check = f"OAR commands as {user.name}"
     try:
-        wrong: dict[str, str] = as_user(user, lambda: _failing(settings))
+        wrong: dict[str, str] = run_as(user, lambda: _failing_commands(settings))
     except SiteError as error:
-        yield fail(what, str(error), "run doctor as root")
+        yield fail(check, str(error), "run doctor as root")
         return
     for command, why in wrong.items():
         yield fail(
-            what,
+            check,
             f"{command} {why}",
-            f"see that {user.name} can run `{command} -V` (OAR ships it with mode 6755, group oar)"
+            f"let {user.name} run `{command} -V` (OAR installs it with mode 6755, group oar)"
             if settings.bin_path
-            else f"install OAR's user commands, let {user.name} run {command}, or set bin_path "
-            "in [custom:oar]",
+            else f"install OAR's user commands, let {user.name} run {command}, or set bin_path in "
+            "[custom:oar]",
         )
     if not wrong:
-        yield ok(what, ", ".join(_COMMANDS) + " run")
+        yield ok(check, ", ".join(_COMMANDS) + " run")
 
 
-def _failing(settings: Settings) -> dict[str, str]:
+def _failing_commands(settings: Settings) -> dict[str, str]:
     runner = runner_of(settings)
     wrong = {}
     for command in _COMMANDS:
@@ -91,57 +92,57 @@ def _failing(settings: Settings) -> dict[str, str]:
             wrong[command] = str(error)
         else:
             if done.code != 0:
-                wrong[command] = f"ends with exit code {done.code}: {done.stderr[:200]}"
+                wrong[command] = f"-V exits with status {done.code}: {done.stderr[:200]}"
     return wrong
 
 
 def session_dirs(blocks: Blocks) -> list[str]:
-    """A-REX's session directories; those that are drained get no new jobs and are left out."""
+    """A-REX's session directories, without drained ones, which get no new jobs."""
     values = blocks.get("arex", {}).get("sessiondir", [_DEFAULT_SESSIONS])
     words = [value.split() for value in values]
     return [word[0] for word in words if word and "drain" not in word[1:]]
 
 
-def look_at_sessions(blocks: Blocks, user: Account) -> Iterator[Finding]:
-    """Whether a session directory of `user`'s can be made in each place, and he can write there."""
+def check_sessions(blocks: Blocks, user: Account) -> Iterator[Finding]:
+    """Whether a session directory can be created for `user` in each place, and written to."""
     for place in session_dirs(blocks):
-        what = f"session directory of {user.name}"
+        check = f"session directory of {user.name}"
         if place == "*":
-            yield ok(what, "in his home, not looked at")
+            yield ok(check, "in the user's home directory, not checked")
             continue
-        trouble = _try(place, user)
-        if trouble:
+        error = _session_error(place, user)
+        if error:
             yield fail(
-                what,
-                f"{place}: {trouble}",
-                f"let {user.name} reach it (mode 755, all directories above too), and on NFS let "
-                "root make directories there (no_root_squash)",
+                check,
+                f"{place}: {error}",
+                f"let {user.name} reach it (mode 755, also of its parent directories), and on NFS "
+                "let root create directories there (no_root_squash)",
             )
         else:
-            yield ok(what, f"he can write below {place}")
+            yield ok(check, f"writable below {place}")
 
 
-def _try(place: str, user: Account) -> str:
-    """What goes wrong where A-REX makes a session directory and its user writes into it; or ""."""
+def _session_error(place: str, user: Account) -> str:
+    """Why a session directory cannot be created and written to, or ""."""
     owner = Owner(user.uid, user.gid)
     try:
-        folder = make_session(place, user)
+        folder = create_session(place, user)
     except OSError as error:
-        return f"A-REX can make no directory there: {error.strerror}"
+        return f"A-REX cannot create a directory: {error.strerror}"
     try:
         written = overwrite(os.path.join(folder, "try"), b"doctor\n", owner)
-        return "" if written else f"{user.name} cannot write in a directory of his there"
+        return "" if written else f"{user.name} cannot write to their own directory there"
     except OSError as error:
-        return f"there is no room for files of {user.name}: {error.strerror}"
+        return f"{user.name} cannot write a file: {error.strerror}"
     finally:
         remove_directory(folder, owner)
-        # He has emptied it; where it stands only A-REX may take it away.
+        # It is empty now; only the owner of the place, A-REX, may remove it.
         with suppress(OSError):
             os.rmdir(folder)
 
 
-def make_session(place: str, user: Account) -> str:
-    """A new directory of `user`'s alone below `place`, as A-REX makes it; raises OSError."""
+def create_session(place: str, user: Account) -> str:
+    """Create a private directory of `user` below `place`, as A-REX does; raises OSError."""
     folder = tempfile.mkdtemp(prefix="arc_oar_doctor.", dir=place)
     if os.geteuid() != user.uid:
         os.chown(folder, user.uid, user.gid)

@@ -1,7 +1,7 @@
-"""Doctor: looks at everything that makes sites fail, and says what cures it.
+"""The command `doctor`: checks everything that makes jobs fail at a site, and names the cure.
 
-Each thing looked at gives at least one line. Trouble with one never keeps another from being looked
-at, unless it makes no sense without. Changes nothing; only a probe, when it is asked for, submits.
+Each check gives at least one line, and a failed check does not stop the others, except those that
+depend on it. Nothing is changed; only `--probe` submits jobs.
 """
 
 from __future__ import annotations
@@ -23,13 +23,23 @@ from arc_lrms_oar.commands.connect import client_of
 from arc_lrms_oar.errors import ConfigError, SiteError
 from arc_lrms_oar.settings import Settings
 
-# Nobody wants to wait for ten commands that hang as long as A-REX would.
-_PATIENCE = 20
-_UNPROBED = "session directories on the nodes, GNU time and clocks are looked at by --probe only"
+# Seconds; A-REX's own timeout would make ten hanging commands take too long.
+_COMMAND_TIMEOUT = 20
+_UNPROBED = "not checked: session directories on the nodes, GNU time and clocks (use --probe)"
 
 
 def doctor(config: str | None, users: Sequence[str], probe: bool, as_json: bool) -> int:
-    """Looks, prints what it has found, and gives the exit code: 0 ok, 1 warnings, 2 failures."""
+    """Run all checks and print their findings.
+
+    Args:
+        config: the path of arc.conf; None for this CE's.
+        users: the local users to check as; empty for the mapped users.
+        probe: also run a short job in each queue.
+        as_json: print JSON.
+
+    Returns:
+        The exit status: 0 no problem, 1 warnings, 2 failures.
+    """
     found = []
     for finding in examine(config, list(users), probe):
         found.append(finding)
@@ -37,17 +47,17 @@ def doctor(config: str | None, users: Sequence[str], probe: bool, as_json: bool)
             print(findings.as_lines(finding), flush=True)
     if as_json:
         print(findings.as_json(found))
-    return findings.worst(found)
+    return findings.exit_status(found)
 
 
 def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Finding]:
     """All findings, in the order in which a site is set up."""
-    yield from check_arc.look_at_python()
-    arc, trouble = None, ""
+    yield from check_arc.check_python()
+    arc, arc_error = None, ""
     try:
         arc = arc_locations.find_arc()
     except SiteError as error:
-        trouble = str(error)
+        arc_error = str(error)
     path = config or check_config.default_config()
     blocks: Blocks = {}
     unreadable = ""
@@ -56,21 +66,23 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
     except ConfigError as error:
         unreadable = str(error)
     lrms = check_config.lrms_of(blocks)
-    yield from check_arc.look_at_arc(arc, trouble, lrms if lrms in ("oar", "SLURMPY") else "OAR")
+    yield from check_arc.check_scripts(
+        arc, arc_error, lrms if lrms in ("oar", "SLURMPY") else "OAR"
+    )
     if unreadable:
-        yield fail("configuration", unreadable, "name the right file with --config")
+        yield fail("configuration", unreadable, "give the right file with --config")
         return
-    yield from check_config.look(path, blocks, arc, compare=config is None)
+    yield from check_config.check_config(path, blocks, arc, compare=config is None)
     try:
         settings = settings_from(blocks, path)
     except ConfigError:
         return
-    yield from check_arc.look_at_kick()
-    yield from check_arc.look_at_places(settings)
-    found, accounts = check_users.users(blocks, chosen)
+    yield from check_arc.check_kick()
+    yield from check_arc.check_directories(settings)
+    found, accounts = check_users.choose_users(blocks, chosen)
     yield from found
     queues = {name: one for name, one in settings.queues.items() if f"queue:{name}" in blocks}
-    timeout = min(settings.command_timeout, _PATIENCE)
+    timeout = min(settings.command_timeout, _COMMAND_TIMEOUT)
     settings = settings._replace(queues=queues, command_timeout=timeout)
     yield from _oar(settings, blocks, accounts, probe)
 
@@ -79,24 +91,23 @@ def _oar(
     settings: Settings, blocks: Blocks, accounts: list[Account], probe: bool
 ) -> Iterator[Finding]:
     for user in accounts:
-        yield from check_users.look_at_commands(settings, user)
-        yield from check_users.look_at_sessions(blocks, user)
-    yield from check_oar.look_at_server(settings)
+        yield from check_users.check_commands(settings, user)
+        yield from check_users.check_sessions(blocks, user)
+    yield from check_oar.check_server(settings)
     client = client_of(settings)
-    found, rows = check_oar.look_at_database(client)
+    found, rows = check_oar.check_database(client)
     yield from found
     if found[0].level == findings.FAIL:
         return
-    found, unknown = check_oar.look_at_queues(settings, client)
+    found, unknown = check_oar.check_queues(settings, client)
     yield from found
-    yield from check_oar.look_at_resources(settings, rows)
+    yield from check_oar.check_resources(settings, rows)
     if not probe:
         yield ok("nodes", _UNPROBED)
         return
-    # Submitting comes last and is all that needs the code for it.
-    from arc_lrms_oar.admin.probe import probe as send
+    from arc_lrms_oar.admin.probe import probe as probe_queues
 
-    places_for_jobs = [place for place in check_users.session_dirs(blocks) if place != "*"]
+    session_dirs = [place for place in check_users.session_dirs(blocks) if place != "*"]
     queues = [name for name in settings.queues if name not in unknown]
-    if places_for_jobs:
-        yield from send(settings, queues, accounts, places_for_jobs[0])
+    if session_dirs:
+        yield from probe_queues(settings, queues, accounts, session_dirs[0])

@@ -1,7 +1,4 @@
-"""What doctor has found: a line for each thing that was looked at, and how bad the worst is.
-
-Must not look at anything itself.
-"""
+"""Findings of doctor: one per check, with a level and, for problems, a cure."""
 
 from __future__ import annotations
 
@@ -15,45 +12,47 @@ OK = "ok"
 WARN = "warn"
 FAIL = "FAIL"
 
-_CODES = {OK: 0, WARN: 1, FAIL: 2}
+_EXIT_STATUS = {OK: 0, WARN: 1, FAIL: 2}
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at: how it is (OK, WARN, FAIL), and what cures it."""
+    """The result of one check: its level (OK, WARN, FAIL), and what to do about it."""
 
     level: str
-    what: str
-    text: str
+    check: str
+    message: str
     cure: str = ""
 
 
-def ok(what: str, text: str) -> Finding:
-    """All is well."""
-    return Finding(OK, what, printable(text))
+def ok(check: str, message: str) -> Finding:
+    """No problem was found, or the check was skipped for the reason in `message`."""
+    return Finding(OK, check, printable(message))
 
 
-def warn(what: str, text: str, cure: str) -> Finding:
-    """Jobs run, but something is worse than it could be, or could not be told."""
-    return Finding(WARN, what, printable(text), cure)
+def warn(check: str, message: str, cure: str) -> Finding:
+    """Jobs run, but something is degraded, or could not be checked."""
+    return Finding(WARN, check, printable(message), cure)
 
 
-def fail(what: str, text: str, cure: str) -> Finding:
-    """Jobs, or some of them, cannot run."""
-    return Finding(FAIL, what, printable(text), cure)
+def fail(check: str, message: str, cure: str) -> Finding:
+    """Some or all jobs cannot run."""
+    return Finding(FAIL, check, printable(message), cure)
 
 
 def as_lines(finding: Finding) -> str:
-    """A finding for people: one line, and one more for its cure."""
-    line = f"{finding.level:<5} {finding.what}: {finding.text}"
+    """A finding as text: one line, and a second one with the cure."""
+    line = f"{finding.level:<5} {finding.check}: {finding.message}"
     return f"{line}\n      -> {finding.cure}" if finding.cure else line
 
 
 def as_json(findings: Iterable[Finding]) -> str:
-    """All findings for programs, with the exit code that they come to."""
+    """All findings as JSON, with doctor's exit status."""
     rows = list(findings)
-    return json.dumps({"code": worst(rows), "findings": [row._asdict() for row in rows]}, indent=2)
+    return json.dumps(
+        {"exit_status": exit_status(rows), "findings": [row._asdict() for row in rows]}, indent=2
+    )
 
 
-def worst(findings: Iterable[Finding]) -> int:
-    """doctor's exit code: 0 all is well, 1 a warning, 2 a failure."""
-    return max((_CODES[finding.level] for finding in findings), default=0)
+def exit_status(findings: Iterable[Finding]) -> int:
+    """doctor's exit status: 0 no problem, 1 warnings, 2 failures."""
+    return max((_EXIT_STATUS[finding.level] for finding in findings), default=0)

@@ -1,8 +1,8 @@
-"""Install: puts this package's scripts where ARC looks for them, and keeps what was there.
+"""The command `install`: copies this package's scripts into ARC, and keeps what they replace.
 
-Can be repeated at any time: after an upgrade of ARC that has put its own file back, after one of
-this package, and after having been killed half-way. Each file is noted, kept and replaced in that
-order. Must not touch arc.conf and must not start or stop anything.
+It can be repeated at any time: after an upgrade of ARC that restored its own file, after an
+upgrade of this package, and after an interrupted installation. Each file is recorded, backed up and
+replaced, in this order. It does not change arc.conf and does not start or stop anything.
 """
 
 from __future__ import annotations
@@ -13,107 +13,112 @@ import sys
 from collections.abc import Callable
 
 from arc_lrms_oar.admin import arc_locations, install_record
-from arc_lrms_oar.admin.install_record import Ledger
-from arc_lrms_oar.admin.share_files import Piece, pieces, stands
+from arc_lrms_oar.admin.install_record import InstallRecord
+from arc_lrms_oar.admin.share_files import ShareFile, files_to_install, is_installed
 from arc_lrms_oar.errors import SiteError
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 _UMASK = 0o022
 
 
-def install(lrms: str, data_dir: str | None, dry_run: bool, say: Say) -> None:
-    """Installs for `lrms` (OAR or SLURMPY) and tells each step by `say`.
+def install(lrms: str, data_dir: str | None, dry_run: bool, report: Report) -> None:
+    """Install the scripts.
 
-    With `dry_run` nothing is changed and the steps are those that would be taken. Raises SiteError.
+    Args:
+        lrms: OAR or SLURMPY.
+        data_dir: ARC's data directory; None to find it.
+        dry_run: change nothing and report what would be done.
+        report: is called with one line per step.
+
+    Raises:
+        SiteError: ARC or the package is incomplete, or a file cannot be written.
     """
     arc = arc_locations.find_arc(data_dir)
     version = f"ARC {arc.version}" if arc.version else "ARC"
-    say(f"{version}: data directory {arc.data_dir} (told by {arc.told_by})")
+    report(f"{version}: data directory {arc.data_dir} (from {arc.source})")
     _check_import()
-    wanted = pieces(lrms, arc)
+    files = files_to_install(lrms, arc)
     before = os.umask(_UMASK)
     try:
-        _compile(dry_run, say)
-        record = Ledger(arc.data_dir)
-        changed = [_put(piece, record, dry_run, say) for piece in wanted]
+        _compile(dry_run, report)
+        record = InstallRecord(arc.data_dir)
+        changed = [_install_file(file, record, dry_run, report) for file in files]
     except OSError as error:
-        raise cannot_write(error) from None
+        raise write_error(error) from None
     finally:
         os.umask(before)
     if dry_run:
-        say("This was a dry run: nothing has been changed.")
+        report("Dry run: nothing was changed.")
     elif any(changed):
-        say(f"Next: lrms = {lrms} in the block [lrms] of arc.conf, restart A-REX, then run doctor.")
+        report(f"Next: set lrms = {lrms} in [lrms] of arc.conf, run doctor, and restart A-REX.")
     else:
-        say("Everything was in its place already.")
+        report("Everything is already installed.")
 
 
 def _check_import() -> None:
-    """A-REX's scripts must find the package, or every job would fail from now on."""
+    """Raise SiteError if A-REX's scripts would not find this package: every job would fail."""
     seen = arc_locations.package_seen_by_scripts()
     if os.path.realpath(arc_locations.PACKAGE_FOLDER) == seen:
         return
     python = arc_locations.system_python()
     finds = f"finds another copy, {seen}" if seen else "does not find this package"
     raise SiteError(
-        f"{python}, which A-REX's scripts run, {finds}: put {arc_locations.PACKAGE_FOLDER} "
-        f"where it looks (`{python} -m pip install .`, or copy the folder into its site-packages "
-        f"or dist-packages), and run install with {python}"
+        f"{python}, which A-REX's scripts run, {finds}: copy {arc_locations.PACKAGE_FOLDER} to its "
+        f"site-packages or dist-packages directory (or `{python} -m pip install .`), and run "
+        f"install with {python}"
     )
 
 
-def _compile(dry_run: bool, say: Say) -> None:
-    """Bytecode for the package: submit runs as users who may not write it beside the source."""
+def _compile(dry_run: bool, report: Report) -> None:
+    """Compile the package: submit runs as users who may not write bytecode beside the source."""
     folder = arc_locations.PACKAGE_FOLDER
     if dry_run or not os.access(folder, os.W_OK):
         return
     compile_all = [arc_locations.system_python(), "-m", "compileall", "-q", folder]
     done = subprocess.run(compile_all, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode != 0:
-        said = (done.stdout or done.stderr).decode("utf-8", "replace").strip()
-        say(f"warning: {folder} could not be compiled, submissions will be slower: {said[:200]}")
-    # Those that the umask of another verb has made are closed to the jobs' users.
-    for place, _, names in os.walk(folder):
-        if os.path.basename(place) == "__pycache__":
-            os.chmod(place, 0o755)
+        output = (done.stdout or done.stderr).decode("utf-8", "replace").strip()
+        report(f"warning: cannot compile {folder}, submissions will be slower: {output[:200]}")
+    # A-REX's umask 077 makes bytecode that the jobs' users cannot read.
+    for directory, _, names in os.walk(folder):
+        if os.path.basename(directory) == "__pycache__":
+            os.chmod(directory, 0o755)
             for name in names:
-                os.chmod(os.path.join(place, name), 0o644)
+                os.chmod(os.path.join(directory, name), 0o644)
 
 
-def _put(piece: Piece, record: Ledger, dry_run: bool, say: Say) -> bool:
-    """Brings one file into its place; tells whether there was something to do."""
+def _install_file(file: ShareFile, record: InstallRecord, dry_run: bool, report: Report) -> bool:
+    """Install one file; returns whether it had to be changed."""
     would = "would " if dry_run else ""
-    target = piece.target
-    known = record.entries.get(target)
+    target = file.target
+    entry = record.entries.get(target)
     if os.path.isdir(target) and not os.path.islink(target):
-        raise SiteError(f"{target} is a directory where a file is to be put: move it away")
-    now = install_record.digest_of(target)
-    foreign = now != "" and (known is None or now not in [*known.ours, known.before])
+        raise SiteError(f"{target} is a directory, expected a file: move it away")
+    digest = install_record.digest_of(target)
+    foreign = digest != "" and (entry is None or digest not in [*entry.ours, entry.before])
     if foreign:
-        whose = "what stood there" if known is None else "what an upgrade has put there"
-        say(f"{would}keep   {target}: {whose}, in {record.folder}")
+        origin = "the existing file" if entry is None else "the file of an upgrade"
+        report(f"{would}back up {target}: {origin}, to {record.folder}")
         if not dry_run:
-            record.keep(target)
+            record.back_up(target)
     if not dry_run:
-        record.note(target, piece.content)
-    if stands(piece):
-        say(f"in place {target}")
+        record.add(target, file.content)
+    if is_installed(file):
+        report(f"unchanged {target}")
         return False
-    say(f"{would}put    {target}")
+    report(f"{would}install {target}")
     if not dry_run:
-        install_record.place(target, piece.content, piece.mode)
+        install_record.write_file(target, file.content, file.mode)
     return True
 
 
-def cannot_write(error: OSError) -> SiteError:
-    """What to tell of a file that could not be written."""
+def write_error(error: OSError) -> SiteError:
+    """The error to report for a file that cannot be written."""
     cure = "free some space" if error.errno == 28 else "run this as the owner of ARC's files (root)"
-    return SiteError(
-        f"{error.filename}: {error.strerror}: nothing is lost; {cure}, and run it again"
-    )
+    return SiteError(f"{error.filename}: {error.strerror}: {cure}, and run it again")
 
 
 def print_step(line: str) -> None:
-    """Prints one step at once, so that it is seen before the next is tried."""
+    """Print one step at once, before the next one starts."""
     print(line, file=sys.stdout, flush=True)

@@ -1,8 +1,8 @@
-"""The record of what install has put into ARC and what stood there before.
+"""The record of the files that install put into ARC, with backups of those it replaced.
 
-It is a folder in ARC's data directory: `ledger.json`, and the files that were replaced, each with
-its mode, owner and times. Every step is on disk before the one that relies on it, so that whoever
-is killed on the way can go on from where he was. Must not decide what is to be replaced.
+It is a directory in ARC's data directory: `ledger.json`, and the replaced files with their mode,
+owner and times. Every step is on disk before the step that relies on it, so an interrupted
+installation can be continued.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ _FILE = "ledger.json"
 
 @dataclass
 class Entry:
-    """One place of ARC's: the name of the file kept from it ("" where there was none), the digest
-    of that file, and the digests of all that install has ever put there.
+    """One target path.
+
+    `kept` is the name of the backup ("" if the target did not exist), `before` the backup's digest,
+    and `ours` has the digests of everything that install has put there. These are the keys of
+    `ledger.json`.
     """
 
     kept: str = ""
@@ -31,8 +34,8 @@ class Entry:
     ours: list[str] = field(default_factory=list)
 
 
-class Ledger:
-    """The record that lies in the data directory `data_dir`; read when it is made."""
+class InstallRecord:
+    """The record in ARC's data directory `data_dir`, read when the object is created."""
 
     def __init__(self, data_dir: str) -> None:
         self.folder = os.path.join(data_dir, FOLDER)
@@ -48,22 +51,23 @@ class Ledger:
             return {}
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise SiteError(
-                f"{path}: cannot be read ({error}); it tells what install has replaced, and the "
-                f"files themselves are beside it"
+                f"{path}: not readable ({error}); it lists the files that install replaced; their "
+                "backups are in the same directory"
             ) from None
 
     def save(self) -> None:
-        """Puts the record on disk; raises OSError."""
+        """Write the record to disk; raises OSError."""
         os.makedirs(self.folder, 0o755, exist_ok=True)
         rows = {target: asdict(entry) for target, entry in sorted(self.entries.items())}
-        place(os.path.join(self.folder, _FILE), json.dumps(rows, indent=1).encode() + b"\n", 0o644)
+        text = json.dumps(rows, indent=1) + "\n"
+        write_file(os.path.join(self.folder, _FILE), text.encode(), 0o644)
 
-    def kept_path(self, entry: Entry) -> str:
-        """Where the file that `entry` has kept is."""
+    def backup_path(self, entry: Entry) -> str:
+        """The path of the entry's backup."""
         return os.path.join(self.folder, entry.kept)
 
-    def keep(self, target: str) -> None:
-        """Notes what stands at `target`, if anything, and keeps a copy; raises OSError."""
+    def back_up(self, target: str) -> None:
+        """Record the file at `target`, if there is one, and back it up; raises OSError."""
         entry = self.entries.setdefault(target, Entry())
         digest = digest_of(target)
         if digest:
@@ -75,30 +79,30 @@ class Ledger:
             if old not in ("", kept):
                 remove(os.path.join(self.folder, old))
 
-    def note(self, target: str, content: bytes) -> None:
-        """Notes that `content` is about to be put at `target`; raises OSError."""
+    def add(self, target: str, content: bytes) -> None:
+        """Record that `content` is about to be written to `target`; raises OSError."""
         entry = self.entries.setdefault(target, Entry())
         digest = hashlib.sha256(content).hexdigest()
         if digest not in entry.ours:
             entry.ours.append(digest)
             self.save()
 
-    def forget(self, target: str) -> None:
-        """Drops the entry of `target` and what was kept for it; raises OSError."""
+    def drop(self, target: str) -> None:
+        """Remove the entry of `target` and its backup; raises OSError."""
         entry = self.entries.pop(target)
         remove(aside_path(target))
         if entry.kept:
-            remove(self.kept_path(entry))
+            remove(self.backup_path(entry))
         self.save()
 
     def close(self) -> None:
-        """Takes the whole record away once nothing is in it; raises OSError."""
+        """Remove the record's directory if it has no entries; raises OSError."""
         if not self.entries and os.path.isdir(self.folder):
             shutil.rmtree(self.folder)
 
 
 def digest_of(path: str) -> str:
-    """A digest of the file or link at `path`; "" where there is none. Raises OSError."""
+    """A digest of the file or link at `path`, or "" if there is none; raises OSError."""
     if os.path.islink(path):
         return "link:" + os.readlink(path)
     try:
@@ -108,31 +112,31 @@ def digest_of(path: str) -> str:
         return ""
 
 
-def place(target: str, content: bytes, mode: int) -> None:
-    """Writes `content` at `target`, whole or not at all; raises OSError."""
+def write_file(target: str, content: bytes, mode: int) -> None:
+    """Write `content` to `target` atomically; raises OSError."""
     atomic_write(target, content, mode, sync=True)
 
 
 def copy(source: str, target: str) -> None:
-    """Copies a file or link with mode, times and owner, whole or not at all; raises OSError."""
-    aside = aside_path(target)
-    remove(aside)
-    shutil.copy2(source, aside, follow_symlinks=False)
+    """Copy a file or link with mode, times and owner, atomically; raises OSError."""
+    temporary = aside_path(target)
+    remove(temporary)
+    shutil.copy2(source, temporary, follow_symlinks=False)
     status = os.lstat(source)
     if os.geteuid() == 0:
-        os.chown(aside, status.st_uid, status.st_gid, follow_symlinks=False)
-    if not os.path.islink(aside):
-        os.chmod(aside, status.st_mode & 0o7777)
-        descriptor = os.open(aside, os.O_RDONLY | os.O_CLOEXEC)
+        os.chown(temporary, status.st_uid, status.st_gid, follow_symlinks=False)
+    if not os.path.islink(temporary):
+        os.chmod(temporary, status.st_mode & 0o7777)
+        descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-    os.replace(aside, target)
+    os.replace(temporary, target)
 
 
 def remove(path: str) -> None:
-    """Removes a file that may be gone already; raises OSError."""
+    """Remove a file if it exists; raises OSError."""
     try:
         os.unlink(path)
     except FileNotFoundError:

@@ -1,7 +1,8 @@
-"""The local users to whom A-REX may map grid users, as far as arc.conf tells.
+"""The local users to whom A-REX may map grid users, as far as arc.conf names them.
 
-A plug-in decides only when a grid user comes, so whom it gives cannot be told here. Must not ask
-anything over the network. Source: ARC 6.17 and 7.0 `src/doc/arc.conf.reference`, `[mapping]`.
+A mapping plugin decides only when a grid user submits, so its users are not known in advance. This
+module makes no network requests. Source: ARC 6.17 and 7.0 `src/doc/arc.conf.reference`,
+`[mapping]`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _LIMIT = 1 << 20
 
 
 class Account(NamedTuple):
-    """A user of this machine, with the group that jobs get and all his groups."""
+    """A user of this machine, the group that jobs get, and all groups of the user."""
 
     name: str
     uid: int
@@ -29,17 +30,17 @@ class Account(NamedTuple):
     groups: tuple[int, ...] = ()
 
 
-class Mapping(NamedTuple):
-    """User names, some with `:group`, in the order of the rules; and what could not be told."""
+class MappedUsers(NamedTuple):
+    """User names (some as `user:group`) in the order of the rules, and the rules left out."""
 
     names: list[str]
-    untold: list[str]
+    unresolved: list[str]
 
 
-def mapping_of(blocks: Blocks) -> Mapping:
-    """Whom the rules of `[mapping]` name."""
+def mapped_users(blocks: Blocks) -> MappedUsers:
+    """The users that the rules of `[mapping]` name."""
     names: list[str] = []
-    untold: list[str] = []
+    unresolved: list[str] = []
     for rule in _RULES:
         for value in blocks.get("mapping", {}).get(rule, []):
             _, _, rest = value.strip().partition(" ")
@@ -47,37 +48,37 @@ def mapping_of(blocks: Blocks) -> Mapping:
             if rule == "map_to_user":
                 names.append(target)
             elif rule == "map_with_plugin":
-                untold.append(f"{rule}={value} decides when a grid user comes")
+                unresolved.append(f"{rule}={value}: the plugin's users are not known in advance")
             else:
                 path = os.path.join(target, "pool") if rule == "map_to_pool" else target
-                read = _pool if rule == "map_to_pool" else _map_file
+                parse = _parse_pool if rule == "map_to_pool" else _parse_map_file
                 try:
                     with open(path, encoding="utf-8", errors="replace") as file:
-                        names += read(file.read(_LIMIT).splitlines())
+                        names += parse(file.read(_LIMIT).splitlines())
                 except OSError as error:
-                    untold.append(f"{rule}={value}: {path}: {error.strerror}")
-    return Mapping(list(dict.fromkeys(name for name in names if name)), untold)
+                    unresolved.append(f"{rule}={value}: {path}: {error.strerror}")
+    return MappedUsers(list(dict.fromkeys(name for name in names if name)), unresolved)
 
 
-def _pool(lines: Iterable[str]) -> list[str]:
+def _parse_pool(lines: Iterable[str]) -> list[str]:
     return [line.strip() for line in lines if not line.startswith("#")]
 
 
-def _map_file(lines: Iterable[str]) -> list[str]:
-    """The users of `"DN" user` lines; of several users in a line the first counts."""
+def _parse_map_file(lines: Iterable[str]) -> list[str]:
+    """The users of `"DN" user` lines; of several users on a line, the first."""
     found = []
     for line in lines:
         try:
-            words = shlex.split(line, comments=True)
+            fields = shlex.split(line, comments=True)
         except ValueError:
             continue
-        if len(words) > 1:
-            found.append(words[-1].split(",")[0])
+        if len(fields) > 1:
+            found.append(fields[-1].split(",")[0])
     return found
 
 
-def account(name: str) -> Account | None:
-    """The account called `name` or `name:group`; None where there is no such user or group."""
+def find_account(name: str) -> Account | None:
+    """The account `name` or `name:group`; None if there is no such user or group."""
     user, _, group = name.partition(":")
     try:
         entry = pwd.getpwnam(user)
@@ -87,7 +88,7 @@ def account(name: str) -> Account | None:
     return Account(entry.pw_name, entry.pw_uid, gid, tuple(os.getgrouplist(user, gid)))
 
 
-def myself() -> Account:
+def own_account() -> Account:
     """The account that runs this process."""
-    me = Owner(os.geteuid(), os.getegid())
-    return Account(me.name, *me, tuple(os.getgroups()))
+    owner = Owner(os.geteuid(), os.getegid())
+    return Account(owner.name, *owner, tuple(os.getgroups()))

@@ -1,8 +1,7 @@
-"""Submits a real one-minute job to each queue, as a mapped user, and follows it to its end.
+"""`doctor --probe`: runs a job of one minute in each queue, as each mapped user.
 
-The job goes through the package's own submit, so that what is seen is what grid jobs will meet.
-Whatever happens, no job and no file of it stays behind. Must not run through A-REX: doctor tells
-where a fault lies, and A-REX hides it.
+The job goes through this package's own submit, so it meets what grid jobs meet. It does not go
+through A-REX, which would hide where a fault is. No job and no file is left behind.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from arc_lrms_oar.admin.as_user import as_user
-from arc_lrms_oar.admin.check_users import make_session
+from arc_lrms_oar.admin.as_user import run_as
+from arc_lrms_oar.admin.check_users import create_session
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
 from arc_lrms_oar.admin.mapped_users import Account
 from arc_lrms_oar.arex.userfiles import Owner, overwrite, read_end, read_start, remove_directory
@@ -31,12 +30,12 @@ from arc_lrms_oar.retry import Retry
 from arc_lrms_oar.settings import Settings
 
 WALL_TIME = 60
-WAITS = 180.0
+LONGEST_WAIT = 180.0
 _SUBMIT_BUDGET = 20.0
-_FILE_PATIENCE = 10.0
-_CLOCKS = 5.0
+_FILE_TIMEOUT = 10.0
+_CLOCK_TOLERANCE = 5.0
 _PAUSE = 1.0
-# What the node tells of itself. GNU time alone knows `--version` and says its name.
+# Prints facts about the node. Only GNU time prints its name for `--version`.
 _PROGRAM = (
     'echo "date=$(date +%s)"; echo "host=$(uname -n)"; echo "user=$(id -un)"; '
     'case "$("$1" --version 2>&1)" in *GNU*) echo time=yes;; *) echo time=no;; esac'
@@ -45,7 +44,7 @@ _PROGRAM = (
 
 @dataclass
 class Probe:
-    """One probing job; times are seconds since 1970 by this machine's clock."""
+    """One probe job; times are seconds since 1970 by this machine's clock."""
 
     queue: str
     user: Account
@@ -63,9 +62,9 @@ def probe(
     place: str,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Finding]:
-    """Sends one job for each queue and user through OAR, with session directories below `place`.
+    """Run one job per queue and user through OAR, with session directories below `place`.
 
-    Waits three minutes for all of them together.
+    Waits at most three minutes for all of them.
     """
     client = client_of(settings)
     sent: list[Probe] = []
@@ -73,14 +72,14 @@ def probe(
         for user in users:
             for queue in queues:
                 try:
-                    sent.append(_send(settings, queue, user, place))
+                    sent.append(_submit(settings, queue, user, place))
                 except (OarLrmsError, OSError) as error:
-                    cure = "see oarsub's words; its admission rules decide who may use a queue"
+                    cure = "see oarsub's message; OAR's admission rules decide who may use a queue"
                     yield fail(_name(queue, user), str(error), cure)
         try:
             _follow(client, sent, sleep)
         except OarUnavailable as error:
-            yield fail("probe", f"OAR went away: {error}", "see the lines on OAR above")
+            yield fail("probe", f"OAR became unavailable: {error}", "see the findings on OAR above")
         for one in sent:
             yield from _judge(settings, one, sleep)
     finally:
@@ -91,9 +90,9 @@ def _name(queue: str, user: Account) -> str:
     return f"probe of queue {queue} as {user.name}"
 
 
-def _send(settings: Settings, queue: str, user: Account, place: str) -> Probe:
-    """Submits one job as `user`; raises OarLrmsError or OSError."""
-    session = make_session(place, user)
+def _submit(settings: Settings, queue: str, user: Account, place: str) -> Probe:
+    """Submit one job as `user`; raises OarLrmsError or OSError."""
+    session = create_session(place, user)
     owner = Owner(user.uid, user.gid)
     try:
         grami = os.path.join(session, "grami")
@@ -105,7 +104,7 @@ def _send(settings: Settings, queue: str, user: Account, place: str) -> Probe:
                 os.chown(session + suffix, user.uid, user.gid)
         retry = Retry(_SUBMIT_BUDGET, (5.0,))
         started = time.time()
-        job_id = as_user(user, lambda: submit(settings, client_of(settings), grami, retry))
+        job_id = run_as(user, lambda: submit(settings, client_of(settings), grami, retry))
     except BaseException:
         _remove(session, owner)
         raise
@@ -113,7 +112,7 @@ def _send(settings: Settings, queue: str, user: Account, place: str) -> Probe:
 
 
 def _grami(settings: Settings, queue: str, session: str) -> str:
-    """The job as A-REX would describe it."""
+    """The GRAMi file that A-REX would write for the job."""
     values = {
         "directory": session,
         "controldir": settings.control_dir,
@@ -124,7 +123,7 @@ def _grami(settings: Settings, queue: str, session: str) -> str:
         "arg_2": _PROGRAM,
         "arg_3": "doctor",
         "arg_4": settings.gnu_time,
-        "stdout": f"{session}/told",
+        "stdout": f"{session}/output",
         "walltime": str(WALL_TIME),
         "count": "1",
         "queue": queue,
@@ -133,8 +132,8 @@ def _grami(settings: Settings, queue: str, session: str) -> str:
 
 
 def _follow(client: OarClient, sent: Sequence[Probe], sleep: Callable[[float], None]) -> None:
-    """Waits until all jobs have ended, or for WAITS seconds; raises OarUnavailable."""
-    deadline = time.monotonic() + WAITS
+    """Wait until all jobs have ended, or for LONGEST_WAIT seconds; raises OarUnavailable."""
+    deadline = time.monotonic() + LONGEST_WAIT
     left = {one.job_id: one for one in sent}
     while left:
         records = client.records(client.states(left))
@@ -150,47 +149,47 @@ def _follow(client: OarClient, sent: Sequence[Probe], sleep: Callable[[float], N
 
 
 def _judge(settings: Settings, one: Probe, sleep: Callable[[float], None]) -> Iterator[Finding]:
-    """What became of one job."""
-    what = _name(one.queue, one.user)
+    """The findings on one job."""
+    check = _name(one.queue, one.user)
     if one.record is None or not has_ended(one.record.state):
-        said = f"{one.record.state} ({one.record.message})" if one.record else "unknown to OAR"
-        text = f"OAR job {one.job_id} has not ended in {WAITS:.0f} s: {said}"
+        state = f"{one.record.state} ({one.record.message})" if one.record else "unknown to OAR"
+        text = f"OAR job {one.job_id} has not ended within {LONGEST_WAIT:.0f} s: {state}"
         yield warn(
-            what, text, "the queue may be full; oarstat -j tells more, and probe again later"
+            check, text, "the queue may be full: see `oarstat -f -j JOB_ID`, and probe again later"
         )
         return
     end = verdict(one.record, {})
     nodes = ", ".join(one.record.nodes) or "no node"
     if end.code != 0:
-        cure = "see that the session directory is mounted and the user is known on the node"
+        cure = "check that the session directory is mounted on the node and the user exists there"
         owner = Owner(one.user.uid, one.user.gid)
-        said = (read_end(one.session + ".comment", 300, owner) or b"").decode("utf-8", "replace")
+        output = (read_end(one.session + ".comment", 300, owner) or b"").decode("utf-8", "replace")
         text = f"OAR job {one.job_id} on {nodes}: {end.reason}"
-        yield fail(what, f"{text}; it said: {said}" if said.strip() else text, cure)
+        yield fail(check, f"{text}; its output: {output}" if output.strip() else text, cure)
         return
-    told = _told(one, sleep)
-    if "host" not in told:
+    printed = _output(one, sleep)
+    if "host" not in printed:
         yield fail(
-            what,
-            f"OAR job {one.job_id} ran on {nodes}, but what it wrote to {one.session} is not here",
+            check,
+            f"OAR job {one.job_id} ran on {nodes}, but its output in {one.session} is missing here",
             "put the session directory on a file system that the CE and all nodes share",
         )
         return
     took = one.seen - one.submitted
-    yield ok(what, f"OAR job {one.job_id} ran on {told['host']} and was back after {took:.0f} s")
-    if told.get("time") != "yes":
-        text = f"{told['host']} has no GNU time at {settings.gnu_time}"
-        cure = "install the package `time` on the nodes, or set gnu_time in [lrms]: without it "
-        yield warn("GNU time", text, cure + "less is accounted")
+    yield ok(check, f"OAR job {one.job_id} ran on {printed['host']} and ended after {took:.0f} s")
+    if printed.get("time") != "yes":
+        text = f"{printed['host']} has no GNU time at {settings.gnu_time}"
+        cure = "install the package time on the nodes, or set gnu_time in [lrms]; without it "
+        yield warn("GNU time", text, cure + "accounting is incomplete")
     else:
-        yield ok("GNU time", f"{settings.gnu_time} on {told['host']}")
-    yield _clocks(one, told)
+        yield ok("GNU time", f"{settings.gnu_time} on {printed['host']}")
+    yield _clocks(one, printed)
 
 
-def _told(one: Probe, sleep: Callable[[float], None]) -> dict[str, str]:
-    """What the job has written; a shared file system may show it some seconds late."""
-    path = os.path.join(one.session, "told")
-    deadline = time.monotonic() + _FILE_PATIENCE
+def _output(one: Probe, sleep: Callable[[float], None]) -> dict[str, str]:
+    """The job's output; on a shared file system it may appear some seconds late."""
+    path = os.path.join(one.session, "output")
+    deadline = time.monotonic() + _FILE_TIMEOUT
     while True:
         text = read_start(path, 4096, Owner(one.user.uid, one.user.gid)) or b""
         if text.endswith(b"\n") or time.monotonic() > deadline:
@@ -199,21 +198,21 @@ def _told(one: Probe, sleep: Callable[[float], None]) -> dict[str, str]:
         sleep(_PAUSE)
 
 
-def _clocks(one: Probe, told: dict[str, str]) -> Finding:
-    """Whether the node's clock lies between submission and end by that of this machine."""
-    date = told.get("date", "")
+def _clocks(one: Probe, printed: dict[str, str]) -> Finding:
+    """Whether the node's time is between submission and end by this machine's clock."""
+    date = printed.get("date", "")
     when = float(date) if date.isdecimal() else 0.0
-    # The node tells whole seconds, cut.
+    # The node prints whole seconds, rounded down.
     off = max(one.submitted - 1 - when, when - one.seen, 0.0)
-    if off > _CLOCKS:
+    if off > _CLOCK_TOLERANCE:
         way = "behind" if when < one.submitted else "ahead"
-        text = f"{told['host']} is at least {off:.0f} s {way} of this machine"
-        return warn("clocks", text, "run NTP on both: times of jobs would be wrong")
-    return ok("clocks", f"{told['host']} and this machine agree")
+        text = f"{printed['host']} is at least {off:.0f} s {way} of this machine"
+        return warn("clocks", text, "run NTP on both, or the jobs' times are wrong")
+    return ok("clocks", f"{printed['host']} and this machine agree")
 
 
 def _clean(client: OarClient, sent: Sequence[Probe]) -> None:
-    """No job and no file of doctor's stays, whatever happened."""
+    """Delete the jobs that have not ended, and all files."""
     for one in sent:
         if one.record is None or not has_ended(one.record.state):
             with contextlib.suppress(OarLrmsError):

@@ -1,7 +1,4 @@
-"""Which files of `share/` belong where in ARC, for each of the two ways in.
-
-Must not write anything: `admin.install` does.
-"""
+"""Which files of `share/` install puts where in ARC, for `lrms = OAR` and `lrms = SLURMPY`."""
 
 from __future__ import annotations
 
@@ -13,56 +10,57 @@ from arc_lrms_oar.admin import arc_locations
 from arc_lrms_oar.admin.arc_locations import Arc
 from arc_lrms_oar.errors import SiteError
 
-WAYS_IN = ("OAR", "SLURMPY")
-
-# A-REX takes lrms = OAR and lrms = oar for two backends, which are the same here.
+# A-REX treats lrms = OAR and lrms = oar as two backends; both are this one.
 _SCRIPTS = tuple(f"{verb}-{n}-job" for n in ("OAR", "oar") for verb in ("submit", "cancel", "scan"))
-_MODULE = "OARmod.pm"
-_DROP_IN = "slurm.py"
+_PERL_MODULE = "OARmod.pm"
+_SLURM_REPLACEMENT = "slurm.py"
 
 
-class Piece(NamedTuple):
-    """One file: what is to stand at `target`, and with which mode."""
+class ShareFile(NamedTuple):
+    """One file to install: its path, content and mode."""
 
     target: str
     content: bytes
     mode: int
 
 
-def pieces(lrms: str, arc: Arc) -> list[Piece]:
-    """What `lrms` (one of WAYS_IN, in any case) needs in `arc`.
+def files_to_install(lrms: str, arc: Arc) -> list[ShareFile]:
+    """The files that `lrms` (OAR or SLURMPY, in any case) needs in `arc`.
 
-    Raises SiteError where this copy of the package or this ARC cannot have it.
+    Raises:
+        SiteError: this copy of the package is incomplete, or this ARC has no `arc.lrms`.
     """
     if lrms.upper() == "OAR":
-        scripts = [Piece(os.path.join(arc.data_dir, n), _share(n), 0o755) for n in _SCRIPTS]
-        return [*scripts, Piece(os.path.join(arc.data_dir, _MODULE), _share(_MODULE), 0o644)]
+        scripts = [ShareFile(os.path.join(arc.data_dir, n), _read(n), 0o755) for n in _SCRIPTS]
+        module = os.path.join(arc.data_dir, _PERL_MODULE)
+        return [*scripts, ShareFile(module, _read(_PERL_MODULE), 0o644)]
     if not arc.lrms_dir:
         raise SiteError(
-            "lrms = SLURMPY needs ARC's Python package arc.lrms, and there is none: install "
-            "nordugrid-arc-arex-python-lrms (ARC 7 has none at all: there use lrms = OAR)"
+            "lrms = SLURMPY needs ARC's Python package arc.lrms, which is not installed: install "
+            "nordugrid-arc-arex-python-lrms (ARC 7 does not have it: use lrms = OAR there)"
         )
-    return [Piece(os.path.join(arc.lrms_dir, _DROP_IN), _share(_DROP_IN), 0o644)]
+    target = os.path.join(arc.lrms_dir, _SLURM_REPLACEMENT)
+    return [ShareFile(target, _read(_SLURM_REPLACEMENT), 0o644)]
 
 
-def _share(name: str) -> bytes:
+def _read(name: str) -> bytes:
     path = os.path.join(arc_locations.PACKAGE_FOLDER, "share", name)
     try:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
         raise SiteError(
-            f"this copy of the package is not whole: {path}: {error.strerror}; install it again"
+            f"this copy of the package is incomplete: {path}: {error.strerror}; install it again"
         ) from None
 
 
-def stands(piece: Piece) -> bool:
-    """Whether `piece` is in its place, with its mode."""
+def is_installed(file: ShareFile) -> bool:
+    """Whether the target is a regular file with this content and mode."""
     try:
-        status = os.lstat(piece.target)
-        if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) != piece.mode:
+        status = os.lstat(file.target)
+        if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) != file.mode:
             return False
-        with open(piece.target, "rb") as file:
-            return file.read() == piece.content
+        with open(file.target, "rb") as opened:
+            return opened.read() == file.content
     except OSError:
         return False

@@ -1,8 +1,8 @@
-"""Uninstall: gives ARC back what install has replaced, and takes away what it has added.
+"""The command `uninstall`: restores every file that install replaced, and removes those it added.
 
-What somebody else, such as an upgrade of ARC, has put over one of our files meanwhile stays: it is
-newer than what was kept. Can be repeated, also after having been killed half-way. Must not touch a
-file that install has not noted, nor arc.conf.
+A file that was replaced since, for example by an upgrade of ARC, is left as it is: it is newer than
+the backup. The command can be repeated, also after an interruption. It changes neither arc.conf nor
+any file that install has not recorded.
 """
 
 from __future__ import annotations
@@ -10,69 +10,74 @@ from __future__ import annotations
 import os
 
 from arc_lrms_oar.admin import arc_locations, install_record
-from arc_lrms_oar.admin.install import Say, cannot_write
-from arc_lrms_oar.admin.install_record import Entry, Ledger
+from arc_lrms_oar.admin.install import Report, write_error
+from arc_lrms_oar.admin.install_record import InstallRecord
 from arc_lrms_oar.errors import SiteError
 
 
-def uninstall(data_dir: str | None, dry_run: bool, say: Say) -> None:
-    """Undoes all that install has done and tells each step by `say`.
+def uninstall(data_dir: str | None, dry_run: bool, report: Report) -> None:
+    """Undo what install has done.
 
-    With `dry_run` nothing is changed. Raises SiteError.
+    Args:
+        data_dir: ARC's data directory; None to find it.
+        dry_run: change nothing and report what would be done.
+        report: is called with one line per step.
+
+    Raises:
+        SiteError: a backup is damaged, or a file cannot be written.
     """
     arc = arc_locations.find_arc(data_dir)
-    record = Ledger(arc.data_dir)
+    record = InstallRecord(arc.data_dir)
     empty = not record.entries
     try:
         for target in sorted(record.entries):
-            _give_back(target, record, dry_run, say)
+            _restore(target, record, dry_run, report)
         if not dry_run:
             record.close()
     except OSError as error:
-        raise cannot_write(error) from None
+        raise write_error(error) from None
     if empty:
-        say(f"{arc.data_dir}: nothing is installed here")
+        report(f"{arc.data_dir}: nothing is installed here")
         return
-    say("This was a dry run: nothing has been changed." if dry_run else "Uninstalled.")
+    report("Dry run: nothing was changed." if dry_run else "Uninstalled.")
 
 
-def _give_back(target: str, record: Ledger, dry_run: bool, say: Say) -> None:
-    """One file is as it was before install, or as somebody has made it since."""
+def _restore(target: str, record: InstallRecord, dry_run: bool, report: Report) -> None:
+    """Restore or remove one file, and drop its entry."""
     would = "would " if dry_run else ""
     entry = record.entries[target]
-    now = install_record.digest_of(target)
-    if now not in ["", entry.before, *entry.ours]:
-        say(f"{would}leave   {target}: it has been replaced since, by an upgrade of ARC perhaps")
-    elif entry.kept and not _given_back(record.kept_path(entry), target, now == entry.before):
-        _check_kept(record, entry, target)
-        say(f"{would}restore {target}")
+    digest = install_record.digest_of(target)
+    backup = record.backup_path(entry)
+    if digest not in ["", entry.before, *entry.ours]:
+        report(f"{would}keep {target}: it was replaced since, perhaps by an upgrade of ARC")
+    elif entry.kept and not _is_restored(backup, target, digest == entry.before):
+        if install_record.digest_of(backup) != entry.before:
+            raise SiteError(
+                f"{backup}: the backup of {target} is damaged or missing: install the file from "
+                "ARC's package, and run uninstall again"
+            )
+        report(f"{would}restore {target}")
         if not dry_run:
-            install_record.copy(record.kept_path(entry), target)
-    elif not entry.kept and now:
-        say(f"{would}remove  {target}")
+            install_record.copy(backup, target)
+    elif not entry.kept and digest:
+        report(f"{would}remove {target}")
         if not dry_run:
             install_record.remove(target)
     if not dry_run:
-        record.forget(target)
+        record.drop(target)
 
 
-def _given_back(kept: str, target: str, same: bool) -> bool:
-    """Whether all is as it was; where what was kept is gone too, somebody was killed since."""
-    if not same or not os.path.lexists(kept):
-        return same
-    old, new = os.lstat(kept), os.lstat(target)
+def _is_restored(backup: str, target: str, same_content: bool) -> bool:
+    """Whether `target` equals its backup in mode, owner and time too.
+
+    Without a backup an earlier, interrupted uninstall has restored the file.
+    """
+    if not same_content or not os.path.lexists(backup):
+        return same_content
+    old, new = os.lstat(backup), os.lstat(target)
     return (old.st_mode, old.st_uid, old.st_gid, old.st_mtime_ns) == (
         new.st_mode,
         new.st_uid,
         new.st_gid,
         new.st_mtime_ns,
     )
-
-
-def _check_kept(record: Ledger, entry: Entry, target: str) -> None:
-    """Raises SiteError rather than giving back something else than what was there."""
-    if install_record.digest_of(record.kept_path(entry)) != entry.before:
-        raise SiteError(
-            f"{record.kept_path(entry)}: what was kept of {target} is damaged or gone; get it from "
-            "ARC's package, then run uninstall again"
-        )

@@ -1,4 +1,4 @@
-"""doctor as a whole, and what it says of ARC, of its configuration and of users."""
+"""doctor as a whole, and its checks of ARC, arc.conf and users."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.users import needs_root
 from arc_lrms_oar.admin import arc_locations, check_arc, check_config, check_users
 from arc_lrms_oar.admin.arc_locations import Arc
 from arc_lrms_oar.admin.findings import Finding, ok
-from arc_lrms_oar.admin.mapped_users import account, myself
+from arc_lrms_oar.admin.mapped_users import find_account, own_account
 from arc_lrms_oar.arex.config import parse_blocks
 
 GOOD = "[lrms]\nlrms=OAR\n[queue:default]\n[custom:oar]\n"
@@ -44,20 +44,20 @@ def quiet_validator(arc: ArcTree) -> ArcTree:
 
 
 def bad(found: Iterator[Finding]) -> list[tuple[str, str, str]]:
-    return [(one.level, one.what, one.text) for one in found if one.level != "ok"]
+    return [(one.level, one.check, one.message) for one in found if one.level != "ok"]
 
 
 def test_whole_run(quiet_validator: ArcTree, site: Site) -> None:
-    """Of a healthy site but for its one unknown option and, before install, its scripts."""
-    name = account("nobody") if os.geteuid() == 0 else myself()
+    """A site with one unknown option, before and after install."""
+    name = find_account("nobody") if os.geteuid() == 0 else own_account()
     assert name is not None
     site.configure("proyect=x", mapping=f"map_to_user=all {name.name}")
     ask = ["doctor", "--config", site.ce.conf]
     found = quiet_validator.run(*ask, "--json", ARC_LOCATION=str(quiet_validator.prefix))
     told = json.loads(found.stdout)
-    assert (found.returncode, found.stderr, told["code"]) == (2, "", 2)
+    assert (found.returncode, found.stderr, told["exit_status"]) == (2, "", 2)
     rows = [row for row in told["findings"] if row["level"] != "ok"]
-    assert [(row["level"], row["what"]) for row in rows] == [
+    assert [(row["level"], row["check"]) for row in rows] == [
         *[("FAIL", "scripts")] * 7,
         ("warn", "configuration"),
     ]
@@ -69,7 +69,7 @@ def test_whole_run(quiet_validator: ArcTree, site: Site) -> None:
         f"warn  configuration: {site.ce.conf}: [custom:oar] proyect: no such option; "
         "did you mean project?"
     )
-    assert lines[at + 1] == "      -> correct its name or remove it: it has no effect"
+    assert lines[at + 1] == "      -> correct the name or remove the option: it has no effect"
     assert [line for line in lines if not line.startswith("ok ")] == lines[at : at + 2]
     assert site.commands().count("oarsub") == 2
 
@@ -85,7 +85,7 @@ def test_configuration_that_cannot_be_read(quiet_validator: ArcTree, place: Path
 
 def look(text: str, arc: Arc | None = None) -> list[tuple[str, str, str]]:
     blocks = parse_blocks(text, "arc.conf")
-    found = bad(check_config.look("arc.conf", blocks, arc, compare=False))
+    found = bad(check_config.check_config("arc.conf", blocks, arc, compare=False))
     return [one for one in found if one[1] != "validator"]
 
 
@@ -98,18 +98,18 @@ def test_configurations() -> None:
         "arc.conf: [lrms] lrms is fork, so A-REX does not use this package",
     )
     ((level, _, text),) = look(GOOD + "submit_budget=x\n")
-    assert (level, text.partition(" is wrong")[0]) == (
+    assert (level, text.partition(": expected ")[0]) == (
         "FAIL",
-        "arc.conf: [custom:oar] submit_budget=x",
+        'arc.conf: [custom:oar] submit_budget = "x"',
     )
     ((level, _, text),) = look(GOOD + "[custom:oar/lnog]\n")
     assert (level, text) == (
         "warn",
-        "arc.conf: [custom:oar/lnog] is for a queue that ARC does not have",
+        "arc.conf: [custom:oar/lnog] is for a queue without a block [queue:NAME]",
     )
     ((level, _, text),) = look(GOOD + "[arex]\nshared_filesystem=no\n")
     assert level == "FAIL"
-    assert "OAR brings no files to its nodes" in text
+    assert "OAR does not transfer files to nodes" in text
 
 
 @pytest.mark.parametrize(
@@ -123,14 +123,14 @@ def test_configurations() -> None:
     ],
     ids=["arc6", "arc7"],
 )
-def test_words_of_arc_s_validator(arc: ArcTree, said: str, told: str) -> None:
+def test_errors_of_arcs_validator(arc: ArcTree, said: str, told: str) -> None:
     """Recorded from arc-config-check of ARC 6.17 and arcctl of ARC 7.0."""
     arc.tools.mkdir(parents=True)
     check = arc.tools / "arc-config-check"
     last = "[2026-11-21] [ARCCTL.Config] [ERROR] [508] [Validation returned 1 error(s)]"
     check.write_text(f'#!/bin/sh\ncat <<"E"\n{said}\n{last}\nE\nexit 1\n')
     check.chmod(0o755)
-    found = check_config.look(
+    found = check_config.check_config(
         "arc.conf",
         parse_blocks(GOOD, "arc.conf"),
         Arc("", "", str(arc.tools), "", ""),
@@ -139,36 +139,38 @@ def test_words_of_arc_s_validator(arc: ArcTree, said: str, told: str) -> None:
     assert bad(found) == [("FAIL", "validator", told)]
 
 
-def test_arex_that_runs_with_something_else(
+def test_arex_runs_with_another_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = tmp_path / "arched-arex.cfg"
     monkeypatch.setattr(check_config, "RUNTIME_CONFIG", str(running))
 
     def compared(text: str) -> Finding:
-        found = check_config.look("arc.conf", parse_blocks(text, "arc.conf"), None, compare=True)
+        found = check_config.check_config(
+            "arc.conf", parse_blocks(text, "arc.conf"), None, compare=True
+        )
         return list(found)[-1]
 
-    assert compared(GOOD).text == f"it is not running: no {running}"
+    assert compared(GOOD).message == f"it is not running: {running} does not exist"
     running.write_text(GOOD)
     assert compared(GOOD + "[infosys]\nloglevel=5\n") == ok(
-        "A-REX", "runs with arc.conf as it is now"
+        "A-REX", "runs with the current arc.conf"
     )
     changed = compared(GOOD + "project=x\n[queue:new]\n[lrms/ssh]\n[infosys/cluster]\n")
-    assert (changed.level, changed.text) == (
+    assert (changed.level, changed.message) == (
         "warn",
-        "[custom:oar], [infosys/cluster], [lrms/ssh], [queue:new] of arc.conf changed since A-REX"
-        " started",
+        "[custom:oar], [infosys/cluster], [lrms/ssh], [queue:new] in arc.conf changed since A-REX"
+        " was started",
     )
 
 
-def test_gm_kick_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gm_kick_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARC_LOCATION", str(tmp_path))
-    assert [one[:2] for one in bad(check_arc.look_at_kick())] == [("warn", "gm-kick")]
+    assert [one[:2] for one in bad(check_arc.check_kick())] == [("warn", "gm-kick")]
 
 
 def test_no_arc() -> None:
-    assert bad(check_arc.look_at_arc(None, "no ARC CE was found", "OAR")) == [
+    assert bad(check_arc.check_scripts(None, "no ARC CE was found", "OAR")) == [
         ("FAIL", "ARC", "no ARC CE was found")
     ]
 
@@ -178,35 +180,37 @@ def test_control_directory_and_package(
 ) -> None:
     monkeypatch.setattr(arc_locations, "PACKAGE_FOLDER", str(arc.package))
     settings = site.settings()
-    assert bad(check_arc.look_at_places(settings)) == []
+    assert bad(check_arc.check_directories(settings)) == []
     site.ce.control.chmod(0o775)
     (arc.package / "cli.py").chmod(0o664)
-    assert bad(check_arc.look_at_places(settings)) == [
-        ("FAIL", "control directory", f"others can write {site.ce.control}"),
+    assert bad(check_arc.check_directories(settings)) == [
+        ("FAIL", "control directory", f"{site.ce.control} is writable for other users"),
         (
             "FAIL",
             "permissions",
-            f"others than root can change {arc.package}/cli.py, which A-REX runs as root",
+            f"users other than root can change {arc.package}/cli.py, which A-REX runs as root",
         ),
     ]
     gone = settings._replace(control_dir=str(site.ce.place))
-    assert bad(check_arc.look_at_places(gone))[0][2].endswith(" is none: it has no processing/")
+    assert bad(check_arc.check_directories(gone))[0][2].endswith(
+        " is not a control directory: it has no processing/"
+    )
 
 
 def python(place: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> list[tuple[str, str, str]]:
-    """What is said of a python3 that is this script."""
+    """The findings on a python3 that is this script."""
     folder = place / "other"
     folder.mkdir()
     (folder / "python3").write_text(f"#!/bin/sh\n{script}\n")
     (folder / "python3").chmod(0o755)
     monkeypatch.setattr(arc_locations, "SYSTEM_PATH", f"{folder}:/usr/bin:/bin")
-    return bad(check_arc.look_at_python())
+    return bad(check_arc.check_python())
 
 
 def test_python_that_is_too_old(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ((level, what, text),) = python(place, monkeypatch, "echo 3.8.10")
     assert (level, what) == ("FAIL", "Python")
-    assert text.endswith("/python3 is 3.8.10, too old for this package")
+    assert text.endswith("/python3 has version 3.8.10, expected 3.9 or later")
 
 
 def test_python_without_the_package(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,20 +224,20 @@ def test_another_copy_of_the_package(place: Path, monkeypatch: pytest.MonkeyPatc
     script = 'case "$2" in *version*) echo 3.11.2;; *) echo /x/arc_lrms_oar/__init__.py;; esac'
     ((level, _, text),) = python(place, monkeypatch, script)
     assert level == "warn"
-    assert text.startswith("A-REX's scripts use another copy of the package: /x/arc_lrms_oar, ")
+    assert text.startswith("A-REX's scripts use another copy of the package: /x/arc_lrms_oar; ")
 
 
 @needs_root
 def test_users() -> None:
     def told(text: str, *chosen: str) -> tuple[list[tuple[str, str, str]], list[str]]:
-        found, accounts = check_users.users(parse_blocks(text, "arc.conf"), list(chosen))
+        found, accounts = check_users.choose_users(parse_blocks(text, "arc.conf"), list(chosen))
         return bad(iter(found)), [one.name for one in accounts]
 
     assert told("[mapping]\nmap_to_user=all nobody\n") == ([], ["nobody"])
     assert told("", "nobody") == ([], ["nobody"])
     ((level, _, text),), names = told("")
     assert (level, names) == ("FAIL", [])
-    assert text.startswith("[mapping] names nobody")
+    assert text.startswith("[mapping] names no user")
     text = "[mapping]\nmap_to_user=all root\nmap_to_user=all nosuch\nmap_with_plugin=all 9 /x\n"
     found, names = told(text)
     assert [one[0] for one in found] == ["warn", "FAIL", "FAIL"]
@@ -241,33 +245,33 @@ def test_users() -> None:
 
 
 def test_commands_that_a_user_cannot_run(site: Site) -> None:
-    me = account("nobody") if os.geteuid() == 0 else myself()
+    me = find_account("nobody") if os.geteuid() == 0 else own_account()
     assert me is not None
-    assert bad(check_users.look_at_commands(site.settings(), me)) == []
+    assert bad(check_users.check_commands(site.settings(), me)) == []
     assert {call.uid for call in site.oar.calls()} == {me.uid}
     (site.oar.bin / "oarsub").chmod(0o600)
     site.oar.set("fail_times", "oardel:9:3:odd")
-    found = bad(check_users.look_at_commands(site.settings(), me))
+    found = bad(check_users.check_commands(site.settings(), me))
     what = f"OAR commands as {me.name}"
     assert found == [
         ("FAIL", what, "oarsub cannot be run: Permission denied"),
-        ("FAIL", what, "oardel ends with exit code 3: odd"),
+        ("FAIL", what, "oardel -V exits with status 3: odd"),
     ]
 
 
 @needs_root
 def test_session_directories(place: Path) -> None:
-    nobody = account("nobody")
+    nobody = find_account("nobody")
     assert nobody is not None
     shut, gone = place / "shut", place / "gone"
     shut.mkdir(mode=0o700)
     text = f"[arex]\nsessiondir={place}\nsessiondir={shut}\nsessiondir={gone} drain\n"
-    found = bad(check_users.look_at_sessions(parse_blocks(text, "arc.conf"), nobody))
+    found = bad(check_users.check_sessions(parse_blocks(text, "arc.conf"), nobody))
     what = "session directory of nobody"
-    assert found == [("FAIL", what, f"{shut}: nobody cannot write in a directory of his there")]
+    assert found == [("FAIL", what, f"{shut}: nobody cannot write to their own directory there")]
     blocks = parse_blocks(f"[arex]\nsessiondir={gone}\n", "arc.conf")
-    assert bad(check_users.look_at_sessions(blocks, nobody)) == [
-        ("FAIL", what, f"{gone}: A-REX can make no directory there: No such file or directory")
+    assert bad(check_users.check_sessions(blocks, nobody)) == [
+        ("FAIL", what, f"{gone}: A-REX cannot create a directory: No such file or directory")
     ]
     assert sorted(path.name for path in place.iterdir()) == ["shut"]
     assert list(shut.iterdir()) == []
@@ -279,10 +283,10 @@ def test_session_directory_without_room(place: Path, monkeypatch: pytest.MonkeyP
 
     blocks = parse_blocks(f"[arex]\nsessiondir={place}\n", "arc.conf")
     monkeypatch.setattr("os.write", write)
-    user = myself()
-    ((level, _, text),) = bad(check_users.look_at_sessions(blocks, user))
+    user = own_account()
+    ((level, _, text),) = bad(check_users.check_sessions(blocks, user))
     assert (level, text) == (
         "FAIL",
-        f"{place}: there is no room for files of {user.name}: Disk quota exceeded",
+        f"{place}: {user.name} cannot write a file: Disk quota exceeded",
     )
     assert list(place.iterdir()) == []

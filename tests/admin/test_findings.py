@@ -1,4 +1,4 @@
-"""How doctor's findings are shown and counted."""
+"""doctor's findings as text and JSON, and the exit status."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import json
 
 import pytest
 
-from arc_lrms_oar.admin.findings import Finding, as_json, as_lines, fail, ok, warn, worst
+from arc_lrms_oar.admin.findings import Finding, as_json, as_lines, exit_status, fail, ok, warn
 
 ALL = [ok("a", "well"), warn("b", "odd", "mend"), fail("c", "gone", "bring")]
 
 
-@pytest.mark.parametrize(("found", "code"), [(ALL[:0], 0), (ALL[:1], 0), (ALL[:2], 1), (ALL, 2)])
-def test_exit_code_says_the_worst(found: list[Finding], code: int) -> None:
-    assert worst(found) == code
-    assert json.loads(as_json(found))["code"] == code
+@pytest.mark.parametrize(("found", "status"), [(ALL[:0], 0), (ALL[:1], 0), (ALL[:2], 1), (ALL, 2)])
+def test_exit_status_is_that_of_the_worst_finding(found: list[Finding], status: int) -> None:
+    assert exit_status(found) == status
+    assert json.loads(as_json(found))["exit_status"] == status
 
 
 def test_lines() -> None:
@@ -29,7 +29,7 @@ def test_lines() -> None:
 def test_json() -> None:
     assert json.loads(as_json(ALL))["findings"][2] == {
         "level": "FAIL",
-        "what": "c",
-        "text": "gone",
+        "check": "c",
+        "message": "gone",
         "cure": "bring",
     }

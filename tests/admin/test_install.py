@@ -1,4 +1,4 @@
-"""install and uninstall in a whole ARC tree: what stands where, and that it all comes back."""
+"""install and uninstall in a complete ARC tree: what is installed, and that it is restored."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def arc(place: Path) -> ArcTree:
 def test_scripts_are_put_where_arc_says(arc: ArcTree) -> None:
     os.umask(0o077)
     steps = arc.ok("install")
-    assert steps[0] == f"ARC 6.17.0: data directory {arc.data} (told by arc.paths)"
-    assert steps[1:-1] == [f"put    {arc.data / name}" for name in [*NAMES, "OARmod.pm"]]
-    assert steps[-1].startswith("Next: lrms = OAR in the block [lrms] of arc.conf, restart A-REX")
+    assert steps[0] == f"ARC 6.17.0: data directory {arc.data} (from arc.paths)"
+    assert steps[1:-1] == [f"install {arc.data / name}" for name in [*NAMES, "OARmod.pm"]]
+    assert steps[-1].startswith("Next: set lrms = OAR in [lrms] of arc.conf, run doctor")
     for name in NAMES:
         path = arc.data / name
         assert not path.is_symlink()
@@ -60,8 +60,8 @@ def test_again_changes_nothing(arc: ArcTree) -> None:
     arc.ok("install")
     before = arc.listing()
     steps = arc.ok("install")
-    assert steps[1:-1] == [f"in place {arc.data / name}" for name in [*NAMES, "OARmod.pm"]]
-    assert steps[-1] == "Everything was in its place already."
+    assert steps[1:-1] == [f"unchanged {arc.data / name}" for name in [*NAMES, "OARmod.pm"]]
+    assert steps[-1] == "Everything is already installed."
     assert arc.listing() == before
 
 
@@ -71,7 +71,7 @@ def test_what_is_broken_is_mended(arc: ArcTree) -> None:
     (arc.data / "scan-OAR-job").chmod(0o644)
     (arc.data / "OARmod.pm").unlink()
     steps = arc.ok("install")
-    assert f"put    {arc.data / 'scan-OAR-job'}" in steps
+    assert f"install {arc.data / 'scan-OAR-job'}" in steps
     after = arc.listing()
     assert {k: (v[0], v[4]) for k, v in after.items()} == {
         k: (v[0], v[4]) for k, v in before.items()
@@ -94,7 +94,7 @@ def test_uninstall_gives_all_back(arc: ArcTree) -> None:
     before = arc.listing()
     arc.ok("install")
     steps = arc.ok("install", "--lrms", "SLURMPY")
-    assert steps[1] == (f"keep   {arc.drop_in}: what stood there, in {arc.data / 'arc_lrms_oar'}")
+    assert steps[1] == (f"back up {arc.drop_in}: the existing file, to {arc.data / 'arc_lrms_oar'}")
     assert arc.drop_in.read_text() == "# our slurm.py\n"
     assert (arc.data / "submit-OAR-job").read_bytes() == (SHARE / "submit-OAR-job").read_bytes()
     assert arc.ok("uninstall")[-1] == "Uninstalled."
@@ -106,15 +106,15 @@ def test_dry_runs_change_nothing(arc: ArcTree) -> None:
     strange(arc)
     before = arc.listing()
     steps = arc.ok("install", "--dry-run")
-    assert f"would put    {arc.data / 'OARmod.pm'}" in steps
-    assert any(s.startswith(f"would keep   {arc.data / 'scan-oar-job'}: ") for s in steps)
-    assert steps[-1] == "This was a dry run: nothing has been changed."
+    assert f"would install {arc.data / 'OARmod.pm'}" in steps
+    assert any(s.startswith(f"would back up {arc.data / 'scan-oar-job'}: ") for s in steps)
+    assert steps[-1] == "Dry run: nothing was changed."
     assert arc.listing() == before
     arc.ok("install")
     before = arc.listing()
     steps = arc.ok("uninstall", "--dry-run")
     assert f"would restore {arc.data / 'scan-oar-job'}" in steps
-    assert f"would remove  {arc.data / 'OARmod.pm'}" in steps
+    assert f"would remove {arc.data / 'OARmod.pm'}" in steps
     assert arc.listing() == before
 
 
@@ -124,7 +124,7 @@ def test_upgrade_of_arc_in_between(arc: ArcTree) -> None:
     arc.drop_in.write_text("# ARC's newer one\n")
     steps = arc.ok("install", "--lrms", "SLURMPY")
     assert steps[1] == (
-        f"keep   {arc.drop_in}: what an upgrade has put there, in {arc.data / 'arc_lrms_oar'}"
+        f"back up {arc.drop_in}: the file of an upgrade, to {arc.data / 'arc_lrms_oar'}"
     )
     assert len(list((arc.data / "arc_lrms_oar").iterdir())) == 2
     arc.ok("uninstall")
@@ -132,9 +132,7 @@ def test_upgrade_of_arc_in_between(arc: ArcTree) -> None:
     arc.ok("install", "--lrms", "SLURMPY")
     arc.drop_in.write_text("# ARC's newest one\n")
     steps = arc.ok("uninstall")
-    assert steps[0] == (
-        f"leave   {arc.drop_in}: it has been replaced since, by an upgrade of ARC perhaps"
-    )
+    assert steps[0] == (f"keep {arc.drop_in}: it was replaced since, perhaps by an upgrade of ARC")
     assert arc.drop_in.read_text() == "# ARC's newest one\n"
     assert not (arc.data / "arc_lrms_oar").exists()
 
@@ -142,7 +140,7 @@ def test_upgrade_of_arc_in_between(arc: ArcTree) -> None:
 def test_upgrade_of_this_package_in_between(arc: ArcTree) -> None:
     arc.ok("install", "--lrms", "SLURMPY")
     (arc.package / "share/slurm.py").write_text("# our newer slurm.py\n")
-    assert arc.ok("install", "--lrms", "SLURMPY")[1] == f"put    {arc.drop_in}"
+    assert arc.ok("install", "--lrms", "SLURMPY")[1] == f"install {arc.drop_in}"
     assert arc.drop_in.read_text() == "# our newer slurm.py\n"
     arc.ok("uninstall")
     assert arc.drop_in.read_text() == STOCK
@@ -152,14 +150,16 @@ def test_arc_7(place: Path) -> None:
     arc = ArcTree(place, "7.0.0")
     assert arc.ok("install")[0].startswith("ARC 7.0.0: data directory ")
     line = arc.complaint("install", "--lrms", "SLURMPY")
-    assert line.startswith("lrms = SLURMPY needs ARC's Python package arc.lrms, and there is none:")
+    assert line.startswith(
+        "lrms = SLURMPY needs ARC's Python package arc.lrms, which is not installed:"
+    )
 
 
 def test_arc_that_was_moved(arc: ArcTree, place: Path) -> None:
     """ARC_LOCATION moves it, in the environment or in the file that A-REX's start reads."""
     moved = place / "moved"
     arc.prefix.rename(moved)
-    told = f"(told by arc.paths and ARC_LOCATION={moved})"
+    told = f"(from arc.paths and ARC_LOCATION={moved})"
     assert arc.ok("install", "--dry-run", ARC_LOCATION=str(moved))[0].endswith(told)
     arc.defaults.write_text(f'OTHER=1\nexport ARC_LOCATION="{moved}"\n')
     assert arc.ok("install")[0].endswith(told)
@@ -171,7 +171,7 @@ def test_data_directory_by_hand(arc: ArcTree, place: Path) -> None:
     other.mkdir()
     line = arc.complaint("install", "--arc-datadir", other)
     assert line.startswith(
-        f"{other} (told by --arc-datadir) is not the data directory of an A-REX, since it has no "
+        f"{other} (from --arc-datadir) is not A-REX's data directory: it has no "
     )
     (other / "CEinfo.pl").touch()
     arc.ok("install", "--arc-datadir", other)
@@ -191,7 +191,7 @@ def test_no_arc(arc: ArcTree) -> None:
     dpkg = Path(arc.path.partition(":")[0]) / "dpkg"
     dpkg.write_text(f'#!/bin/sh\n[ "$*" = "-L nordugrid-arc-arex" ] && echo {arc.data}/CEinfo.pl\n')
     assert arc.ok("install")[0] == (
-        f"ARC: data directory {arc.data} (told by dpkg -L nordugrid-arc-arex)"
+        f"ARC: data directory {arc.data} (from dpkg -L nordugrid-arc-arex)"
     )
 
 
@@ -203,7 +203,7 @@ def test_package_that_the_scripts_would_not_find(arc: ArcTree, place: Path) -> N
     assert (done.returncode, done.stdout.count("\n")) == (1, 1)
     python = f"{arc.path.partition(':')[0]}/python3"
     assert done.stderr.startswith(
-        f"{python}, which A-REX's scripts run, does not find this package: put {place}/arc_lrms_oar"
+        f"{python}, which A-REX's scripts run, does not find this package: copy {place}/"
     )
     assert arc.listing() == before
 
@@ -211,12 +211,12 @@ def test_package_that_the_scripts_would_not_find(arc: ArcTree, place: Path) -> N
 def test_copy_that_is_not_whole(arc: ArcTree) -> None:
     (arc.package / "share/slurm.py").unlink()
     line = arc.complaint("install", "--lrms", "SLURMPY")
-    assert line.startswith("this copy of the package is not whole: ")
+    assert line.startswith("this copy of the package is incomplete: ")
 
 
 def test_directory_in_the_way(arc: ArcTree) -> None:
     (arc.data / "OARmod.pm").mkdir()
-    assert "OARmod.pm is a directory where a file is to be put" in arc.complaint("install")
+    assert "OARmod.pm is a directory, expected a file" in arc.complaint("install")
 
 
 @needs_root
@@ -225,7 +225,7 @@ def test_without_the_right_to_write(arc: ArcTree, monkeypatch: pytest.MonkeyPatc
         raise PermissionError(13, "Permission denied", target)
 
     patched(arc, monkeypatch)
-    monkeypatch.setattr("arc_lrms_oar.admin.install_record.place", refuse)
+    monkeypatch.setattr("arc_lrms_oar.admin.install_record.write_file", refuse)
     with pytest.raises(SiteError, match="run this as the owner of ARC's files"):
         install("OAR", None, False, lambda _: None)
 
@@ -234,7 +234,7 @@ def test_kept_file_that_is_damaged(arc: ArcTree) -> None:
     arc.ok("install", "--lrms", "SLURMPY")
     (kept,) = (arc.data / "arc_lrms_oar").glob("slurm.py.*")
     kept.write_text("damaged")
-    assert f"what was kept of {arc.drop_in} is damaged or gone" in arc.complaint("uninstall")
+    assert f"the backup of {arc.drop_in} is damaged or missing" in arc.complaint("uninstall")
     assert arc.drop_in.read_text() == "# our slurm.py\n"
 
 

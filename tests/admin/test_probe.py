@@ -1,4 +1,4 @@
-"""The job that doctor sends to each queue: what it tells, and that nothing of it stays."""
+"""doctor's probe jobs: their findings, and that nothing is left behind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.oar_site import Site
 
 from arc_lrms_oar.admin import probe as probing
 from arc_lrms_oar.admin.findings import Finding
-from arc_lrms_oar.admin.mapped_users import Account, myself
+from arc_lrms_oar.admin.mapped_users import Account, own_account
 from arc_lrms_oar.admin.probe import probe
 
 Probe = Callable[..., list[Finding]]
@@ -25,12 +25,12 @@ def site(place: Path, oar: Standin) -> Site:
 
 
 def user() -> Account:
-    """Somebody else, where we may be; system users have a shell that lets nobody in."""
-    return Account("somebody", 4242, 4242) if myself().uid == 0 else myself()
+    """Another user if this is root; system users have a shell that refuses logins."""
+    return Account("somebody", 4242, 4242) if own_account().uid == 0 else own_account()
 
 
 def send(site: Site, *queues: str) -> list[Finding]:
-    """Probes the queues; nothing of it may stay behind."""
+    """Probe the queues; nothing may be left behind."""
     wanted = queues or ("default",)
     found = list(probe(site.settings(), wanted, [user()], str(site.ce.sessions), lambda _: None))
     assert list(site.ce.sessions.iterdir()) == []
@@ -38,7 +38,7 @@ def send(site: Site, *queues: str) -> list[Finding]:
 
 
 def shown(found: list[Finding]) -> list[tuple[str, str]]:
-    return [(finding.level, finding.what) for finding in found]
+    return [(finding.level, finding.check) for finding in found]
 
 
 NAME = "probe of queue default as "
@@ -47,9 +47,9 @@ NAME = "probe of queue default as "
 def test_healthy_queues(site: Site) -> None:
     site.configure("", lrms="gnu_time=/usr/bin/time")
     found = send(site, "default", "besteffort")
-    assert [finding.level for finding in found if finding.what != "GNU time"] == ["ok"] * 4
-    assert found[0].what == f"{NAME}{user().name}"
-    assert found[0].text.startswith("OAR job 1 ran on ")
+    assert [finding.level for finding in found if finding.check != "GNU time"] == ["ok"] * 4
+    assert found[0].check == f"{NAME}{user().name}"
+    assert found[0].message.startswith("OAR job 1 ran on ")
     (argv, other) = site.submitted()
     assert argv[argv.index("-q") + 1] == "default"
     assert other[other.index("-q") + 1] == "besteffort"
@@ -70,48 +70,48 @@ def test_gnu_time(site: Site) -> None:
     program.write_text(TIME % "time (GNU Time) 1.9")
     program.chmod(0o755)
     site.configure("", lrms=f"gnu_time={program}")
-    assert send(site)[1].text.startswith(f"{program} on ")
+    assert send(site)[1].message.startswith(f"{program} on ")
     program.write_text(TIME % "busybox")
     finding = send(site)[1]
-    assert (finding.level, finding.what) == ("warn", "GNU time")
-    assert finding.text.endswith(f" has no GNU time at {program}")
+    assert (finding.level, finding.check) == ("warn", "GNU time")
+    assert finding.message.endswith(f" has no GNU time at {program}")
 
 
 def test_refused(site: Site) -> None:
     site.oar.set("admission_refusal", "not for you")
     found = send(site, "default", "admin")
-    assert [(one.level, one.text) for one in found] == [
+    assert [(one.level, one.message) for one in found] == [
         ("FAIL", "OAR refused the job: not for you")
     ] * 2
 
 
 def test_job_that_fails(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is still there when its wall time is over, however fast this machine is."""
+    """The job still runs at the end of its wall time, however fast this machine is."""
     monkeypatch.setattr(probing, "_PROGRAM", "exec sleep 600")
     site.oar.set("walltime_factor", 0)
     found = send(site)
     assert shown(found) == [("FAIL", f"{NAME}{user().name}")]
-    assert "walltime" in found[0].text
+    assert "walltime" in found[0].message
 
 
 def test_job_that_does_not_start(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is deleted."""
-    monkeypatch.setattr(probing, "WAITS", 0.0)
+    monkeypatch.setattr(probing, "LONGEST_WAIT", 0.0)
     site.oar.set("autorun", 0)
     found = send(site)
     assert shown(found) == [("warn", f"{NAME}{user().name}")]
-    assert found[0].text.startswith("OAR job 1 has not ended in 0 s: Waiting")
+    assert found[0].message.startswith("OAR job 1 has not ended within 0 s: Waiting")
     assert site.argvs("oardel") == [["oardel", "1"]]
 
 
 def test_session_directory_that_the_node_does_not_share(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probing, "_FILE_PATIENCE", 0.0)
+    monkeypatch.setattr(probing, "_FILE_TIMEOUT", 0.0)
     monkeypatch.setattr(probing, "read_start", lambda *_: None)
     (finding,) = send(site)
     assert finding.level == "FAIL"
-    assert " is not here" in finding.text
+    assert " is missing here" in finding.message
     assert finding.cure.startswith("put the session directory on a file system")
 
 
@@ -120,11 +120,11 @@ def test_clocks(site: Site, monkeypatch: pytest.MonkeyPatch, shift: int, way: st
     real = time.time
     monkeypatch.setattr("arc_lrms_oar.admin.probe.time.time", lambda: real() + shift)
     finding = send(site)[-1]
-    assert (finding.level, finding.what) == ("warn", "clocks")
-    assert f" s {way} " in finding.text
+    assert (finding.level, finding.check) == ("warn", "clocks")
+    assert f" s {way} " in finding.message
 
 
-def test_oar_that_goes_away(site: Site) -> None:
+def test_oar_becomes_unavailable(site: Site) -> None:
     site.oar.set("fail_times", "oarstat:99:25:DB connection error")
     found = send(site)
     assert shown(found) == [("FAIL", "probe"), ("warn", f"{NAME}{user().name}")]

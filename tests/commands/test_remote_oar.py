@@ -10,8 +10,8 @@ from support.fake_ssh import FakeSsh
 from support.oar_site import Site, listing
 from support.submission_checks import JOB_NAME_QUERY, private_files, script_of
 
-from arc_lrms_oar.admin.check_users import look_at_commands
-from arc_lrms_oar.admin.mapped_users import myself
+from arc_lrms_oar.admin.check_users import check_commands
+from arc_lrms_oar.admin.mapped_users import own_account
 from arc_lrms_oar.commands.cancel import CancelOutcome, cancel
 from arc_lrms_oar.errors import OarRefused, OarUnavailable
 from arc_lrms_oar.oar import ssh as module
@@ -201,15 +201,15 @@ def test_one_connection_for_all_commands_of_a_scan(site: Site, ssh: FakeSsh) -> 
 
 
 def test_doctor_asks_over_there(site: Site, ssh: FakeSsh) -> None:
-    settings, me = site.settings(), myself()
-    (finding,) = look_at_commands(settings, me)
+    settings, me = site.settings(), own_account()
+    (finding,) = check_commands(settings, me)
     assert finding.level == "ok"
     assert [call[-1].split()[-1] for call in ssh.calls() if "exit" not in call] == [
         *["oarsub", "oarstat", "oardel", "oarnodes"]
     ]
     ssh.next("refused")
-    (finding,) = look_at_commands(settings, me)
-    assert (finding.level, finding.text) == (
+    (finding,) = check_commands(settings, me)
+    assert (finding.level, finding.message) == (
         "FAIL",
         "oarsub the connection to oar.example failed: "
         "ssh: connect to host oar.example port 22: Connection refused",

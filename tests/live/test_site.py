@@ -1,4 +1,4 @@
-"""install, uninstall and doctor on a real ARC and OAR: each thing that breaks has its line."""
+"""install, uninstall and doctor on a real ARC and OAR: each fault has its finding."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ SESSIONS = arcconf.SESSIONDIR
 
 
 class Run(NamedTuple):
-    """How doctor ended, and the lines of it that are not ok, each as (level, what)."""
+    """doctor's exit status and findings; `problems` are those that are not ok."""
 
-    code: int
+    status: int
     rows: list[dict[str, str]]
 
     @property
-    def trouble(self) -> list[tuple[str, str]]:
-        return [(row["level"], row["what"]) for row in self.rows if row["level"] != "ok"]
+    def problems(self) -> list[tuple[str, str]]:
+        return [(row["level"], row["check"]) for row in self.rows if row["level"] != "ok"]
 
-    def line(self, what: str) -> dict[str, str]:
-        return next(row for row in self.rows if row["what"] == what and row["level"] != "ok")
+    def line(self, check: str) -> dict[str, str]:
+        return next(row for row in self.rows if row["check"] == check and row["level"] != "ok")
 
 
 Doctor = Callable[..., Run]
@@ -37,7 +37,7 @@ Doctor = Callable[..., Run]
 
 @pytest.fixture(scope="module")
 def doctor(bed: Bed) -> Doctor:
-    """Runs doctor with the testbed's plain arc.conf, changed by replacing one text by another."""
+    """Run doctor with the testbed's plain arc.conf, after replacing one text in it."""
     plain = arcconf.render(arcconf.read_template(arcconf.DEFAULT_TEMPLATE))
 
     def run(*words: str, change: tuple[str, str] = ("", ""), config: str = CONF) -> Run:
@@ -47,9 +47,9 @@ def doctor(bed: Bed) -> Doctor:
         done = bed.run(ask, cwd="/", check=False, timeout=300)
         assert done.stderr == ""
         told = json.loads(done.stdout)
-        assert told["code"] == done.returncode
+        assert told["exit_status"] == done.returncode
         assert all(
-            row["text"] and (row["cure"] or row["level"] == "ok") for row in told["findings"]
+            row["message"] and (row["cure"] or row["level"] == "ok") for row in told["findings"]
         )
         return Run(done.returncode, told["findings"])
 
@@ -71,20 +71,20 @@ def left_behind(bed: Bed) -> str:
 
 def test_healthy_site_with_a_job_on_each_queue(bed: Bed, doctor: Doctor) -> None:
     run = doctor("--probe")
-    assert run.trouble == [], run.rows
-    assert run.code == 0
-    probes = [row["what"] for row in run.rows if row["what"].startswith("probe")]
+    assert run.problems == [], run.rows
+    assert run.status == 0
+    probes = [row["check"] for row in run.rows if row["check"].startswith("probe")]
     assert probes == [f"probe of queue {queue} as griduser" for queue in ("default", "long")]
     assert left_behind(bed) == ""
 
 
 def test_what_the_tests_own_arc_conf_lacks(doctor: Doctor) -> None:
-    """The one that A-REX runs with has two queues that OAR does not have."""
+    """The arc.conf that A-REX runs with has two queues that OAR does not have."""
     run = doctor(config="")
-    assert (run.code, run.trouble) == (2, [("FAIL", "queue ghost"), ("FAIL", "queue mapped")])
+    assert (run.status, run.problems) == (2, [("FAIL", "queue ghost"), ("FAIL", "queue mapped")])
     line = run.line("queue ghost")
-    assert line["text"].startswith(
-        "OAR has no queue ghost; it has admin, besteffort, default, long"
+    assert line["message"].startswith(
+        "OAR has no queue ghost; its queues are admin, besteffort, default, long"
     )
     assert line["cure"] == "remove [queue:ghost], or set oar_queue in [custom:oar/ghost]"
 
@@ -100,49 +100,49 @@ def test_files_that_are_not_as_they_should_be(bed: Bed, doctor: Doctor) -> None:
         f"chmod g-w {PACKAGE}/cli.py; cd /; python3 -m arc_lrms_oar install",
     ):
         run = doctor()
-    assert run.code == 2
-    assert run.trouble == [
+    assert run.status == 2
+    assert run.problems == [
         *[("FAIL", "scripts")] * 3,
         ("warn", "gm-kick"),
         ("FAIL", "permissions"),
     ], run.rows
-    assert [row["text"] for row in run.rows if row["what"] == "scripts"] == [
-        "/usr/share/arc/cancel-OAR-job has mode 0644, not 0755",
-        "/usr/share/arc/scan-OAR-job is not this package's: replaced, by an upgrade of ARC perhaps",
+    assert [row["message"] for row in run.rows if row["check"] == "scripts"] == [
+        "/usr/share/arc/cancel-OAR-job has mode 0644, expected 0755",
+        "/usr/share/arc/scan-OAR-job is not this package's file; an upgrade may have replaced it",
         "/usr/share/arc/OARmod.pm is missing",
     ]
     assert run.line("scripts")["cure"].endswith(" -m arc_lrms_oar install --lrms OAR")
-    # What somebody else had put in our place, and install has kept, is what comes back.
+    # uninstall restores the file that install has replaced, also one from somebody else.
     bed.run(["python3", "-m", "arc_lrms_oar", "uninstall"], cwd="/")
     bed.run(["cmp", "/usr/share/arc/scan-fork-job", "/usr/share/arc/scan-OAR-job"])
     bed.run(["rm", "/usr/share/arc/scan-OAR-job"])
     bed.run(["python3", "-m", "arc_lrms_oar", "install"], cwd="/")
-    assert doctor().code == 0
+    assert doctor().status == 0
 
 
 def test_configuration_that_is_odd(bed: Bed, doctor: Doctor) -> None:
     lines = "\n[queue:ghost]\n\n[custom:oar]\nmemory_proprety = mem\nmemory_property = ram\n"
     run = doctor(change=("\n[custom:oar]\n", lines + "\n[custom:oar/none]\nproject = x\n"))
-    assert run.code == 2
-    assert run.trouble == [
+    assert run.status == 2
+    assert run.problems == [
         ("warn", "configuration"),
         ("warn", "configuration"),
         ("FAIL", "queue ghost"),
         ("FAIL", "resource levels"),
     ], run.rows
-    assert run.line("configuration")["text"] == (
+    assert run.line("configuration")["message"] == (
         f"{CONF}: [custom:oar] memory_proprety: no such option; did you mean memory_property?"
     )
-    assert run.line("resource levels")["text"] == "OAR's resources have no property ram"
+    assert run.line("resource levels")["message"] == "OAR's resources have no property ram"
     run = doctor(change=("\n[custom:oar]\n", "\n[custom:oar]\ndefault_walltime = soon\n"))
-    assert run.trouble == [("FAIL", "configuration")], run.rows
-    assert run.line("configuration")["text"].endswith(
+    assert run.problems == [("FAIL", "configuration")], run.rows
+    assert run.line("configuration")["message"].endswith(
         '[custom:oar] default_walltime = "soon": expected '
         "seconds (3600) or hours:minutes:seconds (1:00:00)"
     )
     run = doctor(change=("lrms = OAR", "lrms = OAR\noar_queue = default"))
-    assert run.trouble == [("FAIL", "validator")], run.rows
-    assert "oar_queue" in run.line("validator")["text"]
+    assert run.problems == [("FAIL", "validator")], run.rows
+    assert "oar_queue" in run.line("validator")["message"]
 
 
 def test_what_a_user_cannot_do(bed: Bed, doctor: Doctor) -> None:
@@ -152,26 +152,27 @@ def test_what_a_user_cannot_do(bed: Bed, doctor: Doctor) -> None:
         f"chmod 755 {SESSIONS}; chmod 6755 /usr/bin/oarsub",
     ):
         run = doctor("--user", "otheruser", "--user", "nosuch")
-    assert run.trouble == [
+    assert run.problems == [
         ("FAIL", "users"),
         ("FAIL", "OAR commands as otheruser"),
         ("FAIL", "session directory of otheruser"),
     ], run.rows
     assert (
-        run.line("OAR commands as otheruser")["text"] == "oarsub cannot be run: Permission denied"
+        run.line("OAR commands as otheruser")["message"]
+        == "oarsub cannot be run: Permission denied"
     )
-    assert run.line("users")["text"] == "there is no user or group nosuch"
+    assert run.line("users")["message"] == "there is no user or group nosuch"
     assert left_behind(bed) == ""
 
 
 def test_refused_probe_and_node_without_gnu_time(bed: Bed, doctor: Doctor) -> None:
-    """OAR's admission rules keep ordinary users out of the queue `admin`."""
+    """OAR's admission rules do not let ordinary users into the queue `admin`."""
     with changed(bed, "mv /usr/bin/time /usr/bin/time.gone", "mv /usr/bin/time.gone /usr/bin/time"):
         run = doctor("--probe", change=("[queue:long]", "[queue:admin]"))
     refused = "probe of queue admin as griduser"
-    assert run.trouble == [("FAIL", refused), ("warn", "GNU time")], run.rows
-    assert run.line(refused)["text"].startswith("OAR refused the job: ")
-    assert run.line("GNU time")["text"].endswith(" has no GNU time at /usr/bin/time")
+    assert run.problems == [("FAIL", refused), ("warn", "GNU time")], run.rows
+    assert run.line(refused)["message"].startswith("OAR refused the job: ")
+    assert run.line("GNU time")["message"].endswith(" has no GNU time at /usr/bin/time")
     assert left_behind(bed) == ""
 
 
@@ -184,19 +185,19 @@ def test_oar_that_is_stopped(bed: Bed, doctor: Doctor) -> None:
     finally:
         bed.service("postgres", "start")
         bed.service("oar", "start")
-    assert (server.code, server.trouble) == (2, [("FAIL", "OAR server")]), server.rows
-    assert server.line("OAR server")["text"] == (
+    assert (server.status, server.problems) == (2, [("FAIL", "OAR server")]), server.rows
+    assert server.line("OAR server")["message"] == (
         "localhost port 6666 does not answer: Connection refused"
     )
-    assert both.trouble == [("FAIL", "OAR server"), ("FAIL", "OAR database")], both.rows
-    assert both.line("OAR database")["text"].startswith("oarnodes: exit code ")
+    assert both.problems == [("FAIL", "OAR server"), ("FAIL", "OAR database")], both.rows
+    assert both.line("OAR database")["message"].startswith("oarnodes: exit code ")
 
 
 def test_uninstall_leaves_arc_as_its_packages_brought_it(bed: Bed) -> None:
-    """dpkg itself compares what stands in ARC's directories with what it has installed there."""
+    """dpkg compares the files in ARC's directories with those that it has installed."""
     verify = "dpkg --verify $(dpkg-query -W -f '${Package}\\n' 'nordugrid-arc*')"
 
-    def strange() -> list[str]:
+    def modified() -> list[str]:
         said = bed.run(["sh", "-c", verify], check=False, timeout=300).stdout.splitlines()
         # The root was built without documentation and translations.
         return [path for path in (line.split()[-1] for line in said) if path.startswith(PLACES)]
@@ -204,8 +205,8 @@ def test_uninstall_leaves_arc_as_its_packages_brought_it(bed: Bed) -> None:
     install = ["python3", "-m", "arc_lrms_oar"]
     try:
         said = bed.run([*install, "uninstall"], cwd="/").stdout
-        assert "remove  /usr/share/arc/submit-OAR-job\n" in said
-        assert strange() == []
+        assert "remove /usr/share/arc/submit-OAR-job\n" in said
+        assert modified() == []
         ours = "ls /usr/share/arc | grep -i oar"
         assert bed.run(["sh", "-c", ours], check=False).stdout == ""
     finally:

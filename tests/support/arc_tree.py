@@ -23,7 +23,7 @@ START = """\
 import sys
 from arc_lrms_oar.admin import arc_locations
 arc_locations.SYSTEM_PATH = {path!r}
-arc_locations.DEFAULTS = ({defaults!r},)
+arc_locations.DEFAULTS_FILES = ({defaults!r},)
 from arc_lrms_oar.cli import main
 sys.exit(main(sys.argv[1:]))
 """
