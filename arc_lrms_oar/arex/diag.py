@@ -1,7 +1,7 @@
 """The diag file: accounting that the job script notes and A-REX reads, line by line.
 
 Keys are case-insensitive, of each the last counts, but `nodename` may repeat. A-REX replaces its
-own diag by the one in the session directory when it sees `lrms_done` (FIELD-NOTES, "diag").
+own diag by the one in the session directory when it sees `lrms_done` (docs/internals/arc.md#diag).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ STATES = ("ACCEPTED", "PREPARING", "SUBMIT", *IN_OAR, *ENDED)
 
 _LIMIT = 1 << 16
 _NOT_SAID = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T|\[|-----")
-# What A-REX tells the user whatever the submit script has said (FIELD-NOTES, "submit").
+# A-REX gives this reason whatever the submit script printed (docs/internals/arc.md#submit).
 _SUBMISSION_FAILED = "Job submission to LRMS failed"
 
 

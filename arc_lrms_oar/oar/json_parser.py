@@ -1,7 +1,7 @@
 """Reads the JSON that OAR's commands print. Pure: text in, values out, for every dialect.
 
 Only JSON is trusted for what jobs are and do: text rows can be forged by any user whose job's
-name holds newlines (FIELD-NOTES, "Text rows can be forged").
+name holds newlines (docs/internals/oar.md#text-rows-can-be-forged).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from arc_lrms_oar.oar.job_record import Event, JobRecord
 
 _ID = re.compile(r"[1-9][0-9]{0,17}")
 _NUMBER = re.compile(r"[0-9]{1,18}")
-# The states in which the start that OAR tells is one that it expects (OAR-REFERENCE, surprise 18).
+# The start of a job in these states is a predicted one (docs/internals/oar3.md#predicted-start).
 WAITING = ("Waiting", "toAckReservation", "Hold")
 # So many lines may look like the beginning of the JSON, as warnings in brackets do.
 _BEGINNINGS = 100

@@ -66,7 +66,8 @@ class Cause(NamedTuple):
 
 
 # In order of precedence; FRAG_JOB_REQUEST is written for every kill, so it comes last
-# (OAR-REFERENCE, section 2, and OAR 2.5 `sources/core/modules/node_change_state.pl`).
+# (docs/internals/oar.md#precedence-of-events, and OAR 2.5
+# `sources/core/modules/node_change_state.pl`).
 CAUSES = (
     Cause(
         "resubmitted",

@@ -1,8 +1,9 @@
 """Runs one command of OAR: a list of arguments in, what it printed out, never a shell.
 
 oarsub, oarstat and oardel are setuid wrappers that become user `oar` altogether: their caller
-cannot kill them, and with the database down oarsub and oardel never return (OAR-REFERENCE,
-surprise 14). So a time-out here gives up on the child and its pipes and does not wait for it.
+cannot kill them, and with the database down oarsub and oardel never return
+(docs/internals/oar.md#setuid-wrappers). So a time-out here gives up on the child and its pipes
+and does not wait for it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The twelve states of an OAR job, the same in 2.5, 2.6 and 3, as a complete partition.
 
-Source: OAR-REFERENCE and OAR's own enumeration (2.5 `sources/core/database/pg_structure.sql`).
+Source: docs/internals/oar.md#states and OAR's own enumeration (2.5
+`sources/core/database/pg_structure.sql`).
 """
 
 from __future__ import annotations

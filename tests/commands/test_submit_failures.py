@@ -67,7 +67,10 @@ def test_refusals_for_what_the_site_has_set(
 
 
 def test_server_down_is_a_job_all_the_same(site: Site) -> None:
-    """Exit 9 with a positive id: the job stays queued and will run (OAR-REFERENCE, surprise 2)."""
+    """Exit status 9 with an ID: the job will run.
+
+    Source: docs/internals/oar.md#job-id-printed-by-a-failed-oarsub.
+    """
     site.oar.set("server_down")
     files = site.ce.job()
     assert site.submit(files) == 1

@@ -175,7 +175,10 @@ def _takes_space(info: _Info) -> bool:
 
 
 def _become(argv: list[str], user: str) -> None:
-    """The child: as A-REX runs a script (FIELD-NOTES, "environment"), and stopped before it."""
+    """The child: as A-REX runs a script, and stopped before it.
+
+    Source: docs/internals/arc.md#environment-of-the-scripts.
+    """
     try:
         # First: a set-uid command keeps its rights only if it was root who let himself be traced.
         _ptrace(_TRACEME, 0)
