@@ -1,4 +1,4 @@
-"""The sample dashboard and alert rules ask only for metrics and labels that scan writes."""
+"""The sample dashboard and alert rules use only metrics and labels that scan writes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METRIC = re.compile(r"(arc_oar_[a-z_]+)(?:\{([^}]*)\})?")
 
 
 def written() -> dict[str, dict[str, set[str]]]:
-    """The samples' names with their labels, each with its values."""
+    """The names of the samples with their labels and the values of each label."""
     found: dict[str, dict[str, set[str]]] = {}
     text = metrics_text.text_of(metrics_text.Numbers({}, {}, {}, 1.0, 1e9, True))
     for family in text_string_to_metric_families(text):

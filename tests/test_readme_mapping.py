@@ -1,4 +1,4 @@
-"""The README's chapter on what becomes of a job description says all that the code does."""
+"""The README's section on job descriptions covers everything that the code reads."""
 
 from __future__ import annotations
 

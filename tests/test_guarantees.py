@@ -1,4 +1,4 @@
-"""README.md, SECURITY.md and tests/FAULTS.md: each promise names its tests, and they are there."""
+"""README.md, SECURITY.md and tests/FAULTS.md: every guarantee names tests that exist."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ ROOT = Path(__file__).parent.parent
 NAMED = re.compile(r"`(tests/[\w/.]+\.py)::(\w+)`")
 
 
-def promises(document: str) -> list[str]:
-    """The rows of the tables whose last column is of tests."""
+def guarantees(document: str) -> list[str]:
+    """The rows of the tables with a last column of tests."""
     rows, wanted = [], False
     for line in (ROOT / document).read_text().splitlines():
         if not line.startswith("|"):
@@ -25,14 +25,14 @@ def promises(document: str) -> list[str]:
 
 
 @pytest.mark.parametrize("document", ["README.md", "SECURITY.md", "tests/FAULTS.md"])
-def test_each_promise_has_its_tests(document: str) -> None:
-    rows = promises(document)
+def test_every_guarantee_names_a_test(document: str) -> None:
+    rows = guarantees(document)
     assert len(rows) > 10
     assert [row for row in rows if not NAMED.search(row.rpartition(" | ")[2])] == []
 
 
 @pytest.mark.parametrize("document", ["README.md", "SECURITY.md", "tests/FAULTS.md"])
-def test_each_test_that_is_named_is_there(document: str) -> None:
+def test_every_named_test_exists(document: str) -> None:
     missing = [
         f"{path}::{name}"
         for path, name in NAMED.findall((ROOT / document).read_text())
