@@ -131,7 +131,7 @@ def _from_grami(text: str, source: str, queue: str | None) -> _Asked:
 
 def _from_xrsl(text: str, settings: Settings, queue: str | None) -> list[_Asked]:
     from arc_lrms_oar.job import xrsl
-    from arc_lrms_oar.job.xrsl.grami_values import Place, grami_values
+    from arc_lrms_oar.job.xrsl.grami_values import JobPaths, grami_values
 
     found = []
     jobs = xrsl.read(text)
@@ -144,11 +144,11 @@ def _from_xrsl(text: str, settings: Settings, queue: str | None) -> list[_Asked]
             )
         asked = read.description._replace(queue=queue or read.description.queue)
         grid_id = _GRID_ID if len(jobs) == 1 else f"{_GRID_ID}{number}"
-        place = Place(f"{_SESSIONS}/{grid_id}", settings.control_dir, grid_id)
-        values = grami_values(replace(read, description=asked), place)
+        paths = JobPaths(f"{_SESSIONS}/{grid_id}", settings.control_dir, grid_id)
+        values = grami_values(replace(read, description=asked), paths)
         if not asked.queue:
             ignored.append(_choose_queue(values, settings))
-        description = _description(asked, read.unsaid, read.rerun)
+        description = _description(asked, read.unset, read.rerun)
         found.append(_Asked(asked, description, values, ignored))
     return found
 

@@ -13,7 +13,7 @@ from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job import grami, xrsl
 from arc_lrms_oar.job.ignored_attributes import ignored_by_oar
 from arc_lrms_oar.job.request import make_request
-from arc_lrms_oar.job.xrsl.grami_values import Place, grami_values
+from arc_lrms_oar.job.xrsl.grami_values import JobPaths, grami_values
 from arc_lrms_oar.settings import QueueSettings
 
 _ATTRIBUTES = (
@@ -41,7 +41,7 @@ _VALUES = (
     "(a '')",
 )
 _CORPUS = sorted(compare.corpus().values(), key=len)[:400]
-_PLACE = Place("/grid/session/1", "/grid/control", "1")
+_PLACE = JobPaths("/grid/session/1", "/grid/control", "1")
 
 
 descriptions = (

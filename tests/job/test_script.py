@@ -249,16 +249,12 @@ def test_script_of_which_a_killed_attempt_has_left_half(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "job.sh").stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("reader", [False, True])
-def test_fifo_in_the_place_of_the_script_holds_nobody_up(tmp_path: Path, reader: bool) -> None:
-    fifo = tmp_path / ".job.sh.arc_oar"
-    os.mkfifo(fifo)
-    held = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK) if reader else -1
-    with pytest.raises(JobError, match="the job script cannot be written to the session directory"):
-        script.write(str(tmp_path / "job.sh"), "x" * 1_000_000)
-    assert not (tmp_path / "job.sh").exists()
-    if reader:
-        os.close(held)
+@pytest.mark.parametrize("name", ["job.sh", ".job.sh.arc_oar"])
+def test_fifo_at_the_path_is_replaced(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    script.write(str(tmp_path / "job.sh"), "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["job.sh"]
+    assert (tmp_path / "job.sh").read_text() == "x"
 
 
 def test_script_on_a_full_disk_leaves_nothing(

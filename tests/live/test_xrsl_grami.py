@@ -22,7 +22,7 @@ from arc_lrms_oar.arex.controldir import control_file
 from arc_lrms_oar.job import grami, xrsl
 from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.job.request import make_request
-from arc_lrms_oar.job.xrsl.grami_values import Place, grami_values
+from arc_lrms_oar.job.xrsl.grami_values import JobPaths, grami_values
 from arc_lrms_oar.settings import QueueSettings
 
 pytestmark = pytest.mark.live
@@ -52,7 +52,7 @@ class Sent(NamedTuple):
     """One description of the corpus with what we read in it, and where A-REX has its job."""
 
     read: xrsl.XrslJob
-    place: Place
+    place: JobPaths
     values: grami.Values
 
     def foreseen(self) -> JobDescription:
@@ -109,7 +109,7 @@ def sent(grid: Grid, grid_ids: dict[str, str]) -> dict[str, Sent]:
     last.wait_until(lambda: waiting <= finished(grid.bed), "FINISHED, as all others", 200)
     found = {}
     for name, grid_id in taken.items():
-        place = Place(f"{SESSIONDIR}/{grid_id}", CONTROLDIR, grid_id)
+        place = JobPaths(f"{SESSIONDIR}/{grid_id}", CONTROLDIR, grid_id)
         found[name] = Sent(jobs[name], place, received(grid.bed, grid_id))
     return found
 

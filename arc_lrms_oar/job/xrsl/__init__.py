@@ -1,7 +1,7 @@
-"""Reads job descriptions in xRSL, as ARC's own client reads them, into JobDescriptions.
+"""Read job descriptions in xRSL as ARC's own client does, into JobDescriptions.
 
-`parse` gives the jobs, `read` also what of each has no effect on OAR. Needs pyparsing, so nothing
-on A-REX's path (submit, cancel, scan, info) may import it.
+`parse` returns the jobs, `read` also their attributes without effect on OAR. Needs pyparsing, so
+nothing on A-REX's path (submit, cancel, scan, info) may import it.
 
 The language is that of a user's job description; ARC 6.17 and 7.0 read it alike. Where ARC accepts
 what it does not understand, so does this reader, and says so; it refuses more than ARC does only
@@ -24,12 +24,12 @@ MAX_ALTERNATIVES = 100
 
 
 def parse(text: str) -> list[JobDescription]:
-    """The jobs of a job description, of alternatives the first; raises XrslError."""
+    """Return the jobs of a job description; of alternatives, the first. Raises XrslError."""
     return [job.description for job in read(text)]
 
 
 def read(text: str) -> list[XrslJob]:
-    """The jobs of a job description with all there is to say of them; raises XrslError."""
+    """Return the jobs of a job description with alternatives and notes; raises XrslError."""
     source = Source(text)
     jobs = []
     for node in Evaluator(text).jobs(tree_of(text)):
@@ -55,10 +55,10 @@ def _apply(source: Source, draft: Draft, node: Node) -> None:
 
 
 def _alternatives(source: Source, draft: Draft, node: Group) -> None:
-    """The first member goes on with the job, each other one makes an alternative of it.
+    """Apply the first member to the job, and make an alternative of the job for each other one.
 
-    Members see what stands before them. The first also changes the alternatives that the job has
-    already; the others do not multiply with these.
+    Each member starts from the conditions before it. The first also changes the alternatives that
+    the job has already; the others do not multiply with these.
     """
     before = draft.copy()
     first, *others = node.members

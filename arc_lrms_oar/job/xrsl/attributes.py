@@ -1,7 +1,7 @@
-"""The attributes of xRSL: what each condition of a job does to its draft.
+"""The attributes of xRSL: apply each condition of a job to its draft.
 
-A condition that comes after a disjunction counts for all of its alternatives; the few that ARC
-gives to the first alone go to the first alone here, too.
+A condition after a disjunction applies to all of its alternatives, except for the few that ARC
+applies to the first only.
 
 Source: ARC 6.17 and 7.0 `src/hed/acc/JobDescriptionParser/XRSLParser.cpp` (`Parse`).
 """
@@ -34,7 +34,7 @@ _TOP_PRIORITY = 100
 
 
 def read(source: Source, draft: Draft, condition: Condition) -> None:
-    """Does to `draft` and its alternatives what the condition says; raises XrslError."""
+    """Apply the condition to `draft` and its alternatives; raises XrslError."""
     attribute = condition.attribute
     drafts = [draft, *draft.alternatives]
     if attribute == SUBSTITUTION:
@@ -55,7 +55,7 @@ def read(source: Source, draft: Draft, condition: Condition) -> None:
         note(
             drafts,
             attribute or "''",
-            "ARC knows no such attribute and ignores it" + _near(attribute),
+            "ARC has no such attribute and ignores it" + _near(attribute),
         )
     if attribute in dependent_attributes.ATTRIBUTES:
         _put_off(source, drafts, condition)

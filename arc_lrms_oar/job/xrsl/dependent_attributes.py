@@ -1,4 +1,4 @@
-"""Attributes that ARC looks at when all others of a job are read, since they depend on these.
+"""Attributes that depend on others, which ARC evaluates after all others of a job.
 
 Source: ARC 6.17 and 7.0 `src/hed/acc/JobDescriptionParser/XRSLParser.cpp` (`Parse…Attribute`).
 """
@@ -16,14 +16,14 @@ ATTRIBUTES = ("executables", "ftpthreads", "countpernode", "join", "gridtime")
 
 
 def finish(source: Source, draft: Draft) -> None:
-    """Reads what has been put off, in the order in which ARC does; raises XrslError."""
+    """Evaluate the late conditions in the order of ARC; raises XrslError."""
     for attribute, read in _READERS.items():
         if attribute in draft.late:
             read(source, draft, draft.late[attribute])
 
 
 def refuse_action(source: Source, draft: Draft) -> None:
-    """An `action` is for A-REX's own use; ARC looks for it in the first of several alternatives."""
+    """Refuse `action`, which only A-REX may use; ARC checks only the first alternative."""
     if "action" in draft.late:
         problem = "found in a user's job description, expected only in A-REX's own"
         raise source.wrong(draft.late["action"], problem)

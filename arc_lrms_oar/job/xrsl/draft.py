@@ -1,7 +1,6 @@
-"""A job while its xRSL is being read: what ARC's own JobDescription holds at that point.
+"""A job while its xRSL is being read, with the fields of ARC's own JobDescription.
 
-Must not know attributes or how they are written; it only copies itself for alternatives and
-becomes a `XrslJob` in the end.
+It contains no attribute names; it can only copy itself for alternatives and become an `XrslJob`.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from arc_lrms_oar.job.xrsl.tree import Condition
 class XrslJob:
     """One job of a job description in xRSL.
 
-    `ignored` says, in the form "attribute: reason", what reaches OAR not at all or not as it
-    stands. `alternatives` are the further jobs of a disjunction; a client tries the next of them
-    where no CE takes the one before. `unsaid` names the fields of the description that hold a
-    default because the user said nothing. `rerun` and `log_dir` are A-REX's alone.
+    `ignored` are lines "attribute: reason" about attributes that do not reach OAR, or not
+    unchanged. `alternatives` are the further jobs of a disjunction; a client tries the next one if
+    no CE accepts the one before. `unset` names the fields of the description that hold a default.
+    Only A-REX uses `rerun` and `log_dir`.
     """
 
     description: JobDescription
@@ -28,12 +27,12 @@ class XrslJob:
     alternatives: tuple[XrslJob, ...] = ()
     rerun: int | None = None
     log_dir: str | None = None
-    unsaid: frozenset[str] = frozenset()
+    unset: frozenset[str] = frozenset()
 
 
 @dataclass
 class Draft:
-    """Fields as in JobDescription; `late` are conditions that ARC looks at when all are read."""
+    """Fields as in JobDescription; `late` are conditions that ARC evaluates after all others."""
 
     executable: str = ""
     arguments: list[str] = field(default_factory=list)
@@ -63,7 +62,7 @@ class Draft:
     alternatives: list[Draft] = field(default_factory=list)
 
     def copy(self) -> Draft:
-        """The same job without its alternatives, to become another."""
+        """Return a copy without alternatives."""
         other = copy.copy(self)
         for name, value in vars(self).items():
             if isinstance(value, (list, dict)):
@@ -72,11 +71,11 @@ class Draft:
         return other
 
     def note(self, line: str) -> None:
-        """Adds to what is ignored, each line once."""
+        """Add a line to `ignored`, once."""
         self.ignored.setdefault(line)
 
     def finished(self) -> XrslJob:
-        """The job as all that follows sees it; what is not positive where it must be is unsaid."""
+        """Return the finished job; numbers that must be positive and are not count as unset."""
         count = self.count if self.count is not None and self.count > 0 else None
         description = JobDescription(
             executable=self.executable,
@@ -101,16 +100,16 @@ class Draft:
             input_files=tuple(self.input_files),
             output_files=tuple(self.output_files),
         )
-        unsaid = {"count"} if count is None else set()
+        unset = {"count"} if count is None else set()
         if self.exclusive is None:
-            unsaid.add("exclusive")
+            unset.add("exclusive")
         return XrslJob(
             description,
             tuple(self.ignored),
             tuple(alternative.finished() for alternative in self.alternatives),
             _not_negative(self.rerun),
             self.log_dir or None,
-            frozenset(unsaid),
+            frozenset(unset),
         )
 
 
@@ -118,7 +117,7 @@ Drafts = list[Draft]
 
 
 def note(drafts: Drafts, what: str, reason: str) -> None:
-    """Notes that `what` has no effect, or another, for a job and its alternatives."""
+    """Add the line "what: reason" to `ignored` of all `drafts`."""
     for draft in drafts:
         draft.note(f"{what}: {reason}")
 
@@ -128,5 +127,5 @@ def _not_negative(number: int | None) -> int | None:
 
 
 def _nodes(count: int | None, per_node: int | None) -> int | None:
-    """What A-REX adds to GRAMi as `numnodes`."""
+    """Return the value that A-REX adds to GRAMi as `numnodes`."""
     return -(-count // per_node) if count and per_node and per_node > 0 else None

@@ -1,6 +1,6 @@
 """The attributes inputfiles and outputfiles: ARC's checks on them, and the files' names.
 
-Where files come from and go to is A-REX's business; here it is only checked as ARC checks it.
+Sources and destinations of files are only checked, as ARC does; A-REX uses them.
 
 Source: ARC 6.17 and 7.0 `src/hed/acc/JobDescriptionParser/XRSLParser.cpp`.
 """
@@ -14,7 +14,7 @@ from arc_lrms_oar.job.xrsl.value_reader import Source
 
 
 def input_names(source: Source, condition: Condition) -> list[str]:
-    """The names of input files; the second value is empty, a path or a URL."""
+    """Return the names of input files; the second value is empty, a path or a URL."""
     names = []
     for values, at in _entries(source, condition):
         if values[1]:
@@ -24,7 +24,7 @@ def input_names(source: Source, condition: Condition) -> list[str]:
 
 
 def output_names(source: Source, condition: Condition) -> list[str]:
-    """The names of output files; a second value that is a path counts as none."""
+    """Return the names of output files; a second value that is a path is ignored."""
     names = []
     for values, at in _entries(source, condition):
         if values[1] and scheme(values[1]) != "file":

@@ -1,11 +1,11 @@
-"""What A-REX makes of a job before a backend sees it: the values of its GRAMi file.
+"""The GRAMi values that A-REX would write for a job description in xRSL.
 
-For a job description that no A-REX has seen yet. What only A-REX knows, such as the grid ID and
-the session directory, is the caller's to make up; GRID_GLOBAL_JOBID and its like are left out.
+The caller chooses what only A-REX can choose, such as the grid job ID and the session directory.
+Variables that A-REX adds to the environment, such as GRID_GLOBAL_JOBID, are left out.
 
 Sources (ARC 6.17 and 7.0): `src/services/a-rex/grid-manager/jobs/JobDescriptionHandler.cpp`
 (`write_grami`), and `src/hed/libs/compute/JobDescription.cpp` (`Prepare`) for the files that the
-user's client adds. One thing is otherwise: A-REX waits for a start time itself and leaves
+user's client adds. One difference: A-REX waits for a start time itself and leaves
 `joboption_starttime` empty.
 """
 
@@ -24,37 +24,37 @@ _NOWHERE = "/dev/null"
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where A-REX keeps a job, and under which ID."""
+class JobPaths:
+    """The directories and the grid job ID of a job in A-REX."""
 
     session_dir: str
     control_dir: str
     grid_id: str
 
 
-def grami_values(job: XrslJob, place: Place) -> Values:
-    """The GRAMi values of a job with its files in `place`."""
-    said = job.description
+def grami_values(job: XrslJob, paths: JobPaths) -> Values:
+    """Return the GRAMi values of a job with its files in `paths`."""
+    asked = job.description
     values = {
-        "directory": place.session_dir,
-        "controldir": place.control_dir,
-        "gridid": place.grid_id,
-        "stdin": said.stdin or _NOWHERE,
-        "stdout": _inside(place, said.stdout),
-        "stderr": _inside(place, said.stderr),
-        "jobname": said.name or "",
-        "queue": said.queue or "",
-        "cputime": _number(said.cpu_time),
-        "walltime": _number(said.wall_time),
-        "memory": _number(said.memory),
-        "disk": _number(said.disk),
-        "priority": str(said.priority or _DEFAULT_PRIORITY),
-        "starttime": _moment(said.start_time),
+        "directory": paths.session_dir,
+        "controldir": paths.control_dir,
+        "gridid": paths.grid_id,
+        "stdin": asked.stdin or _NOWHERE,
+        "stdout": _inside(paths, asked.stdout),
+        "stderr": _inside(paths, asked.stderr),
+        "jobname": asked.name or "",
+        "queue": asked.queue or "",
+        "cputime": _number(asked.cpu_time),
+        "walltime": _number(asked.wall_time),
+        "memory": _number(asked.memory),
+        "disk": _number(asked.disk),
+        "priority": str(asked.priority or _DEFAULT_PRIORITY),
+        "starttime": _moment(asked.start_time),
         **_slots(job),
-        **_numbered("arg", [_program(said.executable), *said.arguments]),
-        **_numbered("env", [f"{name}={value}" for name, value in said.environment]),
-        **_runtime_environments(said),
-        **_numbered("inputfile", _rooted(_input_files(said))),
+        **_numbered("arg", [_program(asked.executable), *asked.arguments]),
+        **_numbered("env", [f"{name}={value}" for name, value in asked.environment]),
+        **_runtime_environments(asked),
+        **_numbered("inputfile", _rooted(_input_files(asked))),
         **_numbered("outputfile", _rooted(_output_files(job))),
     }
     return {f"joboption_{name}": value for name, value in values.items()}
@@ -70,8 +70,8 @@ def _moment(seconds: int | None) -> str:
     return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(seconds))
 
 
-def _inside(place: Place, name: str | None) -> str:
-    return f"{place.session_dir}/{name}" if name else _NOWHERE
+def _inside(paths: JobPaths, name: str | None) -> str:
+    return f"{paths.session_dir}/{name}" if name else _NOWHERE
 
 
 def _program(executable: str) -> str:
@@ -84,37 +84,37 @@ def _numbered(name: str, values: list[str]) -> Values:
 
 
 def _slots(job: XrslJob) -> Values:
-    said = job.description
-    values = {"count": str(said.count)}
-    if "count" not in job.unsaid:
-        values["countpernode"] = str(said.count_per_node or -1)
-    if said.num_nodes:
-        values["numnodes"] = str(said.num_nodes)
-    if said.exclusive:
+    asked = job.description
+    values = {"count": str(asked.count)}
+    if "count" not in job.unset:
+        values["countpernode"] = str(asked.count_per_node or -1)
+    if asked.num_nodes:
+        values["numnodes"] = str(asked.num_nodes)
+    if asked.exclusive:
         values["exclusivenode"] = "true"
     return values
 
 
-def _runtime_environments(said: JobDescription) -> Values:
+def _runtime_environments(asked: JobDescription) -> Values:
     values = {}
-    for index, rte in enumerate(said.runtime_environments):
+    for index, rte in enumerate(asked.runtime_environments):
         values[f"runtime_{index}"] = rte.name
         for number, option in enumerate(rte.options, 1):
             values[f"runtime_{index}_{number}"] = option
     return values
 
 
-def _input_files(said: JobDescription) -> list[str]:
-    """The job's own, then the executable and standard input, which the client brings as well."""
-    brought = [name for name in (said.executable, said.stdin) if name and name[0] != "/"]
-    return [*said.input_files, *_further(said.input_files, brought)]
+def _input_files(asked: JobDescription) -> list[str]:
+    """The job's own, then the executable and standard input, which the client also uploads."""
+    brought = [name for name in (asked.executable, asked.stdin) if name and name[0] != "/"]
+    return [*asked.input_files, *_further(asked.input_files, brought)]
 
 
 def _output_files(job: XrslJob) -> list[str]:
-    """The job's own, then what the client fetches as well: stdout and stderr, joined or not."""
-    said = job.description
-    fetched = [name for name in (said.stdout, said.stderr, job.log_dir) if name]
-    return [*said.output_files, *_further(said.output_files, fetched)]
+    """The job's own, then stdout and stderr, which the client also downloads."""
+    asked = job.description
+    fetched = [name for name in (asked.stdout, asked.stderr, job.log_dir) if name]
+    return [*asked.output_files, *_further(asked.output_files, fetched)]
 
 
 def _further(known: Sequence[str], names: list[str]) -> list[str]:

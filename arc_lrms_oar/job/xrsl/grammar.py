@@ -1,7 +1,7 @@
 """The grammar of xRSL, with pyparsing: from the text of a job description to its tree.
 
-Must not know any attribute, and nothing on A-REX's path may import it: pyparsing is no part of
-a CE. Follows ARC 6.17 and 7.0, `src/hed/acc/JobDescriptionParser/RSLParser.cpp`.
+It contains no attribute names. Nothing on A-REX's path may import it, because a CE does not have
+pyparsing. Follows ARC 6.17 and 7.0, `src/hed/acc/JobDescriptionParser/RSLParser.cpp`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CANONICAL = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
 def tree_of(text: str) -> Node:
-    """The tree of a job description; raises XrslError."""
+    """Return the tree of a job description; raises XrslError."""
     clean = look_over(text)
     try:
         from pyparsing import ParseBaseException
@@ -47,7 +47,7 @@ def tree_of(text: str) -> Node:
         while at < len(clean) and clean[at] in BLANKS:
             at += 1
         expected = error.msg[:1].lower() + error.msg[1:]
-        # The end is shown where the last word ends, not in the empty line that editors leave.
+        # The error points to the end of the last word, not to the empty line that editors leave.
         place = at if at < len(clean) else len(clean.rstrip(BLANKS))
         raise XrslError(text, place, f"found {word_at(clean, at)}, {expected}") from None
     except _Misplaced as error:
@@ -56,7 +56,7 @@ def tree_of(text: str) -> Node:
 
 
 class _Misplaced(Exception):
-    """Something that pyparsing took and xRSL does not allow at its place."""
+    """Something that pyparsing accepts and xRSL does not allow at this position."""
 
     def __init__(self, at: int, problem: str) -> None:
         super().__init__(problem)
@@ -70,7 +70,7 @@ class _Join(NamedTuple):
 
 
 class _Word(NamedTuple):
-    """A string among values; `end` tells whether the next stands close to it."""
+    """A string among values; one that begins at `end` is joined to it."""
 
     text: Text
     end: int
@@ -156,9 +156,9 @@ def _group(source: str, at: int, found: ParseResults) -> Group:
 
 
 def _values(source: str, at: int, found: ParseResults) -> tuple[Value, ...]:
-    """Values with their concatenations: after `#`, or close to the value before them.
+    """Join values with `#` between them, or without a blank between them.
 
-    Nothing is joined to a list in parentheses unless there is a `#`.
+    A list in parentheses is joined only by `#`.
     """
     values: list[list[Value]] = []
     joinable = False

@@ -1,8 +1,7 @@
-"""Looks over the text of a job description in xRSL before its grammar is applied.
+"""Check the text of a job description in xRSL before the grammar is applied.
 
-Finds what no grammar should have to meet: text that is too large or too deep, NUL bytes, quotes
-and comments that never end. Comments become blanks of the same length, so that every place in the
-text stays what it was.
+Refuses text that is too large or nested too deeply, NUL bytes, and quotes and comments without an
+end. Comments are replaced by blanks of the same length, so that all positions remain valid.
 
 ARC's parser first marks all comments of the text, wherever they stand, and then passes over those
 that begin where a word could begin (ARC 6.17 and 7.0, `RSLParser.cpp`). So a `(*` in quotes is no
@@ -32,7 +31,7 @@ _BLANK = re.compile(r"[^\n]")
 
 
 def look_over(text: str) -> str:
-    """`text` with its comments blanked; raises XrslError for what is named above."""
+    """Return `text` with blanks for its comments; raises XrslError for a text that is refused."""
     if len(text) > MAX_TEXT:
         problem = f"found {len(text)} characters, expected at most {MAX_TEXT} in a job description"
         raise XrslError(text[: MAX_TEXT + 1], MAX_TEXT, problem)
@@ -46,7 +45,7 @@ def look_over(text: str) -> str:
 
 
 def word_at(text: str, at: int) -> str:
-    """What stands at a place of the text, for an error."""
+    """Return the text at a position, for an error."""
     match = _WORD.match(text, at)
     if at >= len(text):
         return "the end of the job description"

@@ -1,14 +1,14 @@
-"""Attributes of xRSL that ARC knows and that change nothing in OAR, each with the reason.
+"""Attributes of xRSL that ARC accepts and that have no effect on OAR, each with the reason.
 
-Source: ARC 6.17 and 7.0 `src/hed/acc/JobDescriptionParser/XRSLParser.cpp`; who uses each of them is
-seen in the clients and in A-REX.
+Source: ARC 6.17 and 7.0 `src/hed/acc/JobDescriptionParser/XRSLParser.cpp`, and the code of the
+clients and of A-REX that uses them.
 """
 
 from __future__ import annotations
 
-_CLIENT = "the client chooses a CE by it, OAR is not told"
-_STAGING = "A-REX's own, for the staging of files"
-_KEPT = "ARC takes it and does nothing with it"
+_CLIENT = "only the client uses it, to choose a CE"
+_STAGING = "only A-REX uses it, to stage files"
+_KEPT = "ARC accepts it and does not use it"
 _GLOBUS = "an attribute of Globus RSL, which ARC ignores"
 
 # These have one value.
@@ -16,26 +16,26 @@ SINGLE = {
     "cache": _STAGING,
     "clientsoftware": _KEPT,
     "clientxrsl": _KEPT,
-    "credentialserver": "A-REX's own, for the renewal of credentials",
+    "credentialserver": "only A-REX uses it, to renew credentials",
     "ftpthreads": _STAGING,
     "hostname": _KEPT,
     "jobid": _KEPT,
-    "jobreport": "A-REX's own, for accounting",
-    "lifetime": "A-REX's own: how long it keeps the session directory",
+    "jobreport": "only A-REX uses it, for accounting",
+    "lifetime": "only A-REX uses it: how long it keeps the session directory",
     "middleware": _CLIENT,
     "opsys": _CLIENT,
     "replicacollection": _KEPT,
     "savestate": _KEPT,
-    "acl": "A-REX's own: who else may see the job",
+    "acl": "only A-REX uses it: who else may see the job",
 }
-# These have one value and may stand in a job only once.
+# These have one value, and a job may have them only once.
 ONCE = {
     "architecture": _CLIENT,
-    "gmlog": "A-REX's own: where it puts its records of the job",
+    "gmlog": "only A-REX uses it: where it puts its records of the job",
 }
-# Here any values will do.
+# These accept any values.
 ANY = {
-    "cluster": "ARC supports it no longer and ignores it",
+    "cluster": "ARC no longer supports it and ignores it",
     "directory": _GLOBUS,
     "filecleanup": _GLOBUS,
     "filestagein": _GLOBUS,
@@ -60,11 +60,11 @@ ANY = {
     "subjobstarttype": _GLOBUS,
 }
 DELEGATION = _STAGING
-EXECUTABLES = "A-REX's own: it makes these files executable"
+EXECUTABLES = "only A-REX uses it: it makes these files executable"
 NODE_ACCESS = _CLIENT
 NOTIFY = "A-REX sends the mails itself"
-RERUN = "A-REX's own: how often the job may be run again"
+RERUN = "only A-REX uses it: how often the job may be run again"
 DRY_RUN = "A-REX checks such a job and runs nothing, so OAR gets no job at all"
-BENCHMARK = "the time is taken as it stands for CPU time, whatever the benchmark"
-REJECTED_QUEUE = "the client keeps away from this queue, OAR is not told"
-RELATION = "ARC takes every relation of this attribute for '='"
+BENCHMARK = "the time counts as CPU time, whatever the benchmark is"
+REJECTED_QUEUE = "only the client uses it, to avoid this queue"
+RELATION = "ARC treats every relation of this attribute as '='"

@@ -1,7 +1,6 @@
-"""Numbers and addresses in xRSL, read as ARC's library reads them.
+"""Numbers and URLs in xRSL, read as ARC's library reads them.
 
-ARC reads what it can of a value and says nothing to the user of the rest; so does this module,
-and returns beside the number what there is to be said.
+ARC reads the beginning of a value and silently ignores the rest; so does this module.
 
 Sources (ARC 6.17 and 7.0): `src/hed/libs/common/StringConv.h`, `src/hed/libs/common/URL.cpp`.
 """
@@ -19,13 +18,13 @@ _WITH_LOCATIONS = ("rc", "fireman", "lfc")
 
 
 def whole(text: str) -> int | None:
-    """A whole number with nothing after it; None where ARC would refuse it."""
+    """Return a whole number without further text; None for text that ARC would refuse."""
     match = _INT.fullmatch(text)
     return _fitting(match[1]) if match else None
 
 
 def leading(text: str) -> int:
-    """The number that a text begins with, 0 where it begins with none or it is too large."""
+    """Return the number at the beginning of a text; 0 for none, or for one that is too large."""
     match = _INT.match(text)
     return _fitting(match[1]) or 0 if match else 0
 
@@ -39,12 +38,12 @@ def _fitting(digits: str) -> int | None:
 
 
 def is_real(text: str) -> bool:
-    """Whether a text is a number, with or without a fraction."""
+    """Return whether a text is a number, with or without a fraction."""
     return bool(_REAL.fullmatch(text))
 
 
 def scheme(url: str) -> str:
-    """The protocol of a URL, `file` for a path, `urllist` for the name of a list of URLs."""
+    """Return the protocol of a URL, `file` for a path, `urllist` for the name of a list of URLs."""
     if not url or url[0] == "#":
         return ""
     match = _SCHEME.match(url)
@@ -54,7 +53,7 @@ def scheme(url: str) -> str:
 
 
 def is_url(url: str) -> bool:
-    """Whether ARC takes a text for a URL; a path without a protocol is one, too."""
+    """Return whether ARC accepts a text as a URL; a path without a protocol is one."""
     if not url or url[0] == "#":
         return False
     match = _SCHEME.match(url)

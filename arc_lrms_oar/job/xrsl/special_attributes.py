@@ -1,4 +1,4 @@
-"""The attributes of xRSL that need a rule of their own; `OTHERS` is the list of them.
+"""The attributes of xRSL with a rule of their own; `OTHERS` lists them.
 
 Source: ARC 6.17 and 7.0 `src/hed/acc/JobDescriptionParser/XRSLParser.cpp` (`Parse`).
 """
@@ -97,7 +97,7 @@ def _runtime_environment(source: Source, drafts: Drafts, condition: Condition) -
 
 
 def _is_nameless(name: str) -> bool:
-    """ARC takes what follows the first '-' before a digit for the version."""
+    """ARC reads the text after the first '-' before a digit as the version."""
     return not name or (name[0] == "-" and "0" <= name[1:2] <= "9")
 
 

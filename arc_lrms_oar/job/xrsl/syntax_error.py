@@ -1,4 +1,4 @@
-"""The error of a job description in xRSL: where, what was found, what was expected."""
+"""XrslError: the position in the job description, what was found, what was expected."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _BEFORE = 60
 
 
 class XrslError(OarLrmsError):
-    """A job description that cannot be read; `str()` is one line, `shown` adds the place itself.
+    """A job description that cannot be read; `str()` is one line, `shown` adds the text.
 
-    `line` and `column` count from 1, and in characters.
+    `line` and `column` count from 1, in characters.
     """
 
     def __init__(self, text: str, at: int, problem: str) -> None:
@@ -24,7 +24,7 @@ class XrslError(OarLrmsError):
 
 
 def _excerpt(line: str, column: int) -> str:
-    """The line, or what is around the column in a long one, with a caret under it."""
+    """Return the line, or the part around the column of a long line, with a caret below."""
     first = max(0, column - _BEFORE) if len(line) > _WIDTH else 0
     part = "".join(char if char.isprintable() else " " for char in line[first : first + _WIDTH])
     before = "..." if first else ""
@@ -33,11 +33,11 @@ def _excerpt(line: str, column: int) -> str:
 
 
 def found_text(word: str) -> str:
-    """A value of the user's as an error shows it: short, quoted, and in one line."""
+    """Return a value of the user for an error: short, quoted, in one line."""
     shown = word if len(word) <= 40 else word[:37] + "..."
     return "'" + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown) + "'"
 
 
 def values_text(number: int) -> str:
-    """How many values there are, in words."""
+    """Return the number of values with its noun."""
     return "1 value" if number == 1 else f"{number} values"

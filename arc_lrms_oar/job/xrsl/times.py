@@ -1,8 +1,7 @@
-"""Times in xRSL: spans such as "2 hours 30 minutes", and the moments of `starttime`.
+"""Times in xRSL: durations such as "2 hours 30 minutes", and the points in time of `starttime`.
 
-Both are read exactly as ARC reads them, oddities included: what ARC does not understand counts
-as no time at all, and the job is accepted. python-dateutil reads what a person may have meant, to
-say so; it never decides.
+Both are read exactly as ARC reads them, with its oddities: ARC ignores a time that it cannot read,
+and accepts the job. python-dateutil only suggests what the user may have meant.
 
 Source: ARC 6.17 and 7.0 `src/hed/libs/common/DateTime.cpp`.
 """
@@ -22,7 +21,7 @@ LONGEST = 2**31 - 1
 _ISO_UNITS = {"Y": 31536000, "W": 604800, "D": 86400, "H": 3600, "S": 1}
 _ISO_MONTH = 2592000
 _ISO_PART = re.compile(r"T|([0-9]+)([YMWDHS])")
-# Seconds of each unit, and milliseconds of a number after it that has no unit of its own.
+# Per unit: its seconds, and the milliseconds of a number without a unit that follows it.
 _UNITS = {
     "w": (604800, 86_400_000),
     "d": (86400, 3_600_000),
@@ -30,7 +29,7 @@ _UNITS = {
     "m": (60, 1000),
     "s": (1, 1),
 }
-# What sscanf takes for %4d and %2d: as many digits as there are, and never fewer again.
+# As %4d and %2d of sscanf: as many digits as there are, without backtracking.
 _YEAR = r"\s*([0-9]{4}|[0-9]{1,3}(?![0-9]))"
 _TWO = r"\s*([+-][0-9]|[0-9]{2}|[0-9](?![0-9]))"
 _DATES = (
@@ -53,9 +52,9 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def span(text: str, unit: int = PER_MINUTE) -> int | None:
-    """Seconds; a number without a unit counts `unit` milliseconds. None where ARC reads nothing.
+    """Return seconds, or None if ARC reads nothing; a number without unit is `unit` milliseconds.
 
-    ARC passes over signs, and over every letter that does not come right after a number.
+    ARC skips signs, and every letter that does not directly follow a number.
     """
     if text.startswith("P"):
         return _iso_span(text)
@@ -97,9 +96,9 @@ def _iso_span(text: str) -> int | None:
 
 
 def moment(text: str) -> int | None:
-    """Seconds since 1970 (UTC) of a `starttime`; None where ARC understands nothing.
+    """Return the seconds since 1970 (UTC) of a `starttime`; None for text that ARC cannot read.
 
-    A time without a zone is local time here, as it is for ARC's client on the user's machine.
+    A time without a zone is local time, as for ARC's client on the user's machine.
     """
     if "0" <= text[:1] <= "9":
         return _digits_moment(text)
@@ -113,13 +112,13 @@ def moment(text: str) -> int | None:
 
 
 def perhaps_meant(text: str) -> str | None:
-    """The moment that a person may have meant, written as ARC reads it."""
+    """Return the time that the user may have meant, in a form that ARC reads."""
     try:
         from dateutil.parser import parse
     except ImportError:
         return None
     with warnings.catch_warnings():
-        # dateutil warns of a time zone that it does not know, and would leave it out.
+        # dateutil ignores an unknown time zone with a warning.
         warnings.simplefilter("error")
         try:
             return parse(text[:100]).strftime("%Y-%m-%d %H:%M:%S%z")
@@ -150,7 +149,7 @@ def _digits_moment(text: str) -> int | None:
 def _fields(
     patterns: Iterable[tuple[int, re.Pattern[str]]], text: str, place: int
 ) -> tuple[_Fields, int]:
-    """The numbers of the first pattern that fits, and where ARC reads on: after its full width."""
+    """Return the numbers of the first matching pattern, and the position after its full width."""
     for width, pattern in patterns:
         match = pattern.match(text[place : place + width])
         if match:

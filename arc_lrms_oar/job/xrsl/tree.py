@@ -1,10 +1,10 @@
-"""The tree of a job description in xRSL, and what comes out of it once variables are put in.
+"""The tree of a job description in xRSL, and the substitution of its variables.
 
-Knows the shape of the language (multi-requests, conjunctions, disjunctions, relations, lists,
-concatenations, variables), and no attribute but `rsl_substitution`.
+Covers the structure of the language (multi-requests, conjunctions, disjunctions, relations, lists,
+concatenations, variables); `rsl_substitution` is the only attribute named here.
 
 Source: ARC 6.17 and 7.0 `src/hed/acc/JobDescriptionParser/RSLParser.cpp` (`Evaluate`). A variable
-counts from where it is set, also in conditions nested further in, and is empty before.
+is empty before the condition that sets it, and is visible in nested conditions.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from arc_lrms_oar.job.xrsl.syntax_error import XrslError, found_text, values_tex
 
 MULTI, AND, OR = "+", "&", "|"
 SUBSTITUTION = "rslsubstitution"
-# Variables can double their length with every line; ARC would go on until memory ends.
+# Variables can double their length with every line; ARC has no limit and runs out of memory.
 MAX_RESULT = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Text:
-    """A string; `at` is its place in the text of the job description, here and below."""
+    """A string; here and below, `at` is the position in the text of the job description."""
 
     value: str
     at: int
@@ -38,7 +38,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Concat:
-    """`a # b # c`, or parts that stand together without a blank."""
+    """`a # b # c`, or parts without a blank between them."""
 
     parts: tuple[Value, ...]
     at: int
@@ -79,14 +79,14 @@ Variables = dict[str, str]
 
 
 class Evaluator:
-    """Puts variables into the trees of one job description; every error names its place in it."""
+    """Substitute variables in one job description; every error has its position."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.room = MAX_RESULT
+        self.remaining = MAX_RESULT
 
     def jobs(self, node: Node) -> list[Node]:
-        """The tree of each job, those of a multi-request one by one."""
+        """Return the tree of each job; a multi-request holds several."""
         if isinstance(node, Group) and node.operator == MULTI:
             return [job for member in node.members for job in self.jobs(member)]
         return [self._node(node, {})]
@@ -137,8 +137,8 @@ class Evaluator:
         return self._fit("".join(parts), value.at)
 
     def _fit(self, result: str, at: int) -> Text:
-        self.room -= len(result)
-        if self.room < 0:
+        self.remaining -= len(result)
+        if self.remaining < 0:
             problem = f"found {found_text(result)}, expected variables that make less of a text"
             raise XrslError(self.text, at, problem)
         return Text(result, at)

@@ -1,4 +1,4 @@
-"""What every attribute of xRSL needs: its values as strings, or an error that names the place.
+"""Read the values of an attribute as strings, or raise an error with the position.
 
 Source: ARC 6.17 and 7.0 `src/hed/acc/JobDescriptionParser/XRSLParser.cpp` (`SingleValue`,
 `ListValue`, `SeqListValue`).
@@ -13,42 +13,42 @@ from arc_lrms_oar.job.xrsl.tree import Condition, Sequence, Text, Value
 
 
 class Source:
-    """The text of a job description, for the errors of whoever reads its conditions."""
+    """The text of a job description, for the errors of its conditions."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
     def wrong(self, condition: Condition, problem: str, at: int | None = None) -> XrslError:
-        """The error of a condition, or of its part at the place `at`."""
-        place = condition.at if at is None else at
-        return XrslError(self.text, place, f"{condition.attribute}: {problem}")
+        """Return the error of a condition, or of its part at position `at`."""
+        position = condition.at if at is None else at
+        return XrslError(self.text, position, f"{condition.attribute}: {problem}")
 
     def unfit(self, condition: Condition, found: str, expected: str) -> XrslError:
-        """The error of a value of a condition: of the one that is `found`, or of the first."""
+        """Return the error of the value `found` of a condition, or of its first value."""
         values = condition.values
         same = [value.at for value in values if isinstance(value, Text) and value.value == found]
         problem = f"found {found_text(found)}, expected {expected}"
         return self.wrong(condition, problem, same[0] if same else values[0].at)
 
     def repeated(self, condition: Condition) -> XrslError:
-        """The error of an attribute that may stand in a job only once."""
+        """Return the error of an attribute that a job may have only once."""
         return self.wrong(condition, "found a second time, expected only once")
 
     def single(self, condition: Condition) -> str:
-        """The one value of a condition."""
+        """Return the only value of a condition."""
         if len(condition.values) != 1:
             problem = f"found {values_text(len(condition.values))}, expected a single one"
             raise self.wrong(condition, problem)
         return self._string(condition, condition.values[0])
 
     def strings(self, condition: Condition) -> list[str]:
-        """All values of a condition."""
+        """Return all values of a condition."""
         return [self._string(condition, value) for value in condition.values]
 
     def sequences(
         self, condition: Condition, length: int | None = None
     ) -> list[tuple[list[str], int]]:
-        """Lists in parentheses, each with its place; of `length` values where that is given."""
+        """Return lists in parentheses with their positions; checks their `length` if given."""
         found = []
         for value in condition.values:
             if not isinstance(value, Sequence):
@@ -64,10 +64,10 @@ class Source:
     def seconds(
         self, drafts: Drafts, condition: Condition, text: str, at: int | None = None, slots: int = 1
     ) -> int:
-        """A span of time in seconds; 0, and a note in the drafts, where ARC reads nothing."""
+        """Return a duration in seconds; 0, and a note in the drafts, if ARC cannot read it."""
         found = span(text)
         if found is None:
-            reason = f"ARC cannot read the time {found_text(text)} and takes it for 0"
+            reason = f"ARC cannot read the time {found_text(text)} and uses 0"
             note(drafts, condition.attribute, reason)
             return 0
         if found * slots > LONGEST:

@@ -80,9 +80,9 @@ def _job(job: xrsl.XrslJob) -> Answer:
         "wall_time": said.wall_time,
         "memory": said.memory,
         "disk": said.disk,
-        "count": None if "count" in job.unsaid else said.count,
+        "count": None if "count" in job.unset else said.count,
         "count_per_node": said.count_per_node,
-        "exclusive": None if "exclusive" in job.unsaid else ("no", "yes")[said.exclusive],
+        "exclusive": None if "exclusive" in job.unset else ("no", "yes")[said.exclusive],
         "runtime_environments": [
             ["=", rte.name, list(rte.options)] for rte in said.runtime_environments
         ],
