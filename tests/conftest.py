@@ -14,18 +14,18 @@ from standin import Standin
 from support.ce import Ce
 from support.fake_clock import FakeClock
 from support.fake_gm_kick import FakeGmKick
+from support.isolation import clean_process, restore_ignored_signals
 from support.oar_site import Site
 from support.scan_jobs import Hours
 
+restore_ignored_signals()
+
 
 @pytest.fixture(autouse=True)
-def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a developer has set for himself reaches no test, and no test's umask the next."""
-    for name in ("ARC_CONFIG", "ARC_LOCATION", "X509_USER_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
+def _clean_process() -> Iterator[None]:
+    """Every test starts with the same environment variables and umask."""
+    with clean_process():
+        yield
 
 
 @pytest.fixture
@@ -70,12 +70,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def paris(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A time zone that is not UTC and has summer time."""
-    monkeypatch.setenv("TZ", "Europe/Paris")
-    time.tzset()
-    yield
-    monkeypatch.undo()
+def paris(_clean_process: None) -> None:
+    """A time zone that is not UTC and has daylight saving time."""
+    os.environ["TZ"] = "Europe/Paris"
     time.tzset()
 
 
