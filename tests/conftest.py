@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +20,11 @@ from support.oar_site import Site
 from support.scan_jobs import Hours
 
 restore_ignored_signals()
+if sys.getfilesystemencoding() != "utf-8":
+    # Python settles this before any code of the tests runs.
+    raise pytest.UsageError(
+        f"the locale's encoding is {sys.getfilesystemencoding()}: start pytest with PYTHONUTF8=1"
+    )
 
 
 @pytest.fixture(autouse=True)

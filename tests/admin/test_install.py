@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.arc_tree import NAMES, PACKAGE, STOCK, ArcTree
-from support.killing import killed_before
+from support.kill_at_step import killed_before
 from support.users import needs_root
 
 from arc_lrms_oar.admin import arc_locations

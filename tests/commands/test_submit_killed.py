@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 from support.ce import JobFiles
-from support.killing import killed_before
+from support.kill_at_step import killed_before
 from support.oar_site import Site
 from support.submission_checks import private_files
 

@@ -11,7 +11,7 @@ import pytest
 from standin import Standin
 from support.ce import GRID_ID, NOBODY, Ce, JobFiles
 from support.fake_runner import FakeRunner
-from support.killing import killed_before
+from support.kill_at_step import killed_before
 from support.oar_site import Site, listing
 
 from arc_lrms_oar.log import Log
