@@ -63,6 +63,7 @@ def test_where_it_is_looked_for(gm_kick: FakeGmKick, place: str) -> None:
 
 
 def test_default_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ARC_LOCATION")
     asked = []
 
     def access(path: str, mode: int) -> bool:

@@ -236,7 +236,10 @@ def _call(work: Callable[[], object]) -> None:
 
 
 def _execute(argv: list[str], user: str) -> None:
-    """In the child: become the command, as A-REX starts a script (umask 077, one output)."""
+    """In the child: become the command, with umask 077 and one output as A-REX starts a script.
+
+    Source: docs/internals/arc.md#environment-of-the-scripts.
+    """
     os.dup2(2, 1)
     os.umask(0o077)
     if user:
