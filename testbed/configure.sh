@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs once, inside the new root, after the packages are in: everything that need not be done at
-# each `testbed up`. Must leave no process behind that the next `up` would miss.
+# Runs once inside a new root, after the packages are installed: everything that does not have to be
+# done at each `testbed up`. No process may be left running.
 # Environment: POSTGRES (major version), HOST (full host name), GRIDUSER, OTHERUSER.
 set -eu
 
@@ -12,9 +12,9 @@ for user in "$GRIDUSER" "$OTHERUSER"; do
 done
 
 step "PostgreSQL"
-# The port was chosen in the host's network, where another PostgreSQL may have 5432.
+# The package chose the port in the host's network, where another PostgreSQL may use 5432.
 pg_conftool "$POSTGRES" main set port 5432
-# The data is thrown away with the bed: no need to wait for the disk.
+# The data is disposable: do not wait for the disk.
 for option in fsync synchronous_commit full_page_writes; do
     pg_conftool "$POSTGRES" main set "$option" off
 done
@@ -31,8 +31,8 @@ set_oar DB_BASE_PASSWD_RO "$(openssl rand -hex 12)"
 set_oar DB_HOSTNAME 127.0.0.1
 set_oar SERVER_HOSTNAME localhost
 set_oar LOG_LEVEL 3
-# The shipped resource managers want cgroup v1 or systemd, which neither a container nor every host
-# has, and would leave directories in the host's cgroups. Without them all of OAR is real but cpusets.
+# The shipped resource managers need cgroup v1 or systemd, which not every host has. Without one, OAR
+# works except for cpusets.
 sed -i -e 's|^JOB_RESOURCE_MANAGER_PROPERTY_DB_FIELD=|#&|' /etc/oar/oar.conf
 oar-database --create --db-is-local
 
@@ -53,7 +53,7 @@ oarnotify --add-queue "long,1,$scheduler"
 pg_ctlcluster "$POSTGRES" main stop
 
 step "test CA, certificates"
-# The package has made a test CA and a host certificate that are valid for a month only.
+# The test CA and host certificate of the package are valid for a month only.
 rm -rf /etc/grid-security/certificates/* /etc/grid-security/testCA*
 # arcctl derives the CA's name from the configured host name.
 printf '[common]\nhostname = %s\n' "$HOST" >/etc/arc.conf
@@ -65,7 +65,7 @@ rm -f /etc/arc.conf.d/*.conf
 
 step "A-REX directories"
 install -d -m 755 /var/spool/arc/jobstatus /var/spool/arc/sessiondir
-# Without it the web service makes a 4096-bit one at its first start, for minutes.
+# Without this file the web service generates 4096 bits at its first start, which takes minutes.
 (umask 177 && openssl dhparam -dsaparam -out /var/spool/arc/jobstatus/dhparam.pem 2048 2>/dev/null)
 
 step "versions"

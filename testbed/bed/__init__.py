@@ -1,18 +1,18 @@
-"""A real OAR and a real A-REX in a throw-away Debian root.
+"""A real OAR and a real A-REX in a disposable Debian root.
 
     from bed import Bed
     bed = Bed("bookworm")
     bed.up()
     bed.run(["oarstat"], user="griduser")
 
-Loads `Bed` when it is first asked for: `testbed run`, which is called often, does without it.
+`Bed` is loaded when it is first used: `testbed run`, which is called often, does not need it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .report import BedError
+from .messages import BedError
 from .suites import DEFAULT_SUITE, GRIDUSER, OTHERUSER, SUITES
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
-"""A-REX's arc.conf: the template and what is filled into it.
+"""The arc.conf of A-REX: its template and the values for it.
 
-Must not read or write the running bed.
+The running testbed is not read or changed here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from .layout import TESTBED
-from .report import BedError
+from .messages import BedError
 from .suites import GRIDUSER, HOST
 
 DEFAULT_TEMPLATE = TESTBED / "arc.conf.in"
@@ -31,7 +31,7 @@ VALUES = {
 
 
 def render(template: str) -> str:
-    """Fill in each @NAME@ that is known; any other text, other @ signs too, stays as it is."""
+    """Replace each known @NAME@; all other text, including other @ signs, is kept."""
     return re.sub(r"@([A-Z]+)@", lambda m: VALUES.get(m[1], m[0]), template)
 
 
@@ -47,6 +47,6 @@ def has_block(conf: str, name: str) -> bool:
 
 
 def controldir(conf: str) -> str:
-    """The control directory that an arc.conf sets, or A-REX's default."""
+    """Return the control directory that an arc.conf sets, or A-REX's default."""
     found = re.search(r"^\s*controldir\s*=\s*(\S+)", conf, re.MULTILINE)
     return found[1].strip("\"'") if found else CONTROLDIR

@@ -1,6 +1,6 @@
-"""A testbed of one suite: bring it up, run things in it, end it. The API of live tests.
+"""A testbed of one suite: start it, run commands in it, stop it. Live tests use this API.
 
-Must not print: progress goes to the `say` that the caller gives.
+Nothing is printed; progress lines go to the function that the caller passes in.
 """
 
 from __future__ import annotations
@@ -13,24 +13,27 @@ from pathlib import Path
 
 from . import arcconf, build, host, logs, package, roots, services, status
 from .layout import CHECKOUT, CHECKOUT_INSIDE, State, locked, state_dir
+from .messages import BedError, Progress, no_progress, tail_of
 from .namespace import Namespace
-from .report import BedError, Say, quiet, tail_of
 from .suites import DEFAULT_SUITE, GRIDUSER, suite_named
 
 PROXY_VALIDITY = "168h"
 
 
 class Bed:
-    """One suite's bed for this checkout; several suites can be up side by side."""
+    """The testbed of one suite for this checkout. Several suites can be up at once.
 
-    def __init__(self, suite: str = DEFAULT_SUITE, say: Say = quiet) -> None:
+    Methods raise BedError, with one line about the cause and a part of the log.
+    """
+
+    def __init__(self, suite: str = DEFAULT_SUITE, progress: Progress = no_progress) -> None:
         self.suite = suite_named(suite)
-        self.say = say
+        self.progress = progress
         self.directory = state_dir(suite)
         self.inside = Namespace(self.directory)
 
     def reason_unavailable(self) -> str | None:
-        """Why no bed can be had on this machine, in one line; None if it can."""
+        """Return why this machine cannot run a testbed, in one line; None if it can."""
         return host.reason_unavailable(roots.root_dir(self.suite).is_dir())
 
     def is_up(self) -> bool:
@@ -38,29 +41,33 @@ class Bed:
         return self.inside.pid() is not None and state is not None and state.phase == "up"
 
     def up(self, conf: Path | None = None) -> None:
-        """Bring it up, or make sure that it is up and healthy, for this checkout."""
+        """Start the testbed for this checkout; repair it if it is up already.
+
+        Args:
+            conf: Template of arc.conf; default: arc.conf.in.
+        """
         reason = self.reason_unavailable()
         if reason:
             raise BedError(reason)
-        root = roots.ensure_root(self.suite, self.say)
+        root = roots.ensure_root(self.suite, self.progress)
         template = (conf or arcconf.DEFAULT_TEMPLATE).absolute()
         wanted = State("up", str(root), str(CHECKOUT), str(template))
         with self._lock():
             state = State.load(self.directory)
             if self.is_up() and state is not None:
                 if (state.root, state.checkout) == (wanted.root, wanted.checkout):
-                    self._heal(state, conf)
+                    self._repair(state, conf)
                     return
-                self.say(f"was up for {state.checkout} with {state.root}: starting anew")
+                self.progress(f"is up for {state.checkout} with {state.root}: restarting it")
             elif self.inside.pid() is not None:
-                self.say("was left half-way up: starting anew")
+                self.progress("an earlier `up` did not finish: restarting it")
             self._down()
             self._boot(wanted)
 
     def _boot(self, wanted: State) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         State("starting", wanted.root, wanted.checkout, wanted.conf).save(self.directory)
-        self.say("namespaces, overlay")
+        self.progress("namespaces, overlay")
         self.inside.boot(
             Path(wanted.root),
             build.HOSTNAME,
@@ -68,18 +75,18 @@ class Bed:
             own_net=True,
             binds={CHECKOUT_INSIDE: wanted.checkout},
         )
-        package.install(self.inside, Path(wanted.checkout), self.say)
+        package.install(self.inside, Path(wanted.checkout), self.progress)
         self._write_conf(Path(wanted.conf))
         self._start_all()
         wanted.save(self.directory)
 
     def _start_all(self) -> None:
-        """Independent daemons side by side: their start scripts take seconds of CPU each."""
+        """Start independent daemons in parallel: each start script takes seconds of CPU time."""
 
         def chain(*kinds: type[services.Service]) -> None:
             for service in services.members(self.inside, self.suite, kinds):
                 service.start()
-                self.say(f"{service.name} answers")
+                self.progress(f"{service.name} answers")
 
         with ThreadPoolExecutor() as pool:
             started = [
@@ -91,22 +98,22 @@ class Bed:
         for future in started:
             future.result()
 
-    def _heal(self, state: State, conf: Path | None) -> None:
-        package.install(self.inside, CHECKOUT, self.say)
+    def _repair(self, state: State, conf: Path | None) -> None:
+        package.install(self.inside, CHECKOUT, self.progress)
         if conf is not None:
             self._write_conf(conf)
             State("up", state.root, state.checkout, str(conf.absolute())).save(self.directory)
             self._service("arex", "stop")
-        broken = {}
+        all_answer = True
         for service in services.members(self.inside, self.suite):
-            trouble = service.trouble()
-            if trouble:
-                broken[service.name] = trouble
-                self.say(f"{service.name} {trouble}: starting it again")
+            problem = service.problem()
+            if problem:
+                all_answer = False
+                self.progress(f"{service.name} {problem}: restarting it")
                 service.stop()
                 service.start()
         self._make_proxy()
-        self.say("already up" + ("" if broken else ", everything answers"))
+        self.progress("already up" + (", everything answers" if all_answer else ""))
 
     def _write_conf(self, template: Path) -> None:
         text = arcconf.render(arcconf.read_template(template))
@@ -121,15 +128,15 @@ class Bed:
             )
 
     def down(self, purge: bool = False) -> None:
-        """End everything inside; with `purge` the cached root goes too."""
+        """End all processes of the testbed; with `purge` delete the cached roots of the suite."""
         with self._lock():
             self._down()
         if purge:
-            roots.purge(self.suite, self.say)
+            roots.purge(self.suite, self.progress)
 
     def _down(self) -> None:
         self.inside.kill()
-        self.inside.sweep()
+        self.inside.delete_files()
         (self.directory / "state.json").unlink(missing_ok=True)
 
     def run_bytes(
@@ -142,11 +149,18 @@ class Bed:
         timeout: float | None = 120,
         cwd: str | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run inside, as root or as `user`, in the home directory unless `cwd` says otherwise."""
+        """Run a command in the testbed.
+
+        Args:
+            user: Runs as this user; default: root.
+            check: Raise BedError for an exit status other than 0.
+            timeout: Seconds after which subprocess.TimeoutExpired is raised.
+            cwd: Working directory; default: the home directory.
+        """
         done = self.inside.run(argv, user=user, env=env, cwd=cwd, input=input, timeout=timeout)
         if check and done.returncode != 0:
-            said = tail_of((done.stdout + done.stderr).decode(errors="replace"))
-            raise BedError(f"{' '.join(argv)} ended with exit code {done.returncode}", said)
+            output = tail_of((done.stdout + done.stderr).decode(errors="replace"))
+            raise BedError(f"{' '.join(argv)} exited with status {done.returncode}", output)
         return done
 
     def run(
@@ -159,16 +173,21 @@ class Bed:
         timeout: float | None = 120,
         cwd: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
+        """Run a command as run_bytes() does, with input and output as text."""
         raw = None if input is None else input.encode()
         done = self.run_bytes(argv, user, raw, env, check, timeout, cwd)
         out, err = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
         return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 
     def path(self, inside: str) -> Path:
-        """The host's path of a file inside (an absolute link in it would lead out)."""
+        """Return the host's path of a file in the testbed.
+
+        Do not follow absolute symbolic links in it: on the host they lead elsewhere.
+        """
         return self.inside.path(inside)
 
     def service(self, name: str, action: str) -> None:
+        """Start, stop, restart or kill (SIGKILL) arex, oar, postgres or sshd."""
         if name not in services.GROUPS or action not in services.ACTIONS:
             raise BedError(
                 f"cannot {action} {name}: services are {', '.join(services.GROUPS)}, "
@@ -181,23 +200,25 @@ class Bed:
     def _service(self, name: str, action: str) -> None:
         kinds = services.GROUPS[name]
         if action != "start":
-            # Also what the configuration no longer wants: it may have been changed by now.
+            # Stop also a daemon that the present configuration does not want.
             for kind in reversed(kinds):
                 service = kind(self.inside, self.suite)
                 if service.pid() is not None:
                     end = service.kill if action == "kill" else service.stop
                     end()
-                    self.say(f"{service.name} is {'killed' if action == 'kill' else 'stopped'}")
+                    self.progress(
+                        f"{service.name} is {'killed' if action == 'kill' else 'stopped'}"
+                    )
         if action in ("start", "restart"):
             members = services.members(self.inside, self.suite, kinds)
             with ThreadPoolExecutor() as pool:
                 started = [pool.submit(service.start) for service in members]
             for service, future in zip(members, started):
                 future.result()
-                self.say(f"{service.name} answers")
+                self.progress(f"{service.name} answers")
 
     def reconf(self, template: Path | None = None) -> None:
-        """Give A-REX another arc.conf (a template, or a finished file) and restart it."""
+        """Replace arc.conf by another template or finished file and restart A-REX."""
         with self._lock():
             self._require_up()
             state = State.load(self.directory)
@@ -208,10 +229,10 @@ class Bed:
             self._service("arex", "restart")
 
     def install(self) -> None:
-        """Copy this checkout's package in again."""
+        """Install the package of this checkout again."""
         with self._lock():
             self._require_up()
-            package.install(self.inside, CHECKOUT, self.say)
+            package.install(self.inside, CHECKOUT, self.progress)
 
     def status(self) -> status.Status:
         found = status.read(self.inside, self.suite)
@@ -219,7 +240,7 @@ class Bed:
         if found.up and state is not None:
             found.root, found.checkout = state.root, state.checkout
             if state.phase != "up":
-                found.trouble["bed"] = "the last `up` did not finish"
+                found.problems["bed"] = "the last `up` did not finish"
         return found
 
     def log(self, name: str, job: str = "") -> str:

@@ -1,7 +1,7 @@
-"""Builds the root file system of a suite: packages, OAR's database, nodes, certificates.
+"""Build the root file system of a suite: packages, OAR's database, nodes, certificates.
 
-This file is a part of the recipe: a change here makes every root be built anew (see `roots`). Must
-not change the host but for installing the tools, and must leave nothing behind when it is killed.
+This file is a part of the recipe: any change to it has all roots rebuilt (see `roots`). The host is
+not changed, except that tools are installed, and nothing is left behind by a killed build.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from . import mirror
 from .layout import TESTBED
+from .messages import BedError, Progress, tail_of
 from .namespace import PATH_INSIDE, Namespace
-from .report import BedError, Say, tail_of
 from .suites import GRIDUSER, HOST, OTHERUSER, Suite
 
 FILES = TESTBED / "root"
@@ -24,18 +24,18 @@ HOSTNAME = HOST.partition(".")[0]
 APT_TIMEOUT = 1800
 
 
-def build(suite: Suite, aside: Path, say: Say) -> None:
-    """Make the root in `aside`/root; the caller renames it when it is complete."""
+def build(suite: Suite, aside: Path, progress: Progress) -> None:
+    """Build the root in `aside`/root; the caller renames it when it is complete."""
     root = aside / "root"
     uri = mirror.debian_mirror()
     settings = mirror.apt_settings()
 
-    say(f"base system: debootstrap {suite.name}")
+    progress(f"base system: debootstrap {suite.name}")
     _copy_files(root)
     _debootstrap(suite, root, uri, settings, aside)
     _copy_files(root)
 
-    say(f"packages: OAR {suite.oar}, ARC {suite.arc}, PostgreSQL, pytest")
+    progress(f"packages: OAR {suite.oar}, ARC {suite.arc}, PostgreSQL, pytest")
     with _Inside(aside, own_net=False) as inside:
         _write_apt_configuration(root, suite, uri, settings)
         _step(inside, "apt-get update", ["apt-get", "-q", "update"])
@@ -47,7 +47,7 @@ def build(suite: Suite, aside: Path, say: Say) -> None:
     shutil.rmtree(root / "var/lib/apt/lists", ignore_errors=True)
     (root / "etc/resolv.conf").unlink(missing_ok=True)
 
-    say("OAR database and nodes, certificates")
+    progress("OAR database and nodes, certificates")
     with _Inside(aside, own_net=True) as inside:
         env = {
             "POSTGRES": suite.postgres,
@@ -59,7 +59,7 @@ def build(suite: Suite, aside: Path, say: Say) -> None:
 
 
 class _Inside:
-    """The unfinished root, run in namespaces that die with this process."""
+    """The unfinished root in namespaces that end with this process."""
 
     def __init__(self, aside: Path, *, own_net: bool) -> None:
         self.namespace = Namespace(aside / "ns")
@@ -91,7 +91,7 @@ def _step(
         raise BedError(f"{what} took more than {APT_TIMEOUT} s") from None
     if done.returncode != 0:
         log = (done.stdout + done.stderr).decode(errors="replace")
-        raise BedError(f"{what} failed with exit code {done.returncode}", tail_of(log))
+        raise BedError(f"{what} failed with exit status {done.returncode}", tail_of(log))
 
 
 def _copy_files(root: Path) -> None:
@@ -115,13 +115,13 @@ def _debootstrap(suite: Suite, root: Path, uri: str, settings: dict[str, str], a
             env[f"{kind}_proxy"] = proxy
     authority = settings.get("Acquire::https::CAInfo")
     if authority:
-        # debootstrap downloads with wget and has no option for this.
+        # debootstrap downloads with wget and has no option for a CA file.
         (aside / "wgetrc").write_text(f"ca_certificate = {authority}\n")
         env["WGETRC"] = str(aside / "wgetrc")
-    # In its own mount and PID namespace: killed half-way it leaves neither mounts nor processes.
+    # In its own mount and PID namespace, so that a killed build leaves no mounts or processes.
     private = ["setpriv", "--pdeathsig", "KILL"]
     private += ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    # python3-minimal: the first process of a bed is in Python.
+    # python3-minimal: the first process of a testbed is a Python program.
     include = "--include=ca-certificates,eatmydata,python3-minimal"
     command = ["debootstrap", "--variant=minbase", include, suite.name, str(root), uri]
     done = subprocess.run(

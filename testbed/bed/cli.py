@@ -1,6 +1,6 @@
-"""The command line of `testbed/testbed`: arguments, exit codes and what is printed.
+"""The command line of `testbed/testbed`: arguments, exit status and output.
 
-Must not do anything that a test could want to do too: that stands in `Bed`.
+Whatever a test could need as well is in `Bed`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .report import BedError, progress, quiet, tail_of
+from .messages import BedError, no_progress, print_progress, tail_of
 from .suites import DEFAULT_SUITE, GRIDUSER, SUITES, suite_named
 
 SUITE_ENV = "ARC_OAR_TESTBED_SUITE"
@@ -21,7 +21,7 @@ EXIT_DOWN = 3
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
-        prog="testbed", description="A real OAR and a real A-REX in a throw-away Debian root."
+        prog="testbed", description="Run a real OAR and a real A-REX in a disposable Debian root."
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
 
@@ -33,32 +33,42 @@ def parser() -> argparse.ArgumentParser:
         )
         return sub
 
-    up = verb("up", "build the root if there is none, start everything, wait until it answers")
-    up.add_argument("--conf", type=Path, metavar="FILE", help="template for the whole arc.conf")
-    down = verb("down", "end everything inside and leave nothing mounted")
-    down.add_argument("--purge", action="store_true", help="delete the cached root, too")
-    shown = verb("status", f"daemons, versions, OAR's jobs; exit code 0 up, {EXIT_DOWN} down")
+    up = verb("up", "build the root if needed, start everything and wait until it answers")
+    up.add_argument(
+        "--conf", type=Path, metavar="FILE", help="template of arc.conf (default: arc.conf.in)"
+    )
+    down = verb("down", "end all processes and remove all mounts of the testbed")
+    down.add_argument(
+        "--purge", action="store_true", help="delete the cached roots of the suite as well"
+    )
+    shown = verb(
+        "status", f"print daemons, versions and OAR's jobs; exit status 0: up, {EXIT_DOWN}: down"
+    )
     shown.add_argument("--json", action="store_true")
-    run = verb("run", "run a command inside; its exit code is this one's")
-    run.add_argument("--user", default="root", help=f"root, {GRIDUSER}, otheruser …")
+    run = verb("run", "run a command in the testbed and exit with its exit status")
+    run.add_argument(
+        "--user", default="root", help=f"root (default), {GRIDUSER}, otheruser or any other user"
+    )
     run.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
-    run.add_argument("--cwd", metavar="DIR", help="instead of the home directory")
+    run.add_argument("--cwd", metavar="DIR", help="working directory (default: the home directory)")
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="[--] CMD …")
-    verb("install", "copy this checkout's package in again")
-    reconf = verb("reconf", "give A-REX another arc.conf and restart it")
+    verb("install", "install the package of this checkout again")
+    reconf = verb("reconf", "replace arc.conf and restart A-REX")
     reconf.add_argument("conf", nargs="?", type=Path, metavar="FILE")
-    service = verb("service", "start, stop, restart or kill one of the daemons")
+    service = verb("service", "start, stop, restart or kill a daemon")
     service.add_argument("name", help="arex, oar, postgres or sshd")
-    service.add_argument("action", help="start, stop, restart or kill (as in a crash)")
-    log = verb("log", "print a log; without a name, say which there are")
+    service.add_argument("action", help="start, stop, restart or kill (SIGKILL)")
+    log = verb("log", "print a log, or list the logs")
     log.add_argument("name", nargs="?")
-    log.add_argument("job", nargs="?", default="", help="for `errors`: a part of the job's ID")
-    log.add_argument("-n", type=int, default=0, metavar="LINES", help="only the last ones")
+    log.add_argument("job", nargs="?", default="", help="for `errors`: a part of the grid job ID")
+    log.add_argument(
+        "-n", type=int, default=0, metavar="LINES", help="print only the last LINES lines"
+    )
     return top
 
 
 def exec_inside(arguments: argparse.Namespace) -> None:
-    """Become the command inside. Imports little: `run` is called often."""
+    """Replace this process by the command. Imports little, since `run` is called often."""
     from .layout import state_dir
     from .namespace import Namespace
 
@@ -94,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_FAILED
     except subprocess.TimeoutExpired as error:
         print(
-            f"testbed {arguments.verb}: no end after {error.timeout} s: {error.cmd[-1]}",
+            f"testbed {arguments.verb}: still running after {error.timeout} s: {error.cmd[-1]}",
             file=sys.stderr,
         )
         return EXIT_FAILED
@@ -108,7 +118,7 @@ def act(arguments: argparse.Namespace) -> int:
     from .status import describe
 
     verb = arguments.verb
-    bed = Bed(arguments.suite, quiet if verb in ("status", "log") else progress())
+    bed = Bed(arguments.suite, no_progress if verb in ("status", "log") else print_progress())
     if verb == "up":
         bed.up(arguments.conf)
         option = "" if arguments.suite == DEFAULT_SUITE else f" --suite {arguments.suite}"

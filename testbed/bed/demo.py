@@ -1,7 +1,7 @@
-"""The demo: one grid job, with each change of its state in ARC and in OAR side by side.
+"""The demo: one grid job, with each change of its state in A-REX and in OAR.
 
-Where the testbed cannot run, the same description goes through the same verbs and a stand-in for
-OAR instead, and that is said. Must not be needed by any test.
+Where the testbed cannot run, the same job goes through the same commands with a stand-in for OAR,
+and a line says so.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 from .bed import Bed
-from .changes import show_changes
 from .demo_standin import demonstrate
 from .grid import USER, Grid, Job
-from .report import BedError, progress
+from .messages import BedError, print_progress
+from .state_table import print_state_changes
 from .suites import DEFAULT_SUITE, SUITES
 
 XRSL = Path(__file__).resolve().parent.parent / "demo.xrsl"
@@ -23,14 +23,16 @@ ACCOUNTED = ("nodename", "nodecount", "processors", "walltime", "usertime", "max
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="demo", description="One grid job through a real A-REX into a real OAR and back."
+        prog="demo", description="Run one grid job through a real A-REX and a real OAR."
     )
     parser.add_argument("--suite", default=DEFAULT_SUITE, help=", ".join(SUITES))
-    parser.add_argument("--stand-in", action="store_true", help="without the real OAR and A-REX")
+    parser.add_argument(
+        "--stand-in", action="store_true", help="use the stand-in, without OAR and A-REX"
+    )
     arguments = parser.parse_args()
     try:
-        bed = Bed(arguments.suite, progress())
-        reason = "it was asked for" if arguments.stand_in else bed.reason_unavailable()
+        bed = Bed(arguments.suite, print_progress())
+        reason = "--stand-in was given" if arguments.stand_in else bed.reason_unavailable()
         if reason:
             return demonstrate(XRSL.read_text(), reason)
         bed.up()
@@ -44,22 +46,22 @@ def main() -> int:
 
 def _demonstrate(bed: Bed) -> int:
     text = XRSL.read_text()
-    print(f"\nThe job, as its user wrote it ({XRSL.name}):\n\n{text}")
+    print(f"\nThe job description ({XRSL.name}):\n\n{text}")
     job = Grid(bed).submit(text)
     print(f"arcsub as {USER}: {job.url}")
-    if not show_changes(lambda: (job.state(), _oar_state(job)), "FINISHED"):
-        print(job.story(), file=sys.stderr)
+    if not print_state_changes(lambda: (job.state(), _oar_state(job)), "FINISHED"):
+        print(job.diagnostics(), file=sys.stderr)
         return 1
     failure = job.failure()
     print(f"\nFailed: {failure}" if failure else "\nThe job has succeeded.")
     print("Fetching its output with arcget (A-REX publishes the end of a job once a minute) …")
     print(f"\nout.txt:\n{_fetched(job)}")
     diag = job.diag()
-    print("Accounting, as A-REX has it:")
+    print("Accounting values in A-REX's diag file:")
     for key in ACCOUNTED:
         print(f"  {key:<18} {', '.join(diag.get(key, ['-']))}")
     print(
-        "\nThe testbed stays up. Try next:\n"
+        "\nThe testbed is still up. Try next:\n"
         f"  testbed/testbed run --user {USER} -- arcstat -a\n"
         f"  testbed/testbed run -- python3 -m arc_lrms_oar query {job.oar_id()}\n"
         "and stop it with:\n  testbed/testbed down"

@@ -1,7 +1,11 @@
-"""The demo where the testbed cannot run: submit, scan and query with a stand-in for OAR.
+"""The demo where the testbed cannot run: submit, scan and query with the stand-in for OAR.
 
-The verbs, the job script and the program are the real ones; A-REX is played by a few files, and
-OAR by the executables of `standin`, which run the job as whoever calls this.
+Commands, job script and program are the real ones. A-REX is replaced by a control directory with
+one job, OAR by the executables of `standin`, which run the job as the calling user.
+
+The description is read with two regular expressions and not with the package's xRSL parser, since
+the demo must run where pyparsing is not installed. They cover attributes with plain values only,
+which is all that demo.xrsl has.
 """
 
 from __future__ import annotations
@@ -15,8 +19,8 @@ from pathlib import Path
 
 from standin import Standin
 
-from .changes import show_changes
-from .report import BedError
+from .messages import BedError
+from .state_table import print_state_changes
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 GRID_ID = "demo1234567890"
@@ -25,12 +29,12 @@ _WORD = re.compile(r'"((?:[^"]|"")*)"|(\w+)')
 
 
 def demonstrate(description: str, reason: str) -> int:
-    """Runs the job of `description`, whose values must all be plain strings or numbers."""
+    """Run the job of an xRSL description with plain values; returns the exit status."""
     print(
-        f"This is a STAND-IN for OAR, and no A-REX: {reason}.\n"
-        "The real ones run with: sudo testbed/demo   (root, on Debian or a machine with apt-get)\n"
+        f"This is a STAND-IN for OAR, without A-REX: {reason}.\n"
+        "For the real ones run: sudo testbed/demo   (root, on Debian or a machine with apt-get)\n"
     )
-    print(f"The job, as its user wrote it:\n\n{description}")
+    print(f"The job description:\n\n{description}")
     with (
         tempfile.TemporaryDirectory(prefix="arc-oar-demo-") as folder,
         Standin.create(Path(folder) / "oar", "2.5.9") as oar,
@@ -47,7 +51,7 @@ def _read(description: str) -> dict[str, list[str]]:
 
 
 class _Site:
-    """A control directory with one job, as A-REX 6 keeps it."""
+    """A control directory with one job, in the layout of A-REX 6."""
 
     def __init__(self, folder: Path, oar: Standin) -> None:
         self.oar = oar
@@ -69,8 +73,8 @@ class _Site:
         local_id = grami.read_text().rpartition("joboption_jobid=")[2].strip()
         self._file("local").write_text(f"localid={local_id}\nsessiondir={self.session}\n")
         (self.control / "processing" / f"job.{GRID_ID}.status").write_text("INLRMS\n")
-        if not show_changes(lambda: self._states(int(local_id)), "FINISHED"):
-            raise BedError("the job did not end", self._file("errors").read_text())
+        if not print_state_changes(lambda: self._states(int(local_id)), "FINISHED"):
+            raise BedError("the job has not ended", self._file("errors").read_text())
         print(f"\nlrms_done: {self._file('lrms_done').read_text()}")
         print(f"out.txt:\n{(self.session / 'out.txt').read_text()}")
         print(f"Accounting:\n{Path(f'{self.session}.diag').read_text()}")
@@ -114,5 +118,5 @@ class _Site:
             [*command, *arguments], env=path, capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
-            raise BedError(f"{verb} ended with exit code {done.returncode}", done.stderr)
+            raise BedError(f"{verb} exited with status {done.returncode}", done.stderr)
         return done.stdout

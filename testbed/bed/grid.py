@@ -1,4 +1,4 @@
-"""A grid user and an admin at the testbed, for tests and the demo: submit, cancel, look."""
+"""The testbed as grid users and admins use it, for tests and the demo: submit, cancel, inspect."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ ENDPOINT = "https://localhost:8443/arex"
 
 
 def rsl_string(text: str) -> str:
-    """`text` as an xRSL string, quotes doubled."""
+    """Return `text` as an xRSL string, with quotes doubled."""
     return '"' + text.replace('"', '""') + '"'
 
 
 def xrsl(executable: str, *arguments: str, extra: str = "", **attributes: str) -> str:
-    """An xRSL description; `extra` is put in as it stands."""
+    """Return an xRSL description; `extra` is appended literally."""
     words = {"stdout": "out.txt", "stderr": "err.txt", "walltime": "5 minutes", **attributes}
     lines = [f"(executable={rsl_string(executable)})"]
     if arguments:
@@ -33,12 +33,12 @@ def xrsl(executable: str, *arguments: str, extra: str = "", **attributes: str) -
 
 
 def shell(script: str, extra: str = "", **attributes: str) -> str:
-    """An xRSL description of a job that runs a shell script."""
+    """Return the xRSL description of a job that runs a shell script."""
     return xrsl("/bin/sh", "-c", script, extra=extra, **attributes)
 
 
 class Grid:
-    """The testbed as its users see it; `control` and `sessions` are A-REX's directories inside."""
+    """The testbed as its grid users use it; `control`, `sessions`: directories of A-REX inside."""
 
     owner = USER
     control = CONTROLDIR
@@ -49,7 +49,7 @@ class Grid:
         self.bed = bed
 
     def submit(self, description: str, files: Mapping[str, str] | None = None) -> Job:
-        """arcsub as the mapped user, through REST; `files` lie beside the description."""
+        """Run arcsub as the mapped user, through REST; `files` are put beside the description."""
         folder = self.user("mktemp", "-d").strip()
         if self.bed.suite.rest_wants_queue and "(queue=" not in description:
             description += '(queue="default")'
@@ -57,27 +57,27 @@ class Grid:
             self.bed.run(["tee", f"{folder}/{name}"], user=USER, input=text)
         arcsub = ["arcsub", "-C", ENDPOINT, "-T", "arcrest", "-Q", "NONE", "job.xrsl"]
         done = self.bed.run(arcsub, user=USER, cwd=folder, check=False)
-        said = done.stdout + done.stderr
-        url = re.search(r"Job submitted with jobid: (\S+)", said)
+        output = done.stdout + done.stderr
+        url = re.search(r"Job submitted with jobid: (\S+)", output)
         if not url:
-            raise AssertionError(f"arcsub did not take the job:\n{said}")
+            raise AssertionError(f"arcsub did not submit the job:\n{output}")
         return Job(self, url[1], folder)
 
     def submit_all(self, jobs: Iterable[tuple[str, Mapping[str, str]]]) -> list[Job]:
-        """Many descriptions, some arcsub side by side; gives the jobs in order."""
+        """Submit many descriptions, four at a time; returns the jobs in order."""
         with ThreadPoolExecutor(4) as pool:
             return list(pool.map(lambda job: self.submit(*job), jobs))
 
     def user(self, *argv: str, **more: Any) -> str:
-        """Runs a command as the grid user; gives its output."""
+        """Run a command as the grid user; returns its output."""
         return self.bed.run(list(argv), user=self.owner, **more).stdout
 
     def root(self, *argv: str, **more: Any) -> str:
-        """Runs a command as root; gives its output."""
+        """Run a command as root; returns its output."""
         return self.bed.run(list(argv), **more).stdout
 
     def read(self, path: str) -> str:
-        """A file inside; "" where there is none."""
+        """Return the text of a file inside, "" if it does not exist."""
         done = self.bed.run_bytes(["cat", path], check=False)
         return done.stdout.decode("utf-8", "surrogateescape")
 
@@ -99,13 +99,13 @@ class Job:
         return f"{self.grid.sessions}/{self.grid_id}"
 
     def control(self, kind: str) -> str:
-        """A control file's text, in the layout of ARC 6 or 7; "" where there is none."""
-        place, name = self.grid.control, self.grid_id
-        seven = f"{place}/jobs/{name[:3]}/{name[3:6]}/{name[6:9]}/{name[9:]}/{kind}"
-        return self.grid.read(f"{place}/job.{name}.{kind}") or self.grid.read(seven)
+        """Return the text of a control file (ARC 6 or 7), "" if it does not exist."""
+        control, name = self.grid.control, self.grid_id
+        arc7 = f"{control}/jobs/{name[:3]}/{name[3:6]}/{name[6:9]}/{name[9:]}/{kind}"
+        return self.grid.read(f"{control}/job.{name}.{kind}") or self.grid.read(arc7)
 
     def state(self) -> str:
-        """A-REX's own state of the job."""
+        """Return A-REX's internal state of the job."""
         name = self.grid_id
         for folder in ("processing", "finished", "accepting", "restarting"):
             for status in (f"job.{name}.status", f"{name}.status"):
@@ -115,21 +115,23 @@ class Job:
         return ""
 
     def wait_until(self, what: Callable[[], Any], why: str, seconds: float = 120) -> Any:
-        """Polls until `what()` is true, and gives it."""
+        """Poll until `what()` is true and return its value; AssertionError after `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             found = what()
             if found:
                 return found
             time.sleep(0.5)
-        raise AssertionError(f"{self.grid_id}: not {why} after {seconds:.0f} s\n{self.story()}")
+        raise AssertionError(
+            f"{self.grid_id}: not {why} after {seconds:.0f} s\n{self.diagnostics()}"
+        )
 
     def wait(self, state: str = "FINISHED", seconds: float = 150) -> None:
-        """Waits until A-REX has the job in `state`."""
+        """Wait until A-REX's state of the job is `state`."""
         self.wait_until(lambda: self.state() == state, state, seconds)
 
     def wait_running(self, seconds: float = 90) -> int:
-        """Waits until OAR runs the job, and gives its OAR id."""
+        """Wait until the job is Running in OAR; returns its OAR job ID."""
         self.wait("INLRMS", seconds)
         self.wait_until(lambda: self.oar_state() == "Running", "running in OAR", seconds)
         return self.oar_id()
@@ -146,13 +148,13 @@ class Job:
         return str(known.get(str(self.oar_id()), ""))
 
     def oar_jobs(self) -> list[dict[str, Any]]:
-        """All that OAR has ever held for this grid job."""
+        """Return every OAR job of this grid job, also ended ones."""
         where = f"job_name LIKE '%{self.grid_id}'"
-        said = self.grid.root("oarstat", "--format", "2", "-J", "-f", "--sql", where)
-        return list(json.loads(said).values()) if said.strip() else []
+        output = self.grid.root("oarstat", "--format", "2", "-J", "-f", "--sql", where)
+        return list(json.loads(output).values()) if output.strip() else []
 
     def diag(self) -> dict[str, list[str]]:
-        """The diag that A-REX has taken, values by lower-case key."""
+        """Return A-REX's diag file: all values by lower-case key."""
         found: dict[str, list[str]] = {}
         for line in self.control("diag").splitlines():
             key, _, value = line.partition("=")
@@ -160,26 +162,26 @@ class Job:
         return found
 
     def failure(self) -> str:
-        """Why A-REX takes the job for failed; "" where it does not."""
+        """Return A-REX's reason for the failure of the job, "" if it has not failed."""
         return self.control("failed").strip()
 
     def output(self, name: str) -> str:
-        """A file of the session directory."""
+        """Return a file of the session directory."""
         return self.grid.read(f"{self.session_dir}/{name}")
 
     def fetch(self) -> bool:
-        """arcget into the folder of the description; False where ARC has nothing to give yet."""
+        """Run arcget in the folder of the description; False if the output is not available yet."""
         done = self.grid.bed.run(
             ["arcget", "-k", "-f", self.url], user=USER, cwd=self.folder, check=False
         )
         return "successfully retrieved: 1" in done.stdout
 
     def private_files(self) -> str:
-        """What is left of the directory in which this package keeps its own files."""
+        """Return what is left of the package's own directory in the session directory."""
         return self.grid.bed.run(["find", f"{self.session_dir}/.arc_oar"], check=False).stdout
 
-    def story(self) -> str:
-        """What helps to understand a job that went wrong."""
+    def diagnostics(self) -> str:
+        """Return control files, OAR jobs and the log of scan, for the message of a failed test."""
         oar = json.dumps(self.oar_jobs(), indent=1)[:3000] if self.local().get("localid") else ""
         scan = self.grid.read(self.grid.helper_log)[-2000:]
         kinds = ("errors", "failed", "diag", "local")

@@ -1,6 +1,6 @@
-"""What this machine must have for a testbed, and the two packages that may be installed on it.
+"""Requirements of the testbed on this machine, and the two packages that may be installed on it.
 
-Must not change the host's configuration.
+The configuration of the host is not changed.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from collections.abc import Sequence
 
 from . import mirror
 from .layout import cache_dir, locked
+from .messages import BedError, Progress, tail_of
 from .namespace import PATH_INSIDE
-from .report import BedError, Say, tail_of
 
 UTIL_LINUX = ("mount", "nsenter", "pivot_root", "prlimit", "setpriv", "setsid", "unshare")
 TOOLS = {"debootstrap": "debootstrap", "ip": "iproute2"}
 
 
 def reason_unavailable(have_root: bool) -> str | None:
-    """Why no bed can be had here, in one line; `have_root` when nothing need be built."""
+    """Return why no testbed can run here, in one line; None if it can.
+
+    `have_root`: a finished root exists, so that nothing needs to be built.
+    """
     if not sys.platform.startswith("linux"):
         return "the testbed needs Linux"
     if os.geteuid() != 0:
@@ -49,19 +52,19 @@ def has_tool(name: str) -> bool:
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{PATH_INSIDE}") is not None
 
 
-def ensure_tools(say: Say) -> None:
-    """Installs what is missing on this host, for one bed at a time: apt waits for nobody."""
+def ensure_tools(progress: Progress) -> None:
+    """Install missing tools on this host, under a lock, since apt fails if another apt runs."""
     with locked(cache_dir() / ".host.lock", "installing tools on this host"):
         missing = sorted({package for tool, package in TOOLS.items() if not has_tool(tool)})
         if missing:
-            _install(missing, say)
+            _install(missing, progress)
 
 
-def _install(missing: Sequence[str], say: Say) -> None:
-    say(f"installing {' '.join(missing)} on this host")
+def _install(missing: Sequence[str], progress: Progress) -> None:
+    progress(f"installing {' '.join(missing)} on this host")
     install = ["apt-get", "-qy", "--no-install-recommends", "install", *missing]
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # The package lists may be missing or too old: refresh them only when the install fails.
+    # The package lists may be missing or outdated: update them if the installation fails.
     for command in (install, ["apt-get", "-q", "update"], install):
         done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
         if command is install and done.returncode == 0:

@@ -1,7 +1,7 @@
-"""A second A-REX in a bed, run by one ordinary user: no web service, no host certificate, no root.
+"""A second A-REX in a testbed, run by an ordinary user without web service or host certificate.
 
-Jobs come in through ARC's internal interface, as from an aCT on the same host. OAR is the bed's.
-Must not touch the bed's own A-REX.
+Jobs come in through ARC's internal interface, as from an aCT on the same host. OAR is the one of
+the testbed; the testbed's own A-REX is not touched.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import ClassVar
 
 from .bed import Bed
 from .grid import USER, Grid, Job
-from .report import BedError, tail_of
+from .messages import BedError, tail_of
 from .services import Arex
 from .suites import HOST, OTHERUSER
 
-PLACE = f"/home/{OTHERUSER}/arex"
-CONF = f"{PLACE}/arc.conf"
+AREX_DIR = f"/home/{OTHERUSER}/arex"
+CONF = f"{AREX_DIR}/arc.conf"
 
 TEMPLATE = f"""\
 [common]
@@ -33,16 +33,16 @@ map_to_user = all {OTHERUSER}:{OTHERUSER}
 lrms = OAR
 
 [arex]
-controldir = {PLACE}/control
-sessiondir = {PLACE}/session
-pidfile = {PLACE}/run/arched-arex.pid
-logfile = {PLACE}/log/arex.log
-joblog = {PLACE}/log/arex-jobs.log
-helperlog = {PLACE}/log/job.helper.errors
+controldir = {AREX_DIR}/control
+sessiondir = {AREX_DIR}/session
+pidfile = {AREX_DIR}/run/arched-arex.pid
+logfile = {AREX_DIR}/log/arex.log
+joblog = {AREX_DIR}/log/arex-jobs.log
+helperlog = {AREX_DIR}/log/job.helper.errors
 wakeupperiod = 5
 
 [infosys]
-logfile = {PLACE}/log/infoprovider.log
+logfile = {AREX_DIR}/log/infoprovider.log
 
 [infosys/glue2]
 admindomain_name = testbed
@@ -57,11 +57,11 @@ alias = testbed
 
 
 class UserArex(Arex):
-    """The ordinary user's A-REX."""
+    """The A-REX of the ordinary user."""
 
     name = "the user's arex"
-    pidfile = f"{PLACE}/run/arched-arex.pid"
-    log = f"{PLACE}/log/arex.log"
+    pidfile = f"{AREX_DIR}/run/arched-arex.pid"
+    log = f"{AREX_DIR}/log/arex.log"
     user = OTHERUSER
     environment: ClassVar[Mapping[str, str]] = {"ARC_CONFIG": CONF}
 
@@ -70,28 +70,28 @@ class UserArex(Arex):
 
 
 class InternalGrid(Grid):
-    """The bed as a user sees it who runs A-REX himself."""
+    """The testbed as used by the user who runs their own A-REX."""
 
     owner = OTHERUSER
-    control = f"{PLACE}/control"
-    sessions = f"{PLACE}/session"
-    helper_log = f"{PLACE}/log/job.helper.errors"
+    control = f"{AREX_DIR}/control"
+    sessions = f"{AREX_DIR}/session"
+    helper_log = f"{AREX_DIR}/log/job.helper.errors"
 
     def __init__(self, bed: Bed) -> None:
         super().__init__(bed)
         self.arex = UserArex(bed.inside, bed.suite)
 
     def start(self) -> None:
-        """Starts A-REX; raises BedError where it does not come up."""
+        """Start A-REX; raises BedError if it does not answer."""
         for folder in ("control", "session", "run", "log"):
-            self.user("mkdir", "-p", f"{PLACE}/{folder}")
+            self.user("mkdir", "-p", f"{AREX_DIR}/{folder}")
         self.bed.run(["tee", CONF], user=self.owner, input=TEMPLATE)
         if self.bed.suite.client_wants_proxy:
-            self._borrow_proxy()
+            self._copy_proxy()
         self.arex.start()
 
-    def _borrow_proxy(self) -> None:
-        """ARC 6's client does not start without a proxy, though nobody here looks at it."""
+    def _copy_proxy(self) -> None:
+        """ARC 6's client requires a proxy, although nothing here checks it."""
         proxies = [f"/tmp/x509up_u{self.bed.inside.account(n).uid}" for n in (USER, self.owner)]
         group = self.bed.inside.account(self.owner).gid
         self.root("install", "-m600", f"-o{self.owner}", f"-g{group}", *proxies)
@@ -100,7 +100,7 @@ class InternalGrid(Grid):
         self.arex.stop()
 
     def submit_all(self, jobs: Iterable[tuple[str, Mapping[str, str]]]) -> list[Job]:
-        """All descriptions in one arcsub, as one aCT feeds them; gives the jobs in order."""
+        """Submit all descriptions with one arcsub, as aCT does; returns the jobs in order."""
         folder = self.user("mktemp", "-d").strip()
         names = []
         for number, (description, files) in enumerate(jobs):
@@ -108,10 +108,10 @@ class InternalGrid(Grid):
             for name, text in {names[-1]: description, **files}.items():
                 self.bed.path(f"{folder}/{name}").write_text(text)
         arcsub = ["arcsub", "-T", "internal", "-C", "file://localhost", "-Q", "NONE", *names]
-        said = self.client(*arcsub, cwd=folder)
-        urls = re.findall(r"Job submitted with jobid: (\S+)", said)
+        output = self.client(*arcsub, cwd=folder)
+        urls = re.findall(r"Job submitted with jobid: (\S+)", output)
         if len(urls) != len(names):
-            raise BedError(f"arcsub took {len(urls)} of {len(names)} jobs", tail_of(said))
+            raise BedError(f"arcsub submitted {len(urls)} of {len(names)} jobs", tail_of(output))
         return [Job(self, url, folder) for url in urls]
 
     def submit(self, description: str, files: Mapping[str, str] | None = None) -> Job:
@@ -119,7 +119,7 @@ class InternalGrid(Grid):
         return job
 
     def client(self, *argv: str, cwd: str | None = None) -> str:
-        """Runs one of ARC's commands as the user; gives all that it says."""
+        """Run a command of ARC as the user; returns its standard output and standard error."""
         done = self.bed.run(
             list(argv), user=self.owner, env={"ARC_CONFIG": CONF}, cwd=cwd, check=False, timeout=300
         )

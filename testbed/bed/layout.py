@@ -1,7 +1,4 @@
-"""Where a testbed keeps its things on the host, and what it says about itself there.
-
-Must not start, stop or build anything.
-"""
+"""Directories, state file and locks of the testbed on the host."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .report import BedError
+from .messages import BedError
 
 CACHE_ENV = "ARC_OAR_TESTBED_CACHE"
 STATE_ENV = "ARC_OAR_TESTBED_STATE"
@@ -23,7 +20,7 @@ TESTBED = Path(__file__).resolve().parent.parent
 CHECKOUT = TESTBED.parent
 
 CHECKOUT_INSIDE = "/opt/arc_lrms_oar"
-LOCK_PATIENCE = 900
+LOCK_TIMEOUT = 900
 
 
 def cache_dir() -> Path:
@@ -36,7 +33,7 @@ def state_dir(suite: str) -> Path:
 
 @dataclass
 class State:
-    """What an `up` leaves for later commands; `phase` is "starting" until everything answered."""
+    """What `up` stores for later commands; `phase` is "starting" until everything answers."""
 
     phase: str
     root: str
@@ -61,10 +58,10 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path, what: str, patience: float = LOCK_PATIENCE) -> Iterator[None]:
-    """Hold the lock file; it goes with the process, so a killed command never leaves it behind."""
+def locked(path: Path, what: str, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
+    """Hold a file lock, which the kernel releases when the process ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     with path.open("w") as handle:
         while True:
             try:
@@ -73,7 +70,7 @@ def locked(path: Path, what: str, patience: float = LOCK_PATIENCE) -> Iterator[N
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise BedError(
-                        f"another testbed command has been busy with {what} for {patience:.0f} s: "
+                        f"another testbed command is busy with {what} after {timeout:.0f} s: "
                         f"wait for it or end it (lock {path})"
                     ) from None
                 time.sleep(0.1)

@@ -1,15 +1,12 @@
-"""The logs of a bed by short names.
-
-Must not interpret what the logs say.
-"""
+"""The logs of a testbed by short names."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from .arcconf import CONTROLDIR
+from .messages import BedError
 from .namespace import Namespace
-from .report import BedError
 
 PATHS = {
     "arex": "/var/log/arc/arex.log",
@@ -21,13 +18,16 @@ PATHS = {
     "sshd": "/var/log/oar-sshd.log",
     "postgres": "/var/log/postgresql/*.log",
 }
-# What A-REX and the submit script wrote about one job: ARC 6 and ARC 7 keep it in different places.
+# The errors file of a job, in the control directory of ARC 6 and of ARC 7.
 ERRORS = (f"{CONTROLDIR}/job.*.errors", f"{CONTROLDIR}/jobs/**/errors")
 NAMES = (*PATHS, "errors", "init")
 
 
 def files(inside: Namespace, name: str, job: str = "") -> list[Path]:
-    """The files of that name, newest last; `job` picks one job's `errors` by a part of its ID."""
+    """Return the files of that log, newest last.
+
+    `job`: a part of a grid job ID, to select the `errors` file of one job.
+    """
     if name == "init":
         return [inside.log]
     if name not in NAMES:

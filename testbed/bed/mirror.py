@@ -1,7 +1,4 @@
-"""Where Debian comes from: read out of this host's own apt configuration.
-
-The parsers are pure. Must not name any mirror and must not change the host's configuration.
-"""
+"""The Debian mirror: read from the apt configuration of this host, which is not changed."""
 
 from __future__ import annotations
 
@@ -12,13 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .report import BedError
+from .messages import BedError
 
 MIRROR_ENV = "ARC_OAR_TESTBED_MIRROR"
 CODENAMES = frozenset(["buster", "bullseye", "bookworm", "trixie", "forky", "sid"])
 NICKNAMES = frozenset(["oldoldstable", "oldstable", "stable", "testing", "unstable"])
 
-# debootstrap reads these, or `resolve` makes them so.
+# debootstrap supports these, or `resolve` converts them.
 USABLE = ("http://", "https://", "mirror+file:/")
 
 PASSED_ON = re.compile(
@@ -36,7 +33,7 @@ class Source:
 
 
 def parse_deb822(text: str) -> Iterator[Source]:
-    """The `deb` sources of a .sources file that are not switched off."""
+    """Yield the enabled `deb` sources of a .sources file."""
     for paragraph in re.split(r"\n\s*\n", text):
         fields: dict[str, str] = {}
         name = ""
@@ -60,7 +57,7 @@ def parse_deb822(text: str) -> Iterator[Source]:
 
 
 def parse_one_line(text: str) -> Iterator[Source]:
-    """The `deb` lines of a .list file."""
+    """Yield the `deb` lines of a .list file."""
     for raw in text.splitlines():
         line = re.sub(r"^\s*deb\s+\[[^]]*\]", "deb ", raw.split("#", 1)[0])
         words = line.split()
@@ -69,7 +66,7 @@ def parse_one_line(text: str) -> Iterator[Source]:
 
 
 def choose(sources: Iterable[Source]) -> str | None:
-    """The address of a whole Debian archive, not of its updates or of another project's."""
+    """Return the URI of a complete Debian archive, not of updates or other projects."""
     for source in sources:
         if not source.uri.startswith(USABLE):
             continue
@@ -88,18 +85,18 @@ def read_sources(etc_apt: Path = Path("/etc/apt")) -> Iterator[Source]:
 
 
 def resolve(uri: str) -> str:
-    """debootstrap knows no `mirror+file:`, the form of Debian's cloud images: take its first."""
+    """Replace `mirror+file:` (Debian's cloud images) by its first mirror, for debootstrap."""
     match = re.match(r"mirror\+file:(/.*)", uri)
     if not match:
         return uri
     for line in Path(re.sub("^/+", "/", match[1])).read_text().splitlines():
         if line.strip() and not line.startswith("#"):
             return line.split()[0].rstrip("/")
-    raise BedError(f"no mirror is listed in the file that apt's {uri} points to")
+    raise BedError(f"no mirror is listed in the file of apt's source {uri}")
 
 
 def parse_apt_config(dump: str) -> dict[str, str]:
-    """`apt-config dump`: the settings about proxies, certificates and dates."""
+    """Return the settings of `apt-config dump` about proxies, certificates and dates."""
     found = re.findall(r'^(\S+) "(.*)";$', dump, re.MULTILINE)
     return {name: value for name, value in found if value and PASSED_ON.fullmatch(name)}
 
@@ -108,8 +105,8 @@ def debian_mirror() -> str:
     uri = os.environ.get(MIRROR_ENV) or choose(read_sources())
     if not uri:
         raise BedError(
-            "apt on this host names no Debian archive (a `deb` source with a Debian suite and "
-            f"component main in /etc/apt): set {MIRROR_ENV} to the address of one"
+            "no Debian archive is configured in /etc/apt (a `deb` source with a Debian suite and "
+            f"component main): set {MIRROR_ENV} to the URI of one"
         )
     return resolve(uri)
 

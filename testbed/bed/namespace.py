@@ -1,7 +1,7 @@
-"""A set of Linux namespaces with a root file system of its own: start it, run in it, end it.
+"""A set of Linux namespaces with its own root file system: start it, run commands in it, end it.
 
-Everything in it hangs on its first process: ending that one ends every process in it and drops all
-its mounts. Must not know what runs inside.
+All of it depends on the first process: when that ends, the kernel ends every process in the
+namespaces and removes their mounts. What runs inside is up to the caller.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .report import BedError, tail_of
+from .messages import BedError, tail_of
 
 PATH_INSIDE = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # oar-server closes every possible file descriptor at its start; container hosts allow 10**9.
 OPEN_FILES = 65536
-KILL_PATIENCE = 30.0
+KILL_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Account:
 
 @dataclass
 class Namespace:
-    """`directory` holds the pid file, the mount point, the overlay's upper side and init's log.
+    """`directory` holds the PID file, the mount point, the overlay's upper layer and the log.
 
-    `net` is the path inside of another network for what is run, empty for the usual one.
+    `net`: path (inside) of another network namespace for the commands; "" for the usual one.
     """
 
     directory: Path
@@ -77,7 +77,7 @@ class Namespace:
             start = ["setpriv", "--pdeathsig", "KILL", "unshare", "--kill-child"]
         else:
             start = ["setsid", "--fork", "unshare"]
-        script = str(Path(__file__).with_name("pid1.py"))
+        script = str(Path(__file__).with_name("namespace_init.py"))
         python = [sys.executable, "-I", "-S", script, json.dumps(spec)]
         with self.log.open("wb") as log:
             starter = subprocess.Popen(
@@ -101,7 +101,7 @@ class Namespace:
             raise BedError("cannot set up the namespaces", tail_of(self.log.read_text()))
 
     def pid(self) -> int | None:
-        """The first process's number on the host, if it is still that process."""
+        """Return the PID on the host of the first process, None if that process has ended."""
         try:
             identity = json.loads((self.directory / "init.json").read_text())
             stat = Path(f"/proc/{identity['pid']}/stat").read_text()
@@ -113,7 +113,7 @@ class Namespace:
         return int(identity["pid"])
 
     def path(self, inside: str) -> Path:
-        """The host's way to a file inside. An absolute link in it would be followed on the host."""
+        """Return the host's path of a file inside; absolute symbolic links in it lead elsewhere."""
         pid = self.pid()
         if pid is None:
             raise BedError("the testbed is not up: start it with `testbed up`")
@@ -134,12 +134,12 @@ class Namespace:
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
     ) -> tuple[list[str], dict[str, str]]:
-        """The host's command line and environment that run `argv` inside, like after a login."""
+        """Return command line and environment that run `argv` inside, as after a login."""
         pid = self.pid()
         if pid is None:
             raise BedError("the testbed is not up: start it with `testbed up`")
         who = self.account(user or "root")
-        place = cwd or who.home
+        directory = cwd or who.home
         environment = {
             "HOME": who.home,
             "USER": who.name,
@@ -147,20 +147,31 @@ class Namespace:
             "SHELL": who.shell,
             "PATH": PATH_INSIDE,
             "LANG": "C.UTF-8",
-            # oarsub takes a job's launching directory from here and fails without it.
-            "PWD": place,
+            # oarsub reads a job's launching directory from PWD and fails without it.
+            "PWD": directory,
             **(env or {}),
         }
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         files = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
         net = f"--net=/proc/{pid}/root{self.net}" if self.net else "--net"
         enter = ["nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", net, "--pid"]
-        # The command must not outlive whoever ran it: nsenter itself passes no signals on.
+        # The command must not outlive its caller: nsenter does not forward signals.
         become = ["setpriv", "--pdeathsig", "KILL"]
         if user and who.uid:
             become += [f"--reuid={who.uid}", f"--regid={who.gid}", "--init-groups"]
         limits = ["prlimit", f"--nofile={min(4096, files)}:{files}"]
-        return [*limits, *enter, "--", *become, "--", "env", "-C", place, "--", *argv], environment
+        return [
+            *limits,
+            *enter,
+            "--",
+            *become,
+            "--",
+            "env",
+            "-C",
+            directory,
+            "--",
+            *argv,
+        ], environment
 
     def run(
         self,
@@ -172,7 +183,7 @@ class Namespace:
         input: bytes | None = None,
         timeout: float | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run to the end, collect the output; a time-out kills the whole process group."""
+        """Run a command and collect its output; a timeout kills its process group."""
         command, environment = self.command(argv, user=user, env=env, cwd=cwd)
         with subprocess.Popen(
             command,
@@ -191,21 +202,21 @@ class Namespace:
         return subprocess.CompletedProcess(list(argv), process.returncode, out, err)
 
     def kill(self) -> None:
-        """End the first process, and with it everything inside, and wait until it is gone."""
+        """End the first process, and everything inside with it, and wait for its end."""
         pid = self.pid()
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + KILL_PATIENCE
+        deadline = time.monotonic() + KILL_TIMEOUT
         while self.pid() is not None:
             if time.monotonic() > deadline:
-                raise BedError(f"process {pid} does not end {KILL_PATIENCE:.0f} s after SIGKILL")
+                raise BedError(f"process {pid} is still running {KILL_TIMEOUT:.0f} s after SIGKILL")
             time.sleep(0.01)
         if self._starter is not None:
             self._starter.wait()
             self._starter = None
         (self.directory / "init.json").unlink(missing_ok=True)
 
-    def sweep(self) -> None:
-        """Delete what the namespaces left on the disk; only when nothing runs in them."""
+    def delete_files(self) -> None:
+        """Delete the files of the namespaces; must be called only after kill()."""
         for name in ("mnt", "scratch"):
             shutil.rmtree(self.directory / name, ignore_errors=True)

@@ -1,7 +1,4 @@
-"""Processes and sockets inside a bed, seen from the host through its /proc.
-
-Must not know which daemon is which.
-"""
+"""Processes and sockets in a testbed, read through /proc from the host."""
 
 from __future__ import annotations
 
@@ -10,13 +7,14 @@ from collections.abc import Callable
 
 from .namespace import Namespace
 
-PATIENCE = 180.0
+TIMEOUT = 180.0
 POLL = 0.05
 LISTENING = "0A"
 
 
-def wait_until(test: Callable[[], bool], patience: float = PATIENCE) -> bool:
-    deadline = time.monotonic() + patience
+def wait_until(test: Callable[[], bool], timeout: float = TIMEOUT) -> bool:
+    """Poll until `test()` is true; returns False after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
     while not test():
         if time.monotonic() > deadline:
             return False
@@ -25,7 +23,7 @@ def wait_until(test: Callable[[], bool], patience: float = PATIENCE) -> bool:
 
 
 def listening_ports(tcp: str) -> set[int]:
-    """The ports with a listening socket in the text of /proc/net/tcp or tcp6."""
+    """Return the ports of listening sockets in the text of /proc/net/tcp or tcp6."""
     rows = [line.split() for line in tcp.splitlines()[1:]]
     return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == LISTENING}
 
@@ -33,12 +31,12 @@ def listening_ports(tcp: str) -> set[int]:
 def listening(inside: Namespace, port: int) -> bool:
     if inside.pid() is None:
         return False
-    said = inside.run(["cat", "/proc/net/tcp", "/proc/net/tcp6"]).stdout.decode()
-    return port in listening_ports(said)
+    tables = inside.run(["cat", "/proc/net/tcp", "/proc/net/tcp6"]).stdout.decode()
+    return port in listening_ports(tables)
 
 
 def stat_fields(inside: Namespace, pid: int) -> list[str]:
-    """State, parent, group, session … of a process inside; empty if there is none."""
+    """Return state, parent, group, session … of a process inside; empty if it does not exist."""
     try:
         return inside.path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -51,7 +49,7 @@ def alive(inside: Namespace, pid: int) -> bool:
 
 
 def session(inside: Namespace, pid: int) -> list[int]:
-    """All processes inside that are of the same session as this one."""
+    """Return all processes inside that belong to the session of this one."""
     mine = stat_fields(inside, pid)[3:4]
     numbers = [int(entry.name) for entry in inside.path("/proc").iterdir() if entry.name.isdigit()]
     return [number for number in numbers if stat_fields(inside, number)[3:4] == mine]

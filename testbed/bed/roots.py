@@ -1,7 +1,4 @@
-"""The cached roots on the host: which one belongs to a recipe, whether it is there, deleting them.
-
-Must not know how a root is built.
-"""
+"""The cached roots on the host: find the one of a recipe, have `build` make it, delete them."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from pathlib import Path
 
 from . import build, host
 from .layout import TESTBED, cache_dir, locked
-from .report import Say
+from .messages import Progress
 from .suites import GRIDUSER, HOST, OTHERUSER, Suite
 
 
@@ -28,8 +25,8 @@ def root_dir(suite: Suite) -> Path:
     return cache_dir() / f"{suite.name}-{recipe_hash(suite)}"
 
 
-def ensure_root(suite: Suite, say: Say) -> Path:
-    """The finished root of this recipe; built now if it is not there."""
+def ensure_root(suite: Suite, progress: Progress) -> Path:
+    """Return the finished root of this recipe; build it if it does not exist."""
     root = root_dir(suite)
     if root.is_dir():
         return root
@@ -37,28 +34,28 @@ def ensure_root(suite: Suite, say: Say) -> Path:
         if not root.is_dir():
             for stale in cache_dir().glob(f".{suite.name}-*.building"):
                 remove_tree(stale)
-            # Only under its final name does a root count as complete.
+            # A root is complete only under its final name.
             aside = cache_dir() / f".{root.name}.building"
             (aside / "root").mkdir(parents=True)
-            host.ensure_tools(say)
-            build.build(suite, aside, say)
+            host.ensure_tools(progress)
+            build.build(suite, aside, progress)
             (aside / "root").rename(root)
             remove_tree(aside)
     return root
 
 
-def purge(suite: Suite, say: Say) -> None:
-    """Delete the roots of this suite, of any recipe, but for those that another bed runs from."""
+def purge(suite: Suite, progress: Progress) -> None:
+    """Delete all roots of this suite, except those that another testbed is using."""
     with locked(cache_dir() / f".{suite.name}.lock", "building a root"):
         for path in [*cache_dir().glob(f"{suite.name}-*"), *cache_dir().glob(f".{suite.name}-*")]:
             if in_use(path):
-                say(f"kept {path}: another bed runs from it")
+                progress(f"kept {path}: another testbed is using it")
             else:
                 remove_tree(path)
 
 
 def in_use(root: Path) -> bool:
-    """Whether a process in any mount namespace of this host has the root under its overlay."""
+    """Return whether a process in any mount namespace uses the root below its overlay."""
     for mounts in Path("/proc").glob("[0-9]*/mounts"):
         try:
             if f"lowerdir={root}," in mounts.read_text(errors="replace"):
@@ -69,5 +66,5 @@ def in_use(root: Path) -> bool:
 
 
 def remove_tree(path: Path) -> None:
-    """Delete a root: never across a mount, should a foreign one stand in it."""
+    """Delete a root without crossing mounts."""
     subprocess.run(["rm", "-rf", "--one-file-system", str(path)], check=False)

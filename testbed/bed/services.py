@@ -1,7 +1,7 @@
-"""The daemons of a bed: how each is started, stopped and known to answer.
+"""The daemons of a testbed: how each is started, stopped and checked.
 
-Each has `start` (returns when it answers), `stop` (returns when it is gone) and `trouble`, the one
-line that says why it is not in order. Must not be asked to know about jobs.
+`start` returns when the daemon answers, `stop` when it has ended, `problem` returns one line about
+what is wrong. Jobs are not handled here.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from .arcconf import WSPORT, WSURL, controldir, has_block
+from .messages import BedError, tail_of
 from .namespace import Namespace
-from .processes import PATIENCE, alive, listening, session, wait_until
-from .report import BedError, tail_of
+from .processes import TIMEOUT, alive, listening, session, wait_until
 from .suites import Suite
 
-STOP_PATIENCE = 60.0
+STOP_TIMEOUT = 60.0
 
 ASK_WS = """
 import ssl, sys, urllib.error, urllib.request
@@ -32,7 +32,7 @@ except (OSError, urllib.error.URLError) as error:
 
 
 class Service:
-    """A daemon that leaves its process number in a file and, mostly, listens on a port."""
+    """A daemon with a PID file that usually listens on a port."""
 
     name = ""
     pidfile = ""
@@ -47,11 +47,11 @@ class Service:
         self.suite = suite
 
     def wanted(self) -> bool:
-        """Whether it belongs to this suite and configuration."""
+        """Return whether this suite and configuration have the daemon."""
         return True
 
     def prepare(self) -> None:
-        """What must stand before the daemon starts."""
+        """Create what the daemon needs before it starts."""
 
     def command(self) -> Sequence[str]:
         raise NotImplementedError
@@ -60,39 +60,39 @@ class Service:
         return listening(self.inside, self.port)
 
     def pid(self) -> int | None:
-        """The daemon's number inside, if such a process runs."""
+        """Return the PID inside if the daemon is running."""
         try:
             number = int(self.inside.path(self.pidfile).read_text().split()[0])
         except (OSError, ValueError, IndexError):
             return None
         return number if alive(self.inside, number) else None
 
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         if self.pid() is None:
             return "is not running"
         return None if self.answers() else "runs but does not answer"
 
     def start(self) -> None:
-        if self.trouble() is None:
+        if self.problem() is None:
             return
         self.prepare()
         try:
             done = self.inside.run(
-                self.command(), user=self.user, env=self.environment, timeout=PATIENCE
+                self.command(), user=self.user, env=self.environment, timeout=TIMEOUT
             )
         except subprocess.TimeoutExpired:
             raise BedError(
-                f"{self.name} did not start within {PATIENCE:.0f} s", tail_of(self.log_text())
+                f"{self.name} did not start within {TIMEOUT:.0f} s", tail_of(self.log_text())
             ) from None
         if done.returncode != 0:
-            said = (done.stdout + done.stderr).decode(errors="replace")
+            output = (done.stdout + done.stderr).decode(errors="replace")
             raise BedError(
-                f"{self.name} did not start (exit code {done.returncode})",
-                tail_of(said or self.log_text()),
+                f"{self.name} did not start (exit status {done.returncode})",
+                tail_of(output or self.log_text()),
             )
-        if not wait_until(lambda: self.trouble() is None):
+        if not wait_until(lambda: self.problem() is None):
             raise BedError(
-                f"{self.name} {self.trouble()} {PATIENCE:.0f} s after its start",
+                f"{self.name} {self.problem()} {TIMEOUT:.0f} s after its start",
                 tail_of(self.log_text()),
             )
 
@@ -102,17 +102,19 @@ class Service:
             return
         targets = session(self.inside, pid) if self.whole_session else [pid]
         self._signal("TERM", targets)
-        if not wait_until(lambda: not self._left(targets), STOP_PATIENCE):
+        if not wait_until(lambda: not self._left(targets), STOP_TIMEOUT):
             self._signal("KILL", self._left(targets))
-            if not wait_until(lambda: not self._left(targets), STOP_PATIENCE):
-                raise BedError(f"{self.name} does not end: process {self._left(targets)} inside")
+            if not wait_until(lambda: not self._left(targets), STOP_TIMEOUT):
+                raise BedError(
+                    f"{self.name} does not end: PID {self._left(targets)} in the testbed"
+                )
 
     def kill(self) -> None:
-        """End it the way a crash does; its helpers and jobs are left to themselves."""
+        """Kill the main process as a crash does; its helpers and jobs keep running."""
         pid = self.pid()
         if pid is not None:
             self._signal("KILL", [pid])
-            wait_until(lambda: not alive(self.inside, pid), STOP_PATIENCE)
+            wait_until(lambda: not alive(self.inside, pid), STOP_TIMEOUT)
 
     def _left(self, pids: Sequence[int]) -> list[int]:
         return [pid for pid in pids if alive(self.inside, pid)]
@@ -137,8 +139,8 @@ class Postgres(Service):
         self.log = f"/var/log/postgresql/postgresql-{suite.postgres}-main.log"
 
     def prepare(self) -> None:
-        place = "/run/postgresql"
-        self.inside.run(["install", "-d", "-m2775", "-opostgres", "-gpostgres", place])
+        owner = ["-opostgres", "-gpostgres"]
+        self.inside.run(["install", "-d", "-m2775", *owner, "/run/postgresql"])
 
     def command(self) -> Sequence[str]:
         return ["pg_ctlcluster", self.suite.postgres, "main", "start"]
@@ -150,13 +152,13 @@ class Postgres(Service):
     def stop(self) -> None:
         if self.pid() is not None:
             stop = ["pg_ctlcluster", self.suite.postgres, "main", "stop", "-m", "fast"]
-            done = self.inside.run(stop, timeout=PATIENCE)
+            done = self.inside.run(stop, timeout=TIMEOUT)
             if done.returncode != 0:
                 raise BedError("postgres does not stop", tail_of(done.stderr.decode()))
 
 
 class Sshd(Service):
-    """OAR's own sshd: all nodes, 127.0.0.1 to .4, are this one."""
+    """OAR's own sshd, which serves all nodes (127.0.0.1 to .4)."""
 
     name = "sshd"
     pidfile = "/run/oar-node_sshd.pid"
@@ -176,7 +178,7 @@ class Oar(Service):
     pidfile = "/run/oar-server.pid"
     log = "/var/log/oar.log"
     port = 6666
-    # Almighty leaves its helpers (sarko, appendice, bipbip) behind when it alone is ended.
+    # When only Almighty is ended, its helpers (sarko, appendice, bipbip) keep running.
     whole_session = True
 
     def command(self) -> Sequence[str]:
@@ -248,8 +250,8 @@ def has_ws(inside: Namespace) -> bool:
 
 
 def ws_answers(inside: Namespace) -> bool:
-    """Whether something speaks HTTPS there; a refusal is an answer too."""
+    """Return whether the web service answers HTTPS requests, also with an error."""
     if not listening(inside, WSPORT):
         return False
     ask = ["python3", "-I", "-S", "-c", ASK_WS, WSURL]
-    return inside.run(ask, timeout=PATIENCE).returncode == 0
+    return inside.run(ask, timeout=TIMEOUT).returncode == 0

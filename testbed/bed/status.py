@@ -1,7 +1,4 @@
-"""What a bed is doing: its daemons, versions and OAR's jobs, read from outside.
-
-Must not start or change anything.
-"""
+"""The status of a testbed: its daemons, versions and OAR's jobs. Nothing is started or changed."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ class Status:
     checkout: str | None = None
     init: int | None = None
     daemons: dict[str, int | None] = field(default_factory=dict)
-    trouble: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, int] | None = None
 
@@ -38,8 +35,8 @@ class Status:
         lines.append(f"  checkout  {self.checkout}")
         lines.append(f"  init      {self.init} on this host")
         for name, pid in self.daemons.items():
-            said = self.trouble.get(name, "answers")
-            lines.append(f"  {name:9} {pid if pid is not None else '-'} inside, {said}")
+            state = self.problems.get(name, "answers")
+            lines.append(f"  {name:9} {pid if pid is not None else '-'} inside, {state}")
         lines.append(f"  OAR jobs  {describe_jobs(self.jobs)}")
         return "\n".join(lines)
 
@@ -56,7 +53,7 @@ def describe_jobs(jobs: dict[str, int] | None) -> str:
 
 
 def parse_job_counts(text: str) -> dict[str, int]:
-    """psql's unaligned rows, `STATE|COUNT`."""
+    """Parse unaligned output of psql, `STATE|COUNT` per line."""
     counts = {}
     for line in text.splitlines():
         state, _, count = line.partition("|")
@@ -66,7 +63,7 @@ def parse_job_counts(text: str) -> dict[str, int]:
 
 
 def job_counts(inside: Namespace, suite: Suite) -> dict[str, int] | None:
-    if Postgres(inside, suite).trouble():
+    if Postgres(inside, suite).problem():
         return None
     done = inside.run(["psql", "-d", "oar", "-Atc", QUERY], user="postgres", cwd="/", timeout=30)
     return parse_job_counts(done.stdout.decode()) if done.returncode == 0 else None
@@ -81,8 +78,8 @@ def read(inside: Namespace, suite: Suite) -> Status:
     if status.up:
         services = members(inside, suite)
         status.daemons = {service.name: service.pid() for service in services}
-        found = {service.name: service.trouble() for service in services}
-        status.trouble = {name: said for name, said in found.items() if said}
+        found = {service.name: service.problem() for service in services}
+        status.problems = {name: text for name, text in found.items() if text}
         status.versions = versions(inside)
         status.jobs = job_counts(inside, suite)
     return status

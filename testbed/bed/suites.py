@@ -1,13 +1,13 @@
-"""The Debian suites that a testbed can be built from: all that differs between them.
+"""The Debian suites that a testbed can be built from, with all differences between them.
 
-Must not hold anything that is the same for every suite (that stands in `build`).
+What is the same for every suite is in `build`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .report import BedError
+from .messages import BedError
 
 DEFAULT_SUITE = "bookworm"
 
@@ -46,10 +46,12 @@ COMMON_PACKAGES = (
 class Suite:
     """One Debian release.
 
-    `arc`, `oar` and `python` are what it is known to carry, for people to read. `separate_ws` is
-    false where A-REX's web service is still a part of A-REX's own process; `client_wants_proxy`
-    where ARC's client does nothing without a proxy, even where it needs none; `rest_wants_queue`
-    where A-REX takes no job through REST that names no queue.
+    Attributes:
+        arc, oar, python: The versions in this release, for people.
+        postgres: Major version of PostgreSQL.
+        separate_ws: The web service is a process of its own, not a part of A-REX's.
+        client_wants_proxy: ARC's client requires a proxy even for interfaces that need none.
+        rest_wants_queue: A-REX refuses jobs through REST that name no queue.
     """
 
     name: str

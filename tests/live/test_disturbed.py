@@ -15,7 +15,7 @@ pytestmark = pytest.mark.live
 def cancelled(job: Job, state: str) -> None:
     """The job is FINISHED in A-REX, and OAR has deleted its only job for it."""
     job.wait()
-    assert job.failure().startswith("Job is canceled by external request"), job.story()
+    assert job.failure().startswith("Job is canceled by external request"), job.diagnostics()
     (held,) = job.oar_jobs()
     assert held["state"] == state
     assert "FRAG_JOB_REQUEST" in [event["type"] for event in held["events"]]
@@ -45,7 +45,7 @@ def test_cancelled_while_waiting(grid: Grid) -> None:
 
 def finished(job: Job) -> None:
     job.wait()
-    assert job.failure() == "", job.story()
+    assert job.failure() == "", job.diagnostics()
     (held,) = job.oar_jobs()
     assert held["exit_code"] == 0
     assert job.output("out.txt") == "done\n"

@@ -98,7 +98,7 @@ def check(job: Job, end: End) -> None:
     """The job is FINISHED in ARC, OAR holds exactly one job for it, and all sources agree."""
     job.wait()
     expected = f"LRMS error: ({end.code}) {end.reason}" if end.code else ""
-    assert job.failure().partition("\n")[0] == expected, job.story()
+    assert job.failure().partition("\n")[0] == expected, job.diagnostics()
     (held,) = job.oar_jobs()
     assert held["state"] == end.oar_state
     assert held["Job_Id"] == job.oar_id()

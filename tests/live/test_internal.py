@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from bed import Bed
 from bed.grid import Job, shell
-from bed.internal import PLACE, InternalGrid
+from bed.internal import AREX_DIR, InternalGrid
 
 pytestmark = pytest.mark.live
 
@@ -37,7 +37,7 @@ def test_all_jobs_come_back(fed: list[Job]) -> None:
         (held,) = job.oar_jobs()
         fails = number % 10 == 9
         assert held["exit_code"] == (256 if fails else 0)
-        assert ("exit code 1" in job.failure()) is fails, job.story()
+        assert ("exit code 1" in job.failure()) is fails, job.diagnostics()
         assert job.output("out.txt") == "/bin/sh\n"
 
 
@@ -46,7 +46,7 @@ def test_cancelled_job(internal: InternalGrid) -> None:
     job.wait_running()
     internal.client("arckill", "-k", job.url)
     job.wait()
-    assert job.failure().startswith("Job is canceled by external request"), job.story()
+    assert job.failure().startswith("Job is canceled by external request"), job.diagnostics()
     (held,) = job.oar_jobs()
     assert (held["state"], held["owner"]) == ("Error", internal.owner)
 
@@ -54,7 +54,7 @@ def test_cancelled_job(internal: InternalGrid) -> None:
 @pytest.mark.usefixtures("fed")
 def test_no_root_anywhere(internal: InternalGrid) -> None:
     """All files are the user's, and so are A-REX and what it runs."""
-    assert internal.root("find", PLACE, "!", "-user", internal.owner) == ""
+    assert internal.root("find", AREX_DIR, "!", "-user", internal.owner) == ""
     daemon = str(internal.arex.pid())
     owners = internal.root("ps", "-o", "user:20=", "-p", daemon, "--ppid", daemon).split()
     assert set(owners) == {internal.owner}

@@ -172,7 +172,7 @@ def test_arex_killed_while_it_submits(grid: Grid, bed: Bed) -> None:
     for job in jobs:
         job.wait()
         (held,) = job.oar_jobs()
-        assert (held["Job_Id"], held["exit_code"]) == (job.oar_id(), 0), job.story()
+        assert (held["Job_Id"], held["exit_code"]) == (job.oar_id(), 0), job.diagnostics()
         assert job.output("out.txt") == "ran\n"
 
 
@@ -186,7 +186,7 @@ def test_node_that_dies_under_a_running_job(grid: Grid, bed: Bed) -> None:
     finally:
         bed.run(["oarnodesetting", "-s", "Alive", "-h", node])
     assert job.failure().startswith("LRMS error: (265) Job was deleted in OAR by user "), (
-        job.story()
+        job.diagnostics()
     )
     assert job.diag()["exitcode"] == ["265"]
     assert job.diag()["nodename"] == [node]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from bed import Bed
-from bed.apart import COMMANDS, HOST, KEY, SESSIONS, Apart
 from bed.arcconf import SESSIONDIR
 from bed.grid import USER, Grid, Job, shell
+from bed.remote_oar import COMMANDS, HOST, KEY, SESSIONS, RemoteOar
 
 pytestmark = pytest.mark.live
 
@@ -30,50 +30,50 @@ dialect = 2
 class RemoteGrid(Grid):
     """The admin asks OAR where it is."""
 
-    def __init__(self, apart: Apart) -> None:
-        super().__init__(apart.bed)
-        self.apart = apart
+    def __init__(self, oar_host: RemoteOar) -> None:
+        super().__init__(oar_host.bed)
+        self.oar_host = oar_host
 
     def root(self, *argv: str, **more: Any) -> str:
         if argv[0] == "oarstat":
-            return self.apart.run(argv).stdout.decode()
+            return self.oar_host.run(argv).stdout.decode()
         return super().root(*argv, **more)
 
 
 @pytest.fixture(scope="module")
-def apart(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apart]:
+def oar_host(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteOar]:
     """The bed with OAR on another machine, and A-REX that knows of it."""
     conf = tmp_path_factory.mktemp("conf") / "arc.conf"
     text = (HERE / "arc.conf.in").read_text()
     conf.write_text(text.replace("[custom:oar]\n", f"[custom:oar]{REMOTE}"))
-    apart = Apart(bed, USER, SESSIONDIR)
-    apart.up()
+    oar_host = RemoteOar(bed, USER, SESSIONDIR)
+    oar_host.up()
     try:
         bed.reconf(conf)
-        yield apart
+        yield oar_host
     finally:
-        apart.down()
+        oar_host.down()
         bed.reconf(HERE / "arc.conf.in")
 
 
 @pytest.fixture(scope="module")
-def remote(apart: Apart) -> Grid:
-    return RemoteGrid(apart)
+def remote(oar_host: RemoteOar) -> Grid:
+    return RemoteGrid(oar_host)
 
 
 def finished(job: Job, code: int = 0) -> dict[str, Any]:
     """The job has ended with `code`, and OAR has held one job for it, which is given."""
     job.wait()
     failure = f"LRMS error: ({code}) Job finished with exit code {code}" if code else ""
-    assert job.failure() == failure, job.story()
+    assert job.failure() == failure, job.diagnostics()
     (held,) = job.oar_jobs()
     assert (held["exit_code"], held["Job_Id"]) == (code << 8, job.oar_id())
     assert job.private_files() == ""
     return held
 
 
-def test_jobs_on_another_machine(remote: Grid, apart: Apart) -> None:
-    here = apart.bed.run(["oarstat"], user=USER, check=False)
+def test_jobs_on_another_machine(remote: Grid, oar_host: RemoteOar) -> None:
+    here = oar_host.bed.run(["oarstat"], user=USER, check=False)
     assert here.returncode != 0, "OAR answers on A-REX's side"
     descriptions = [shell("echo done; pwd"), shell("exit 3"), shell("sleep 300")]
     good, bad, long = remote.submit_all([(text, {}) for text in descriptions])
@@ -84,44 +84,44 @@ def test_jobs_on_another_machine(remote: Grid, apart: Apart) -> None:
     assert good.output("out.txt") == f"done\n{SESSIONS}/{good.grid_id}\n"
     finished(bad, 3)
     long.wait()
-    assert long.failure().startswith("Job is canceled by external request"), long.story()
+    assert long.failure().startswith("Job is canceled by external request"), long.diagnostics()
     assert [row["state"] for row in long.oar_jobs()] == ["Error"]
 
 
-def test_cable_cut_while_oarsub_is_at_work(remote: Grid, apart: Apart) -> None:
+def test_cable_cut_while_oarsub_is_at_work(remote: Grid, oar_host: RemoteOar) -> None:
     """Its oarsub goes on alone there: it is waited for, and its job is taken."""
-    apart.hold("oarsub", "oarstat")
+    oar_host.hold("oarsub", "oarstat")
     job = remote.submit(shell("echo done"))
-    job.wait_until(lambda: apart.held("oarsub"), "at work in oarsub", 60)
-    before = apart.connections()
-    apart.cut()
-    job.wait_until(lambda: not before & apart.connections(), "aware of the cut", 60)
-    apart.mend()
+    job.wait_until(lambda: oar_host.held("oarsub"), "at work in oarsub", 60)
+    before = oar_host.connections()
+    oar_host.cut_network()
+    job.wait_until(lambda: not before & oar_host.connections(), "aware of the cut", 60)
+    oar_host.restore_network()
     asking = ["pgrep", "-f", f"oarstat.*job_name.*{job.grid_id}"]
-    job.wait_until(lambda: apart.run(asking, check=False).stdout, "asked for by name", 90)
-    apart.release("oarstat")
+    job.wait_until(lambda: oar_host.run(asking, check=False).stdout, "asked for by name", 90)
+    oar_host.release("oarstat")
     assert (job.state(), job.oar_jobs()) == ("SUBMIT", [])
-    apart.release("oarsub")
+    oar_host.release("oarsub")
     finished(job)
     assert job.output("out.txt") == "done\n"
 
 
-def test_connection_ended_while_oarstat_is_at_work(remote: Grid, apart: Apart) -> None:
+def test_connection_ended_while_oarstat_is_at_work(remote: Grid, oar_host: RemoteOar) -> None:
     """Nothing is concluded, and the next scan reports the job."""
     job = remote.submit(shell("sleep 5; echo done"))
     job.wait_running()
     before = len(remote.read(LOG))
-    apart.hold("oarstat")
+    oar_host.hold("oarstat")
     trouble = f"nothing was changed: oarstat: the connection to {HOST} failed: "
 
     def noticed() -> bool:
         """The information provider asks OAR as well, so the first that is cut may be its."""
-        if apart.held("oarstat"):
-            apart.hang_up()
+        if oar_host.held("oarstat"):
+            oar_host.drop_connections()
         return trouble in remote.read(LOG)[before:]
 
     job.wait_until(noticed, "noticed by scan", 90)
     assert job.state() == "INLRMS"
-    apart.release("oarstat")
+    oar_host.release("oarstat")
     finished(job)
     assert job.output("out.txt") == "done\n"

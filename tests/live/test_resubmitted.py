@@ -40,7 +40,7 @@ def test_followed_to_its_end(grid: Grid, bed: Bed) -> None:
     with prologue_that_fails_once(bed):
         job = grid.submit(shell("echo done"))
         job.wait()
-    assert job.failure() == "", job.story()
+    assert job.failure() == "", job.diagnostics()
     assert job.output("out.txt") == "done\n"
     first, second = sorted(held["Job_Id"] for held in job.oar_jobs())
     assert f"joboption_jobid={second}\n" in job.control("grami")
@@ -62,6 +62,8 @@ def test_deleted_where_the_site_wants_that(grid: Grid, bed: Bed, tmp_path: Path)
             job.wait()
     finally:
         bed.reconf(HERE / "arc.conf.in")
-    assert "OAR gave up the job and submitted it again as OAR job " in job.failure(), job.story()
+    assert "OAR gave up the job and submitted it again as OAR job " in job.failure(), (
+        job.diagnostics()
+    )
     assert {held["state"] for held in job.oar_jobs()} <= {"Error", "Terminated"}
     assert len(job.oar_jobs()) == 2

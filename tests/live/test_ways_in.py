@@ -35,7 +35,7 @@ def test_example_in_lower_case_with_scratch(reconfigured: Bed) -> None:
         shell("pwd; echo kept >kept", extra='(outputfiles=("kept" ""))')
     )
     job.wait()
-    assert job.failure() == "", job.story()
+    assert job.failure() == "", job.diagnostics()
     assert job.local()["lrms"] == "oar"
     assert job.output("out.txt") == f"/tmp/scratch/{job.grid_id}\n"
     assert job.output("kept") == "kept\n"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bed.record import chosen, parser
-from bed.record_scenario import SCENARIOS
+from bed.recording.record import chosen, parser
+from bed.recording.scenario import SCENARIOS
 from oar.recorded import FIXTURES, VERSIONS, calls
 
 FILES = sorted(FIXTURES.glob("*/*.json"))

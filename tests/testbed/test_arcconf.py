@@ -1,4 +1,4 @@
-"""The arc.conf of a testbed."""
+"""Templates of arc.conf."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bed import BedError
 from bed.arcconf import CONTROLDIR, DEFAULT_TEMPLATE, controldir, has_block, read_template, render
 
 
-def test_the_default_template_is_filled_in_completely() -> None:
+def test_default_template_has_no_unknown_names() -> None:
     conf = render(DEFAULT_TEMPLATE.read_text())
     settings = [line for line in conf.splitlines() if not line.startswith("#")]
     assert not any("@" in line for line in settings)
@@ -19,12 +19,12 @@ def test_the_default_template_is_filled_in_completely() -> None:
         assert has_block(conf, block)
 
 
-def test_other_at_signs_stay() -> None:
+def test_other_at_signs_are_kept() -> None:
     text = "mail = root@localhost\nx = @UNKNOWN@ $HOME @HOSTNAME@\n"
     assert render(text) == "mail = root@localhost\nx = @UNKNOWN@ $HOME testbed.localdomain\n"
 
 
-def test_a_block_is_found_by_its_whole_name() -> None:
+def test_block_is_found_by_its_full_name() -> None:
     assert not has_block("[arex/ws/jobs]\n# [arex/ws]\n", "arex/ws")
     assert has_block("x=1\n [arex/ws]\n", "arex/ws")
 
@@ -41,6 +41,6 @@ def test_controldir(conf: str, expected: str) -> None:
     assert controldir(conf) == expected
 
 
-def test_a_template_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_unreadable_template_is_named(tmp_path: Path) -> None:
     with pytest.raises(BedError, match="nothing-here"):
         read_template(tmp_path / "nothing-here")

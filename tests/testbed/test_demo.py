@@ -1,4 +1,4 @@
-"""The demo without the testbed: what a newcomer sees on a machine where OAR cannot run."""
+"""The demo with the stand-in, for machines that cannot run OAR."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 DEMO = Path(__file__).parent.parent.parent / "testbed" / "demo"
 
 
-def test_the_stand_in_runs_the_job_and_says_what_it_is() -> None:
+def test_stand_in_runs_the_job_and_is_announced() -> None:
     done = subprocess.run(
         [sys.executable, str(DEMO), "--stand-in"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0] == "This is a STAND-IN for OAR, and no A-REX: it was asked for."
+    assert lines[0] == "This is a STAND-IN for OAR, without A-REX: --stand-in was given."
     states = [line.split()[1:] for line in lines if re.match(r" *[0-9.]+s  ", line)]
     assert states[-1] == ["FINISHED", "Terminated"]
     assert ["INLRMS", "Running"] in states

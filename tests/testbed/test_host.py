@@ -1,4 +1,4 @@
-"""Tools that a bed needs on the host."""
+"""Tools that the testbed installs on the host."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from bed import host
 from bed.layout import CACHE_ENV
 
 
-def test_two_beds_do_not_install_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second one finds the tool there, and does not meet apt's lock."""
+def test_two_testbeds_do_not_run_apt_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one finds the tool installed and does not fail because of apt's lock."""
     (tmp_path / "bin").mkdir()
     tool = tmp_path / "bin/arc-oar-tool"
     apt = tmp_path / "bin/apt-get"

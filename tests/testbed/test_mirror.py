@@ -1,4 +1,4 @@
-"""Reading the host's apt configuration."""
+"""Debian mirror and settings from the apt configuration of the host."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Components: main
 """
 
 
-def test_deb822_gives_each_suite_of_what_is_switched_on() -> None:
+def test_deb822_yields_each_suite_of_enabled_sources() -> None:
     assert list(parse_deb822(DEB822)) == [
         Source("http://mirror.example.org/debian", "bookworm", ("main", "contrib")),
         Source("http://mirror.example.org/debian", "bookworm-updates", ("main", "contrib")),
@@ -84,7 +84,7 @@ def test_one_line(line: str, expected: list[Source]) -> None:
     assert list(parse_one_line(line)) == expected
 
 
-def test_choose_passes_over_updates_foreign_archives_and_discs() -> None:
+def test_updates_other_archives_and_discs_are_not_chosen() -> None:
     sources = [
         Source("cdrom:[Debian 12]/", "bookworm", ("main",)),
         Source("http://security.example.org/debian-security", "bookworm-security", ("main",)),
@@ -96,7 +96,7 @@ def test_choose_passes_over_updates_foreign_archives_and_discs() -> None:
     assert choose(sources[:4]) is None
 
 
-def test_read_sources_takes_only_the_files_that_apt_takes(tmp_path: Path) -> None:
+def test_only_files_that_apt_reads_are_read(tmp_path: Path) -> None:
     folder = tmp_path / "sources.list.d"
     folder.mkdir()
     line = "deb http://{}.example.org/debian bookworm main\n"
@@ -110,7 +110,7 @@ def test_read_sources_takes_only_the_files_that_apt_takes(tmp_path: Path) -> Non
     assert not any("c.example" in uri for uri in hosts)
 
 
-def test_resolve_reads_the_list_behind_mirror_file(tmp_path: Path) -> None:
+def test_mirror_file_is_resolved_to_its_first_mirror(tmp_path: Path) -> None:
     listing = tmp_path / "debian.list"
     listing.write_text("# mirrors\n\nhttps://m.example.org/debian/\tpriority:1\n")
     assert resolve(f"mirror+file:{listing}") == "https://m.example.org/debian"
@@ -118,19 +118,19 @@ def test_resolve_reads_the_list_behind_mirror_file(tmp_path: Path) -> None:
     assert resolve("http://m.example.org/debian") == "http://m.example.org/debian"
 
 
-def test_resolve_of_an_empty_list_says_so(tmp_path: Path) -> None:
+def test_empty_mirror_file_is_an_error(tmp_path: Path) -> None:
     listing = tmp_path / "debian.list"
     listing.write_text("# none\n")
     with pytest.raises(BedError, match="no mirror is listed"):
         resolve(f"mirror+file:{listing}")
 
 
-def test_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_overrides_apt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(MIRROR_ENV, "http://mine.example.org/debian")
     assert debian_mirror() == "http://mine.example.org/debian"
 
 
-def test_without_a_debian_archive_the_error_says_what_to_do(
+def test_missing_debian_archive_is_an_error_with_a_remedy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv(MIRROR_ENV, raising=False)
@@ -139,7 +139,7 @@ def test_without_a_debian_archive_the_error_says_what_to_do(
         debian_mirror()
 
 
-def test_apt_config_keeps_proxies_certificates_and_dates_only() -> None:
+def test_only_proxies_certificates_and_dates_of_apt_config_are_used() -> None:
     dump = """\
 APT::Architecture "amd64";
 Acquire::http::Proxy "http://proxy.example.org:3128";

@@ -1,4 +1,4 @@
-"""What is read from outside about a running bed, and what is said about it."""
+"""The status of a testbed: parsing and output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TCP = """\
 """
 
 
-def test_only_listening_sockets_count() -> None:
+def test_only_listening_sockets_are_returned() -> None:
     assert listening_ports(TCP) == {6667, 5432}
     assert listening_ports("") == set()
 
@@ -27,18 +27,18 @@ def test_job_counts() -> None:
     assert parse_job_counts("psql: error\n") == {}
 
 
-def test_down_is_one_line() -> None:
+def test_text_of_a_stopped_testbed() -> None:
     assert Status("bookworm", up=False).to_text() == "bookworm: down"
 
 
-def test_text_names_what_does_not_answer() -> None:
+def test_text_names_daemons_that_do_not_answer() -> None:
     status = Status(
         "trixie",
         up=True,
         checkout="/src",
         init=4711,
         daemons={"postgres": 36, "oar": None},
-        trouble={"oar": "is not running"},
+        problems={"oar": "is not running"},
         versions={"arc": "7.0.0", "oar": "2.6.1"},
         jobs={"Error": 1, "Running": 2},
     )
@@ -49,7 +49,7 @@ def test_text_names_what_does_not_answer() -> None:
     assert lines[-1].endswith("1 Error, 2 Running")
 
 
-def test_jobs_are_unknown_without_the_database_and_none_with_an_empty_one() -> None:
+def test_jobs_without_database_and_with_an_empty_one() -> None:
     assert "unknown" in Status("bookworm", up=True, jobs=None).to_text()
     assert Status("bookworm", up=True, jobs={}).to_text().endswith("none")
 
@@ -58,4 +58,4 @@ def test_json_has_every_field() -> None:
     found = json.loads(Status("bookworm", up=False).to_json())
     assert found["suite"] == "bookworm"
     assert found["up"] is False
-    assert {"daemons", "versions", "jobs", "trouble", "checkout"} <= set(found)
+    assert {"daemons", "versions", "jobs", "problems", "checkout"} <= set(found)

@@ -1,7 +1,7 @@
-"""`testbed/record`: makes the recordings of fixtures/ anew with the real OAR of a bed.
+"""The command line of `testbed/record`, and one run of it.
 
-Many scenarios run side by side; those that disturb others run afterwards, one by one, and only
-while nobody else has jobs on the bed. Must leave the bed as it was.
+Most scenarios run in parallel. Those that disturb other users run afterwards, one by one, and only
+while nobody else has jobs on the testbed. The testbed is restored at the end.
 """
 
 from __future__ import annotations
@@ -14,40 +14,54 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import record_asked, record_deleted, record_ends, record_trouble
-from .bed import Bed
-from .layout import CHECKOUT
-from .record_call import DIRECTORY, HOOKS, Recorder, Watch
-from .record_scenario import SCENARIOS, Scenario
-from .report import BedError, Say, progress
-from .suites import DEFAULT_SUITE, GRIDUSER, SUITES
+from ..bed import Bed
+from ..layout import CHECKOUT
+from ..messages import BedError, Progress, print_progress
+from ..suites import DEFAULT_SUITE, GRIDUSER, SUITES
+from . import deletions, normal_ends, outages, refusals
+from .recorder import DIRECTORY, HOOKS, JobStates, Recorder
+from .scenario import SCENARIOS, Scenario
 
 FIXTURES = CHECKOUT / "fixtures"
 AT_ONCE = 5
 CONFIGURATION = "/etc/oar/oar.conf"
 HOOK_KINDS = ("prologue", "epilogue", "server_prologue", "server_epilogue")
 HOOK = f"""#!/bin/sh
-# OAR gives the job's id first. Jobs without a file of their own are left alone.
+# The first argument is the job ID. Jobs without a hook file are not affected.
 file={HOOKS}/$(basename "$0").$1
 [ ! -r "$file" ] || . "$file"
 """
 BUSY = ("toLaunch", "Launching", "Running", "Finishing", "Resuming", "Suspended")
-STORIES = (record_ends, record_deleted, record_asked, record_trouble)
+MODULES = (normal_ends, deletions, refusals, outages)
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="record", description="Make the recordings anew.")
+    top = argparse.ArgumentParser(
+        prog="record", description="Record the answers of a real OAR into fixtures/."
+    )
     top.add_argument("--suite", default=DEFAULT_SUITE, help=f"one of {', '.join(SUITES)}")
     top.add_argument("--only", nargs="+", metavar="SCENARIO", choices=sorted(SCENARIOS))
-    top.add_argument("--quiet", action="store_true", help="only what disturbs nobody on the bed")
-    top.add_argument("--quick", action="store_true", help="only what takes less than a minute")
-    top.add_argument("--list", action="store_true", help="say which scenarios there are")
-    top.add_argument("--out", type=Path, default=FIXTURES, metavar="DIR", help=f"not {FIXTURES}")
+    top.add_argument(
+        "--quiet",
+        action="store_true",
+        help="only scenarios that do not disturb other users of the testbed",
+    )
+    top.add_argument(
+        "--quick", action="store_true", help="only scenarios that take less than a minute"
+    )
+    top.add_argument("--list", action="store_true", help="list the scenarios")
+    top.add_argument(
+        "--out",
+        type=Path,
+        default=FIXTURES,
+        metavar="DIR",
+        help=f"output directory (default {FIXTURES})",
+    )
     return top
 
 
 def chosen(only: Sequence[str] | None, quiet: bool, quick: bool) -> list[Scenario]:
-    """The scenarios asked for, in the order in which they stand; slow ones first."""
+    """Return the selected scenarios, slow ones first."""
     found = [
         one
         for one in SCENARIOS.values()
@@ -59,13 +73,13 @@ def chosen(only: Sequence[str] | None, quiet: bool, quick: bool) -> list[Scenari
 
 
 class Recording:
-    """One run: all chosen scenarios on one bed, each into its own file below `out`."""
+    """One run: the selected scenarios on one testbed, each written to a file below `out`."""
 
-    def __init__(self, bed: Bed, out: Path, say: Say) -> None:
+    def __init__(self, bed: Bed, out: Path, progress: Progress) -> None:
         self.bed = bed
-        self.say = say
+        self.progress = progress
         self.out = out / bed.versions()["oar"]
-        self.watch = Watch(bed)
+        self.job_states = JobStates(bed)
         self.failed: list[str] = []
 
     def run(self, scenarios: Sequence[Scenario]) -> None:
@@ -77,31 +91,33 @@ class Recording:
                     self._one(one)
 
     def _one(self, scenario: Scenario) -> None:
-        at = Recorder(self.bed, self.watch, scenario.name, scenario.how, self.say)
+        at = Recorder(self.bed, self.job_states, scenario.name, scenario.how, self.progress)
         try:
             if scenario.disturbs:
                 self._refuse_if_busy()
-            scenario.story(at)
-            self.say(f"{at.save(self.out).name}: {len(at.calls)} calls")
+            scenario.run(at)
+            self.progress(f"{at.save(self.out).name}: {len(at.calls)} calls")
         except (BedError, ValueError) as error:
             self.failed.append(scenario.name)
-            self.say(f"{scenario.name} FAILED: {error}")
+            self.progress(f"{scenario.name} FAILED: {error}")
             self._delete_left(at.jobs)
 
     def _refuse_if_busy(self) -> None:
         jobs = self.bed.status().jobs or {}
         busy = {state: number for state, number in jobs.items() if state in BUSY}
         if busy:
-            raise BedError(f"others have jobs on the bed: {busy}; try again or use --quiet")
+            raise BedError(
+                f"other users have jobs on the testbed: {busy}; try again or use --quiet"
+            )
 
     def _delete_left(self, ids: Sequence[int]) -> None:
-        left = self.watch.alive(ids)
+        left = self.job_states.alive(ids)
         if left:
             self.bed.run(["oardel", *map(str, left)], user=GRIDUSER, check=False)
 
     @contextlib.contextmanager
     def _prepared(self) -> Iterator[None]:
-        """OAR runs the hooks of single jobs meanwhile; it reads its configuration for each job."""
+        """Configure OAR to run hooks of single jobs; it reads its configuration for each job."""
         configuration = self.bed.path(CONFIGURATION)
         before = configuration.read_bytes()
         self.bed.run(["install", "-d", "-o", GRIDUSER, "-g", GRIDUSER, DIRECTORY])
@@ -116,7 +132,7 @@ class Recording:
         try:
             yield
         finally:
-            # A bed that somebody has ended meanwhile has taken all this along.
+            # If the testbed was stopped meanwhile, nothing is left to restore.
             if self.bed.is_up():
                 configuration.write_bytes(before)
                 self.bed.run(["rm", "-rf", HOOKS, DIRECTORY])
@@ -130,12 +146,11 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{one.name}{marks}: {one.how}")
         return 0
     try:
-        say = progress()
         bed = Bed(arguments.suite)
         if not bed.is_up():
             raise BedError(f"{arguments.suite} is not up: testbed up --suite {arguments.suite}")
         os.umask(0o022)
-        recording = Recording(bed, arguments.out, say)
+        recording = Recording(bed, arguments.out, print_progress())
         recording.run(chosen(arguments.only, arguments.quiet, arguments.quick))
     except BedError as error:
         print(f"record: {error}\n{error.tail}".rstrip(), file=sys.stderr)

@@ -1,8 +1,8 @@
-"""The first process of a bed, run by `unshare` in new namespaces: mounts, moves in, then reaps.
+"""The first process of a testbed, started by `unshare` in new namespaces: mounts, then reaps.
 
-Started as a script with one JSON argument; see `namespace.boot`, which waits for "ready" on its
-standard output. Must not import anything of the package and must not touch the host's mounts:
-the mount namespace that it stands in is private and disappears with it.
+Run as a script with one JSON argument by `namespace.boot`, which waits for "ready" on its standard
+output. It imports nothing of the package. Its mount namespace is private, so that no mount of the
+host changes and all mounts disappear with it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LINKS = {
     "stderr": "fd/2",
 }
 
-# Runs in the root's own Python, so that nothing of the host stays open.
+# Runs in the Python of the root, so that no file of the host stays open.
 REAPER = """
 import os, signal
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
@@ -49,13 +49,13 @@ def mount_root(spec: dict[str, Any]) -> None:
     def overlay() -> None:
         for name in ("upper", "work"):
             (scratch / name).mkdir(parents=True, exist_ok=True)
-        places = f"lowerdir={spec['root']},upperdir={scratch}/upper,workdir={scratch}/work"
-        mount("-t", "overlay", "-o", places, "overlay", point)
+        options = f"lowerdir={spec['root']},upperdir={scratch}/upper,workdir={scratch}/work"
+        mount("-t", "overlay", "-o", options, "overlay", point)
 
     try:
         overlay()
     except subprocess.CalledProcessError:
-        # An overlay cannot have its upper side on another overlay, as inside a container.
+        # The upper layer of an overlay cannot be on another overlay, as in a container.
         mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", str(scratch))
         overlay()
 
@@ -99,7 +99,7 @@ def move_in(point: Path) -> None:
 
 
 def main(spec: dict[str, Any]) -> None:
-    # /proc is still the host's here: it shows this process under its number on the host.
+    # /proc is still the host's, so that this is the PID on the host.
     stat = Path("/proc/self/stat").read_text()
     identity = {"pid": int(os.readlink("/proc/self")), "born": stat.rpartition(")")[2].split()[19]}
     Path(spec["pidfile"]).write_text(json.dumps(identity))

@@ -1,19 +1,16 @@
-"""Scenarios: jobs that run and end by themselves, each in its own way.
-
-Must not touch more of the bed than the scenario's own jobs.
-"""
+"""Scenarios: jobs that run and end by themselves in various ways."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-from .record_call import Recorder
-from .record_scenario import SCENARIOS, Scenario, scenario
+from .recorder import Recorder
+from .scenario import SCENARIOS, Scenario, scenario
 
 ONE_CORE = ("-l", "/core=1,walltime=0:5:0")
 
-# Name, what happens, oarsub's further options, the command.
+# Name, description, further options of oarsub, command.
 SIMPLE: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("exit3", "The command exits with 3.", (), "exit 3"),
     ("exit255", "The command exits with 255.", (), "exit 255"),
@@ -23,15 +20,15 @@ SIMPLE: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("segv", "The command crashes.", (), "ulimit -c unlimited; kill -11 $$"),
     ("cmdnotfound", "There is no such command.", (), "/nonexistent/cmd"),
     ("nodir", "There is no such working directory.", ("-d", "/nonexistent/dir"), "echo hi"),
-    ("nostdout", "The output files may not be written there.", ("-O", "/root/x.out"), "echo hi"),
+    ("nostdout", "The output files cannot be written.", ("-O", "/root/x.out"), "echo hi"),
     ("name-utf8", "A name in UTF-8.", ("-n", "tést-ñ-日本"), "echo é"),
     ("name-newline", "A name with a newline.", ("-n", "line1\nline2"), "true"),
     ("name-space", "A name with spaces.", ("-n", "my job name"), "true"),
-    ("name-100", "A name as long as it may be.", ("-n", "y" * 100), "true"),
+    ("name-100", "A name of the maximum length.", ("-n", "y" * 100), "true"),
     ("name-slash", "A name with a slash, which breaks the output files.", ("-n", "a/b"), "true"),
     (
         "cmd-json",
-        "A command of odd characters.",
+        "A command with unusual characters.",
         (),
         "echo \"dq\" 'sq' \\\\ \t { } [ ] &amp; \x01 é",
     ),
@@ -43,11 +40,11 @@ SIMPLE: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
 
 
 def _simple(name: str, options: tuple[str, ...], command: str) -> Callable[[Recorder], None]:
-    def story(at: Recorder) -> None:
+    def run(at: Recorder) -> None:
         named = () if "-n" in options else ("-n", name)
         at.end(at.submit(*named, *options, *ONE_CORE, command))
 
-    return story
+    return run
 
 
 for _name, _how, _options, _command in SIMPLE:
@@ -111,7 +108,7 @@ def _walltime(at: Recorder) -> None:
 
 @scenario("checkpoint")
 def _checkpoint(at: Recorder) -> None:
-    """The owner lets OAR send the checkpoint signal (oardel -c), upon which the job exits 42."""
+    """The owner has OAR send the checkpoint signal (oardel -c), and the job exits with 42."""
     job_id = at.submit("-n", "checkpoint", *ONE_CORE, "trap 'exit 42' USR2; sleep 60 & wait")
     at.reach(job_id, "Running")
     at.call("oardel-c", ["oardel", "-c", str(job_id)])
@@ -129,7 +126,7 @@ def _signal(at: Recorder) -> None:
 
 @scenario("finishing")
 def _finishing(at: Recorder) -> None:
-    """The command has exited with 6 and the server's epilogue takes its time."""
+    """The command has exited with 6 and the server's epilogue takes 8 s."""
     job_id = at.submit("-n", "finishing", "--hold", *ONE_CORE, "exit 6")
     at.hook("server_epilogue", job_id, "sleep 8")
     at.call("oarresume", ["oarresume", str(job_id)])
@@ -140,7 +137,7 @@ def _finishing(at: Recorder) -> None:
 
 @scenario("reservation")
 def _reservation(at: Recorder) -> None:
-    """An advance reservation that starts 30 s after it was made."""
+    """An advance reservation that starts 30 s after its submission."""
     start = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 30))
     job_id = at.submit("-n", "reservation", "-r", start, *ONE_CORE, "exit 0")
     at.snapshot("waiting", job_id)
@@ -149,10 +146,10 @@ def _reservation(at: Recorder) -> None:
 
 @scenario("idempotent99", slow=True)
 def _idempotent99(at: Recorder) -> None:
-    """An idempotent job exits with 99 after more than 60 s: OAR submits it again by itself."""
+    """An idempotent job exits with 99 after more than 60 s, and OAR resubmits it."""
     command = "if mkdir idempotent99; then sleep 63; exit 99; else exit 0; fi"
     job_id = at.submit("-n", "idempotent99", "-t", "idempotent", *ONE_CORE, command)
     at.end(job_id)
-    again = at.follow(job_id)
-    if again is not None:
-        at.end(again, stage="resubmitted")
+    successor = at.successor(job_id)
+    if successor is not None:
+        at.end(successor, stage="resubmitted")

@@ -1,20 +1,17 @@
-"""Scenarios: what OAR's commands answer and refuse, without any job running for it.
-
-Must not leave a job behind that runs.
-"""
+"""Scenarios: what OAR's commands answer and refuse without running a job."""
 
 from __future__ import annotations
 
 import time
 
-from .record_call import Recorder
-from .record_ends import ONE_CORE
-from .record_scenario import scenario
-from .suites import OTHERUSER
+from ..suites import OTHERUSER
+from .normal_ends import ONE_CORE
+from .recorder import Recorder
+from .scenario import scenario
 
 UNKNOWN = "99999999"
 
-# What oarsub refuses: the step's name, and the arguments.
+# Submissions that oarsub refuses: name of the step and arguments.
 REFUSED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("name-squote", ("-n", "a'b", *ONE_CORE, "sleep 1")),
     ("name-quotes", ("-n", "q\"uo'te\\back", *ONE_CORE, "sleep 1")),
@@ -44,7 +41,7 @@ REFUSED: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 @scenario("oarsub-refused")
 def _refused(at: Recorder) -> None:
-    """Each of these submissions is refused by OAR or by one of its admission rules."""
+    """Each submission is refused by OAR or by one of its admission rules."""
     for name, argv in REFUSED:
         at.call(f"oarsub.{name}", ["oarsub", *argv], env={"TZ": "UTC"})
     at.call("oarsub.as-root", ["oarsub", *ONE_CORE, "sleep 1"], user="root")
@@ -52,7 +49,7 @@ def _refused(at: Recorder) -> None:
 
 @scenario("oardel")
 def _oardel(at: Recorder) -> None:
-    """oardel is given ids that are unknown, malformed, ended or another user's."""
+    """oardel is given job IDs that are unknown, malformed, ended or another user's."""
     ours = at.submit("-n", "oardel", "--hold", *ONE_CORE, "true")
     at.call("oardel.otheruser", ["oardel", str(ours)], user=OTHERUSER)
     at.call("oardel.unknown", ["oardel", UNKNOWN])
@@ -66,7 +63,7 @@ def _oardel(at: Recorder) -> None:
 
 @scenario("unknown")
 def _unknown(at: Recorder) -> None:
-    """Ids that OAR does not know, alone and among others, and ids that are none."""
+    """Unknown job IDs, alone and among others, and malformed ones."""
     ours = at.submit("-n", "unknown", "--hold", *ONE_CORE, "true")
     at.reach(ours, "Hold")
     at.snapshot("unknown", int(UNKNOWN))
@@ -82,7 +79,7 @@ def _unknown(at: Recorder) -> None:
 
 @scenario("bulk")
 def _bulk(at: Recorder) -> None:
-    """Thirty held jobs in one array: asked for all at once, by name, and all active jobs."""
+    """Thirty held jobs in one array: queried by job ID, by name, and among all active jobs."""
     at.submit("-n", "bulk", "--hold", "--array", "30", *ONE_CORE, "true")
     time.sleep(3)
     at.snapshot("held", *at.jobs)
@@ -96,7 +93,7 @@ def _bulk(at: Recorder) -> None:
 
 @scenario("site")
 def _site(at: Recorder) -> None:
-    """OAR's version, its resources, its queues, and the states that its database admits."""
+    """OAR's version, its resources, its queues and the states that its database permits."""
     at.call("oarstat-V", ["oarstat", "-V"])
     at.call("oarnodes-J", ["oarnodes", "-J"])
     at.call("oarnodes-J-s", ["oarnodes", "-J", "-s"])

@@ -1,16 +1,15 @@
-"""Scenarios: jobs that somebody or OAR itself ends, and jobs that trouble ends.
-
-Must not disturb the jobs of others on the bed, but for taking a node's cores for a moment.
+"""Scenarios: jobs that a user, OAR or a failure ends. Other users are not disturbed, except that
+the cores of a node may be occupied for a moment.
 """
 
 from __future__ import annotations
 
 import time
 
-from .record_call import DIRECTORY, Recorder
-from .record_ends import ONE_CORE
-from .record_scenario import scenario
-from .suites import GRIDUSER, OTHERUSER
+from ..suites import GRIDUSER, OTHERUSER
+from .normal_ends import ONE_CORE
+from .recorder import DIRECTORY, Recorder
+from .scenario import scenario
 
 LONG = "sleep 300"
 
@@ -19,13 +18,13 @@ def _on(node: int, cores: int = 1) -> tuple[str, ...]:
     return ("-p", f"host='node{node}'", "-l", f"/core={cores},walltime=0:5:0")
 
 
-def _mend(at: Recorder, node: int) -> None:
+def _set_alive(at: Recorder, node: int) -> None:
     at.root("oarnodesetting", "oarnodesetting", "-h", f"127.0.0.{node}", "-s", "Alive")
 
 
 @scenario("delrunning")
 def _delrunning(at: Recorder) -> None:
-    """The owner deletes a running job, and once more."""
+    """The owner deletes a running job twice."""
     job_id = at.submit("-n", "delrunning", *ONE_CORE, LONG)
     at.reach(job_id, "Running")
     at.call("oardel.running", ["oardel", str(job_id)])
@@ -65,7 +64,7 @@ def _delwaiting(at: Recorder) -> None:
 
 @scenario("dellaunching")
 def _dellaunching(at: Recorder) -> None:
-    """The owner deletes a job while the node's prologue is at work."""
+    """The owner deletes a job while the prologue runs on the node."""
     job_id = at.submit("-n", "dellaunching", "--hold", *ONE_CORE, LONG)
     at.hook("prologue", job_id, "sleep 8")
     at.call("oarresume", ["oarresume", str(job_id)])
@@ -86,7 +85,7 @@ def _delnoop(at: Recorder) -> None:
 
 @scenario("be-kill")
 def _be_kill(at: Recorder) -> None:
-    """A best-effort job is killed to make room for another job."""
+    """A best-effort job is killed to free its cores for another job."""
     job_id = at.submit("-n", "be-kill", "-t", "besteffort", *_on(2, 2), LONG)
     at.reach(job_id, "Running")
     other = at.submit("-n", "be-kill-normal", *_on(2, 2), "true", step="normal.oarsub")
@@ -95,46 +94,46 @@ def _be_kill(at: Recorder) -> None:
 
 @scenario("be-idem")
 def _be_idem(at: Recorder) -> None:
-    """A best-effort and idempotent job is killed for another job, and submitted again by OAR."""
+    """A best-effort and idempotent job is killed for another job, and OAR resubmits it."""
     types = ("-t", "besteffort", "-t", "idempotent")
     command = "if mkdir be-idem; then sleep 300; else exit 0; fi"
     job_id = at.submit("-n", "be-idem", *types, *_on(3, 2), command)
     at.reach(job_id, "Running")
     other = at.submit("-n", "be-idem-normal", *_on(3, 2), "true", step="normal.oarsub")
     at.end(job_id, other)
-    again = at.follow(job_id)
-    if again is not None:
-        at.end(again, stage="resubmitted")
+    successor = at.successor(job_id)
+    if successor is not None:
+        at.end(successor, stage="resubmitted")
 
 
 @scenario("prologue-fail")
 def _prologue_fail(at: Recorder) -> None:
-    """The node's prologue fails: the node is suspected and OAR submits the job again by itself."""
+    """The prologue on the node fails: the node becomes Suspected and OAR resubmits the job."""
     job_id = at.submit("-n", "prologue-fail", "--hold", *_on(1), "true")
     at.hook("prologue", job_id, "exit 1")
     at.call("oarresume", ["oarresume", str(job_id)])
     at.end(job_id)
-    again = at.follow(job_id)
-    if again is not None:
-        at.snapshot("resubmitted-waiting", again)
-    _mend(at, 1)
-    if again is not None:
-        at.end(again, stage="resubmitted")
+    successor = at.successor(job_id)
+    if successor is not None:
+        at.snapshot("resubmitted-waiting", successor)
+    _set_alive(at, 1)
+    if successor is not None:
+        at.end(successor, stage="resubmitted")
 
 
 @scenario("epilogue-fail")
 def _epilogue_fail(at: Recorder) -> None:
-    """The command exits with 4, then the node's epilogue fails; the node is suspected."""
+    """The command exits with 4, then the epilogue fails and the node becomes Suspected."""
     job_id = at.submit("-n", "epilogue-fail", "--hold", *_on(1), "exit 4")
     at.hook("epilogue", job_id, "exit 1")
     at.call("oarresume", ["oarresume", str(job_id)])
     at.end(job_id)
-    _mend(at, 1)
+    _set_alive(at, 1)
 
 
 @scenario("outputs-gone")
 def _outputs_gone(at: Recorder) -> None:
-    """The working directory is taken away while the job runs."""
+    """The working directory is removed while the job runs."""
     gone = f"{DIRECTORY}/gone"
     at.bed.run(["install", "-d", "-o", GRIDUSER, gone])
     job_id = at.submit("-n", "outputs-gone", "-d", gone, *ONE_CORE, "sleep 5; exit 0")
@@ -145,7 +144,7 @@ def _outputs_gone(at: Recorder) -> None:
 
 @scenario("forged")
 def _forged(at: Recorder) -> None:
-    """Another user's job has a name with a line that looks like the text row of our held job."""
+    """A job of another user has a name that contains a text line like that of our held job."""
     ours = at.submit("-n", "forged-ours", "--hold", *ONE_CORE, "true")
     at.reach(ours, "Hold")
     row = f"x\n{ours:<9} T griduser    0:00:02 R=1,W=0:5:0,J=B,N=forged-ours"
