@@ -16,7 +16,7 @@ from arc_lrms_oar.admin.job_timeline import ERRORS_LIMIT, TimelineEntry, job_tim
 from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag
-from arc_lrms_oar.arex.job_listing import ENDED, EveryJob, failure_of, user_of
+from arc_lrms_oar.arex.job_listing import ENDED, JobListing, failure_of, user_of
 from arc_lrms_oar.errors import ControlDirError, GramiError, OarLrmsError, OarUnavailable
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.job.description import JobDescription
@@ -71,7 +71,7 @@ def collect_facts(settings: Settings, client: OarClient, text: str) -> JobFacts:
     Raises:
         OarLrmsError: no job, or more than one, matches `text`.
     """
-    every = EveryJob(settings.control_dir)
+    every = JobListing(settings.control_dir)
     job = find_grid_job(every, text)
     job_id = job.local_id if job is not None else int(text)
     state, record, error = _ask_oar(client, job_id)
@@ -100,7 +100,7 @@ def collect_facts(settings: Settings, client: OarClient, text: str) -> JobFacts:
     )
 
 
-def find_grid_job(every: EveryJob, text: str) -> GridJob | None:
+def find_grid_job(every: JobListing, text: str) -> GridJob | None:
     """Find the grid job that `text` identifies (see `collect_facts`).
 
     Returns:
@@ -110,7 +110,7 @@ def find_grid_job(every: EveryJob, text: str) -> GridJob | None:
         OarLrmsError: no grid job ID, or more than one, starts with `text`.
     """
     wanted = text.rstrip("/").rpartition("/")[2]
-    jobs = every.look()
+    jobs = every.refresh()
     for job in jobs:
         if job.grid_id == wanted:
             return job
@@ -125,7 +125,7 @@ def find_grid_job(every: EveryJob, text: str) -> GridJob | None:
     return matches[0]
 
 
-def _not_found(every: EveryJob, text: str) -> str:
+def _not_found(every: JobListing, text: str) -> str:
     hidden = f" ({every.unreadable} jobs of other users are not readable)"
     return f"{text}: no job in {every.control_dir} has this grid job ID or job ID" + (
         hidden if every.unreadable else ""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.arex.controldir import CANCELING, GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag
-from arc_lrms_oar.arex.job_listing import ENDED, IN_OAR, EveryJob, failure_of, user_of
+from arc_lrms_oar.arex.job_listing import ENDED, IN_OAR, JobListing, failure_of, user_of
 from arc_lrms_oar.errors import GramiError, OarUnavailable
 from arc_lrms_oar.info.provider import FORETOLD, foretell
 from arc_lrms_oar.job import grami
@@ -86,12 +86,12 @@ class OverviewReader:
     def __init__(self, settings: Settings, client: OarClient) -> None:
         self._settings = settings
         self._client = client
-        self._every = EveryJob(settings.control_dir)
+        self._every = JobListing(settings.control_dir)
         self._finished: dict[str, tuple[GridJob, JobRow]] = {}
 
     def read(self, now: float) -> Overview:
         """Read all jobs as of `now` (seconds since 1970); raises ControlDirError."""
-        jobs = self._every.look()
+        jobs = self._every.refresh()
         ids = {job.local_id for job in jobs if job.local_id and job.state in IN_OAR}
         states: dict[int, str] = {}
         records: Mapping[int, JobRecord] = {}

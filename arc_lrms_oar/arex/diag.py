@@ -1,7 +1,8 @@
-"""The diag file: accounting that the job script notes and A-REX reads, line by line.
+"""The diag file: the accounting that the job script writes and A-REX reads, line by line.
 
-Keys are case-insensitive, of each the last counts, but `nodename` may repeat. A-REX replaces its
-own diag by the one in the session directory when it sees `lrms_done` (docs/internals/arc.md#diag).
+Keys are case-insensitive. The last line with a key counts, except that `nodename` may repeat. When
+A-REX finds `lrms_done` it replaces its own diag by the one beside the session directory
+(docs/internals/arc.md#diag).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _SPELLED = {
 
 
 class Diag:
-    """A diag file's content: `values` by lower-case key, `nodes` in order, each once."""
+    """The content of a diag file: `values` by lower-case key, `nodes` in order, each once."""
 
     def __init__(self, values: dict[str, str] | None = None, nodes: Iterable[str] = ()) -> None:
         self.values = dict(values or {})
@@ -45,7 +46,7 @@ class Diag:
 
     @classmethod
     def parse(cls, content: bytes) -> Diag:
-        """Reads what a job script, or anybody, has left in a diag file; odd lines are dropped."""
+        """Parse the content of a diag file, which the user can write; drop invalid lines."""
         values: dict[str, str] = {}
         nodes = []
         for line in content[:LIMIT].decode("utf-8", "replace").splitlines():
@@ -58,21 +59,21 @@ class Diag:
 
     @property
     def complete(self) -> bool:
-        """Whether the job script has come to its end, at which it notes the exit code."""
+        """Whether the job script has ended: the exit code is the last thing that it writes."""
         return "exitcode" in self.values
 
     def seconds(self, name: str) -> float | None:
-        """The time in seconds that key `name` holds, None where it holds none."""
+        """The value of key `name` in seconds, None if it is missing or no time."""
         match = re.fullmatch(r"([0-9]{1,12}([.,][0-9]{1,9})?)s?", self.values.get(name, ""))
         return float(match[1].replace(",", ".")) if match else None
 
     def format(self) -> bytes:
-        """The file that A-REX reads."""
+        """The content of the file that A-REX reads."""
         lines = [f"nodename={node}" for node in self.nodes]
         lines += [f"{_SPELLED[key]}={value}" for key, value in self.values.items()]
         return ("\n".join(lines) + "\n").encode()
 
 
 def utc(moment: int) -> str:
-    """A time in seconds since 1970 as A-REX writes it: YYYYMMDDHHMMSSZ."""
+    """Format a time in seconds since 1970 as A-REX does: YYYYMMDDHHMMSSZ."""
     return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(moment))

@@ -1,7 +1,7 @@
-"""All jobs of a control directory, in whatever state A-REX has them; it reads and never writes.
+"""All jobs of a control directory, in every state of A-REX; read only.
 
-For people who look, not for scan, which knows cheaper ways. Who is not root sees of other users'
-jobs only that they are there.
+For the commands of administrators; scan has a cheaper index of its own. A caller who is not root
+cannot read the jobs of other users.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS, GridJob
 from arc_lrms_oar.errors import ControlDirError
 
-# Where status files lie (ARC 6.17 and 7.0 `grid-manager/files/ControlFileHandling.cpp`).
+# The folders of status files (ARC 6.17 and 7.0 `grid-manager/files/ControlFileHandling.cpp`).
 FOLDERS = ("accepting", "processing", "restarting", "finished")
 IN_OAR = (IN_LRMS, CANCELING)
 ENDED = ("FINISHING", "FINISHED", "DELETED")
 STATES = ("ACCEPTED", "PREPARING", "SUBMIT", *IN_OAR, *ENDED)
 
 _LIMIT = 1 << 16
-_NOT_SAID = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T|\[|-----")
-# A-REX gives this reason whatever the submit script printed (docs/internals/arc.md#submit).
+_NOT_A_REASON = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T|\[|-----")
+# The reason that A-REX records, whatever the submit script has printed
+# (docs/internals/arc.md#submit).
 _SUBMISSION_FAILED = "Job submission to LRMS failed"
 
 
-class EveryJob:
-    """The jobs of one control directory, looked at once or again and again.
+class JobListing:
+    """The jobs of one control directory, listed once or repeatedly.
 
-    `unreadable` counts, after a look, the jobs that the caller may not read.
+    `unreadable` is the number of jobs that the caller may not read, after each `refresh`.
     """
 
     def __init__(self, control_dir: str) -> None:
@@ -36,10 +37,10 @@ class EveryJob:
         self.unreadable = 0
         self._ended: dict[str, tuple[tuple[int, int], GridJob]] = {}
 
-    def look(self) -> list[GridJob]:
-        """All jobs that can be read; one that has ended is read again only when it has changed.
+    def refresh(self) -> list[GridJob]:
+        """All jobs that can be read; an ended job is read again only when it has changed.
 
-        Raises ControlDirError for what is no control directory.
+        Raises ControlDirError if this is not a control directory.
         """
         self.unreadable = 0
         found: dict[str, GridJob] = {}
@@ -56,7 +57,7 @@ class EveryJob:
                     continue
                 if folder == "finished":
                     ended[name] = (stamp, job)
-                # A job that A-REX moves meanwhile may be met twice; where it is later is right.
+                # A job that A-REX moves meanwhile may be found twice; the later folder is right.
                 found[job.grid_id] = job
         self._ended = ended
         return list(found.values())
@@ -91,20 +92,20 @@ def _stamp(entry: os.DirEntry[str]) -> tuple[int, int] | None:
 
 
 def failure_of(job: GridJob) -> str:
-    """Why A-REX takes the job for failed, in one line; "" where it does not.
+    """Why A-REX considers the job failed, in one line; "" if it does not.
 
-    Of a failed submission A-REX keeps what the submit script said in the job's `errors` only.
+    After a failed submission, the output of the submit script is in the job's `errors` only.
     """
     text = controldir.read_end(job, "failed", _LIMIT).decode("utf-8", "replace")
     line = text.strip().partition("\n")[0]
     if line.startswith(_SUBMISSION_FAILED):
-        said = controldir.read_errors(job, _LIMIT).decode("utf-8", "replace").splitlines()
-        return next((words for words in said if words and not _NOT_SAID.match(words)), line)
+        lines = controldir.read_errors(job, _LIMIT).decode("utf-8", "replace").splitlines()
+        return next((text for text in lines if text and not _NOT_A_REASON.match(text)), line)
     return line
 
 
 def user_of(job: GridJob) -> str:
-    """The name of the user to whom the job is mapped, a number where he has no name, or ""."""
+    """The name of the user to whom the job is mapped, or their user ID, or ""."""
     try:
         return controldir.owner_of(job).name
     except ControlDirError:

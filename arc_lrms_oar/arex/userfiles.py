@@ -1,9 +1,9 @@
-"""Files that belong to the job's user, touched as that user and never through a link.
+"""Read and write the files of a job's user, as that user and never through a link.
 
-Scan runs as root over directories in which users may put what they like: links to other people's
-files, FIFOs, devices, directories, gigabytes. So effective uid and gid are the user's while one of
-these functions works, every open refuses links and waits for nobody, and sizes are bounded.
-Where A-REX itself runs as an ordinary user, that user is the owner and nothing is switched.
+Scan runs as root over directories in which users may create what they like. Effective user and
+group ID are the user's while one of these functions works, and files are opened by
+`arex.safe_files`. Where A-REX runs as an ordinary user, that user is the owner of the files and
+nothing is switched.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-_SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+from arc_lrms_oar.arex.safe_files import SAFE, open_regular, read_range
+
+# No more than this number of files is removed with a directory.
 _MOST_ENTRIES = 1000
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Owner(NamedTuple):
@@ -29,7 +31,7 @@ class Owner(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The user's name, a number where he has none."""
+        """The user name, or the user ID if there is no such user any more."""
         try:
             return pwd.getpwuid(self.uid).pw_name
         except KeyError:
@@ -38,7 +40,7 @@ class Owner(NamedTuple):
 
 @contextmanager
 def acting_as(owner: Owner) -> Iterator[None]:
-    """Drops group and user to `owner` inside the block; does nothing for who is not root."""
+    """Drop group and user to `owner` inside the block; do nothing if the caller is not root."""
     if os.geteuid() != 0 or owner.uid == 0:
         yield
         return
@@ -56,103 +58,92 @@ def acting_as(owner: Owner) -> Iterator[None]:
 
 
 def read_start(path: str, limit: int, owner: Owner) -> bytes | None:
-    """The first `limit` bytes of a regular file of `owner`'s; None for anything else."""
+    """The first `limit` bytes of a regular file that `owner` owns; None for anything else."""
     return _read(path, limit, owner, from_end=False)
 
 
 def read_end(path: str, limit: int, owner: Owner) -> bytes | None:
-    """The last `limit` bytes of a regular file of `owner`'s; None for anything else."""
+    """The last `limit` bytes of a regular file that `owner` owns; None for anything else."""
     return _read(path, limit, owner, from_end=True)
 
 
 def _read(path: str, limit: int, owner: Owner, from_end: bool) -> bytes | None:
     with acting_as(owner):
         try:
-            descriptor = os.open(path, os.O_RDONLY | _SAFE)
+            descriptor = open_regular(path)
         except OSError:
             return None
         try:
             status = os.fstat(descriptor)
-            if not _is_file_of(owner, status):
+            if status.st_uid != owner.uid:
                 return None
             start = max(0, status.st_size - limit) if from_end else 0
-            return _read_fully(descriptor, start, limit)
+            return read_range(descriptor, start, limit)
         except OSError:
             return None
         finally:
             os.close(descriptor)
 
 
-def _is_file_of(owner: Owner, status: os.stat_result) -> bool:
-    """What is open to all is no reason to read or write it: a link above may lead there."""
-    return stat.S_ISREG(status.st_mode) and status.st_uid == owner.uid
-
-
-def _read_fully(descriptor: int, start: int, limit: int) -> bytes:
-    pieces = []
-    while limit > 0:
-        piece = os.pread(descriptor, min(limit, 1 << 20), start)
-        if not piece:
-            break
-        pieces.append(piece)
-        start += len(piece)
-        limit -= len(piece)
-    return b"".join(pieces)
-
-
 def overwrite(path: str, content: bytes, owner: Owner) -> bool:
-    """Writes `content` to a regular file of `owner`'s, made if need be; False if that fails.
+    """Write `content` to a regular file that `owner` owns, which is created if necessary.
 
-    Raises OSError where there is no room, on the disk or by the user's quota: that may pass.
+    Returns False if that fails. Raises OSError if the disk or the user's quota is full, since that
+    may change.
 
-    In place, since the directory above is A-REX's and the user may make no file there; and cut
-    last, so that who is killed on the way leaves all of the content and some of the old.
+    The file is written in place, since the directory above it is A-REX's and the user may not
+    create files there. It is truncated last: a process that is killed on the way leaves all of the
+    content and some of the old one.
     """
     with acting_as(owner):
         try:
-            descriptor = _open_closed(path, os.O_WRONLY | os.O_CREAT | _SAFE)
+            descriptor = _open_for_writing(path)
         except OSError as error:
-            return _without_room(error)
+            return _false_unless_full(error)
         try:
-            if not _is_file_of(owner, os.fstat(descriptor)):
+            # Another user's file is not written even if it is open to all: a link in a directory
+            # above may lead there.
+            if os.fstat(descriptor).st_uid != owner.uid:
                 return False
-            view = memoryview(content)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
             os.ftruncate(descriptor, len(content))
             return True
         except OSError as error:
-            return _without_room(error)
+            return _false_unless_full(error)
         finally:
             os.close(descriptor)
 
 
-def _open_closed(path: str, flags: int) -> int:
-    """Opens the file, also where the user has taken his own right to write it; raises OSError."""
+def _open_for_writing(path: str) -> int:
+    """Open a file, also if its owner has removed their own permission to write it."""
+    flags = os.O_WRONLY | os.O_CREAT
     try:
-        return os.open(path, flags, 0o600)
+        return open_regular(path, flags)
     except PermissionError:
-        # There is no chmod(2) that refuses links; of an open file there is none to follow.
-        place = os.open(path, os.O_PATH | _SAFE)
+        # No chmod(2) refuses links; of an open file there is none to follow.
+        handle = os.open(path, os.O_PATH | SAFE)
         try:
-            os.chmod(f"/proc/self/fd/{place}", 0o600)
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise
+            os.chmod(f"/proc/self/fd/{handle}", 0o600)
         finally:
-            os.close(place)
-        return os.open(path, flags, 0o600)
+            os.close(handle)
+        return open_regular(path, flags)
 
 
-def _without_room(error: OSError) -> bool:
-    """Raises the error again if it tells of lack of room; False for any other."""
-    if error.errno in _NO_ROOM:
+def _false_unless_full(error: OSError) -> bool:
+    if error.errno in _DISK_FULL:
         raise error
     return False
 
 
 def remove_directory(path: str, owner: Owner) -> None:
-    """Removes a directory of `owner`'s and the plain files in it; what resists is left."""
+    """Remove a directory that `owner` owns and the files in it; ignores what cannot be removed."""
     with acting_as(owner):
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _SAFE)
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | SAFE)
         except OSError:
             return
         try:

@@ -60,10 +60,10 @@ def _usual_options(settings: Settings) -> dict[str, Any]:
 
     Of a control directory that the caller may not read no job and no user is known.
     """
-    from arc_lrms_oar.arex.job_listing import IN_OAR, EveryJob, user_of
+    from arc_lrms_oar.arex.job_listing import IN_OAR, JobListing, user_of
 
     try:
-        jobs = [job for job in EveryJob(settings.control_dir).look() if job.state in IN_OAR]
+        jobs = [job for job in JobListing(settings.control_dir).refresh() if job.state in IN_OAR]
     except ControlDirError:
         jobs = []
     users = sorted({user for job in jobs if (user := user_of(job))})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from arc_lrms_oar.arex import controldir, userfiles
+from arc_lrms_oar.arex import control_files, controldir, userfiles
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag, utc
 from arc_lrms_oar.console import printable
@@ -75,7 +75,7 @@ class JobReport(NamedTuple):
         first = b"%b\n----- output of OAR job %d -----\n" % (reason, self.job.local_id or 0)
         partial = before.rfind(first)
         replaced = len(before) - partial if partial >= 0 else 0
-        controldir.append_errors(self.job, first + comment + last, replaced)
+        control_files.append_errors(self.job, first + comment + last, replaced)
 
 
 def write_done(reports: Collection[JobReport]) -> dict[str, OSError]:
@@ -84,8 +84,8 @@ def write_done(reports: Collection[JobReport]) -> dict[str, OSError]:
     Returns the errors by grid job ID; those jobs are reported by the next cycle.
     """
     paths = {report.job.file("lrms_done"): report for report in reports}
-    failed = controldir.replace_files(
-        {path: controldir.done_line(*report.outcome[:2]) for path, report in paths.items()}
+    failed = control_files.replace_files(
+        {path: control_files.done_line(*report.outcome[:2]) for path, report in paths.items()}
     )
     return {paths[path].job.grid_id: error for path, error in failed.items()}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from arc_lrms_oar.arex import controldir
+from arc_lrms_oar.arex import control_files
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.errors import GramiError, OarRefused
 from arc_lrms_oar.log import Log
@@ -48,7 +48,7 @@ def follow(job: GridJob, successor: int, log: Log) -> None:
             grami.append_local_id(path, successor)
     except GramiError as error:
         log.say("WARNING", f"{job.grid_id}: {error}")
-    controldir.set_local_id(job, successor)
+    control_files.set_local_id(job, successor)
 
 
 def delete(client: OarClient, successors: Mapping[int, int], log: Log) -> set[int]:

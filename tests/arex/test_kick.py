@@ -82,20 +82,20 @@ def test_none_installed_is_no_trouble(
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("trouble", ["exit code", "no interpreter", "hangs"])
-def test_trouble_is_a_warning(
+@pytest.mark.parametrize("failure", ["exit code", "no interpreter", "hangs"])
+def test_failure_is_a_warning(
     ce: Ce,
     gm_kick: FakeGmKick,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    trouble: str,
+    failure: str,
 ) -> None:
     path = gm_kick.install(code=3)
-    if trouble == "no interpreter":
+    if failure == "no interpreter":
         path.write_text("#!/no/such/interpreter\n")
-    if trouble == "hangs":
+    if failure == "hangs":
         path.write_text("#!/bin/sh\nexec sleep 60\n")
         monkeypatch.setattr(module, "_TIMEOUT", 0.1)
     kick(jobs(ce, 1), Log("Scan"))
     (line,) = capsys.readouterr().err.splitlines()
-    assert "] [Scan] [WARNING] gm-kick failed, A-REX will look by itself: " in line
+    assert "] [Scan] [WARNING] gm-kick failed, A-REX will notice later: " in line

@@ -11,10 +11,10 @@ from fuzzing.inputs import as_bytes, glued, raw, settings_of, spoiled, wrong_jso
 from hypothesis import strategies as st
 
 from arc_lrms_oar import identity
-from arc_lrms_oar.arex import controldir
+from arc_lrms_oar.arex import control_files, controldir
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag, utc
-from arc_lrms_oar.arex.job_listing import EveryJob, failure_of
+from arc_lrms_oar.arex.job_listing import JobListing, failure_of
 from arc_lrms_oar.errors import ControlDirError, JobError
 from arc_lrms_oar.job.submit_journal import open_journal
 from arc_lrms_oar.scan.job_cache import JobCache
@@ -49,7 +49,7 @@ def test_any_files_are_a_job_or_none(local: str, status: str) -> None:
         (place / "job.1.failed").write_bytes(as_bytes(local))
         index = JobIndex(JobCache(str(place)))
         found = index.refresh(0)
-        for job in EveryJob(str(place)).look():
+        for job in JobListing(str(place)).refresh():
             assert job.local_id is None or job.local_id > 0
             failure_of(job)
             identity.from_local(controldir.read_local_lines(job.file("local")))
@@ -66,7 +66,7 @@ def test_a_new_id_changes_nothing_else(local: str, job_id: int) -> None:
         path = Path(job.file("local"))
         path.write_bytes(as_bytes(local))
         before = controldir.read_local_lines(str(path))
-        controldir.set_local_id(job, job_id)
+        control_files.set_local_id(job, job_id)
         after = controldir.read_local_lines(str(path))
     assert after.pop("localid") == [str(job_id)]
     before.pop("localid", None)

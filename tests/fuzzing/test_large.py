@@ -11,7 +11,7 @@ import pytest
 from fuzzing.fuzzed import ROUND, patience
 
 from arc_lrms_oar import identity
-from arc_lrms_oar.arex import config, controldir
+from arc_lrms_oar.arex import config, control_files
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag
 from arc_lrms_oar.errors import OarLrmsError
@@ -202,7 +202,7 @@ def test_a_new_id_leaves_a_long_local_file_whole(tmp_path: Path) -> None:
     job = GridJob("1", "INLRMS", 6, str(tmp_path), 0.0)
     path = Path(job.file("local"))
     path.write_text("localid=1\nargs=" + "x" * (1 << 21) + "\nsessiondir=/grid/session/1\n")
-    controldir.set_local_id(job, 17)
+    control_files.set_local_id(job, 17)
     lines = ["args=" + "x" * (1 << 21), "sessiondir=/grid/session/1", "localid=17", ""]
     assert path.read_text() == "\n".join(lines)
 

@@ -10,7 +10,8 @@ from fuzzing.recordings import LISTINGS, NOISE, SHORT, Says, documents
 from hypothesis import strategies as st
 from oar.recorded import calls
 
-from arc_lrms_oar.arex.controldir import GridJob, done_line
+from arc_lrms_oar.arex.control_files import done_line
+from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import Diag
 from arc_lrms_oar.commands.query import query, table
 from arc_lrms_oar.errors import OarLrmsError, OarRefused, OarUnavailable
