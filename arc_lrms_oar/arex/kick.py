@@ -47,6 +47,4 @@ def kick(jobs: Sequence[GridJob], log: Log) -> None:
                 check=True,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            log.say(
-                "WARNING", f"gm-kick failed, A-REX will notice later: {error}"
-            )
+            log.say("WARNING", f"gm-kick failed, A-REX will notice later: {error}")
