@@ -1,7 +1,12 @@
-"""The LRMS backend of ARC CE for the OAR batch scheduler.
+"""LRMS backend of ARC CE for the OAR batch scheduler.
 
-The API mirrors ARC's `arc.lrms` backends. Each function imports what it needs when it is called,
-so that importing the package costs nothing.
+`Submit`, `Cancel`, `Scan`, `get_lrms_info` and `get_lrms_options_schema` have the names and
+arguments of ARC 6's Python backends (ARC 6.17 `src/services/a-rex/lrms/arc/lrms/slurm.py`); `Query`
+is an addition. All of them raise subclasses of `OarLrmsError`, whose text is one line.
+
+`config` is always the path of arc.conf or of the runtime configuration that A-REX makes of it.
+
+Functions, results and errors are imported on first use, so importing the package costs nothing.
 """
 
 from __future__ import annotations
@@ -12,23 +17,81 @@ from typing import TYPE_CHECKING, Any
 from arc_lrms_oar.version import __version__
 
 if TYPE_CHECKING:
+    from arc_lrms_oar.commands.cancel import CancelOutcome, CancelResult
     from arc_lrms_oar.commands.query import QueryResult
+    from arc_lrms_oar.errors import (
+        ConfigError,
+        ControlDirError,
+        GramiError,
+        JobError,
+        OarAnswerError,
+        OarLrmsError,
+        OarRefused,
+        OarUnavailable,
+        SiteError,
+    )
 
 __all__ = [
     "Cancel",
+    "CancelOutcome",
+    "CancelResult",
+    "ConfigError",
+    "ControlDirError",
+    "GramiError",
+    "JobError",
+    "OarAnswerError",
+    "OarLrmsError",
+    "OarRefused",
+    "OarUnavailable",
     "Query",
+    "QueryResult",
     "Scan",
+    "SiteError",
     "Submit",
     "__version__",
     "get_lrms_info",
     "get_lrms_options_schema",
 ]
 
+_MODULES = {
+    "CancelOutcome": "arc_lrms_oar.commands.cancel",
+    "CancelResult": "arc_lrms_oar.commands.cancel",
+    "QueryResult": "arc_lrms_oar.commands.query",
+}
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Import a result type or an error class on first use."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        return getattr(importlib.import_module(_MODULES.get(name, "arc_lrms_oar.errors")), name)
+
 
 def Submit(config: str, grami: str) -> str:
-    """Submits the job of the GRAMi file at `grami`, writes its OAR id there and gives it.
+    """Submit the job of a GRAMi file to OAR and write its OAR job ID into that file.
 
-    Raises `errors.OarLrmsError`; its text is a sentence for the grid user.
+    Idempotent: for a GRAMi file whose job has been submitted, and after an interrupted submission,
+    it returns the ID of the existing OAR job. While OAR is unavailable it retries for up to
+    `submit_budget` seconds (option of arc.conf).
+
+    Args:
+        config: Path of the configuration file.
+        grami: Path of the GRAMi file that A-REX wrote, `job.ID.grami` in the control directory of
+            ARC 6, `jobs/…/grami` in that of ARC 7.
+
+    Returns:
+        The OAR job ID, in decimal digits.
+
+    Raises:
+        JobError: The job cannot run here; the text is written for the grid user.
+        OarRefused: OAR or an admission rule refused the job; the text has OAR's reason.
+        OarUnavailable: OAR did not answer.
+        GramiError: The GRAMi file is missing, unreadable or malformed.
+        ConfigError: The configuration is unreadable or wrong.
     """
     from arc_lrms_oar.commands.connect import client_of, settings_of
     from arc_lrms_oar.commands.submit import submit
@@ -37,22 +100,47 @@ def Submit(config: str, grami: str) -> str:
     return str(submit(settings, client_of(settings), grami).job_id)
 
 
-def Cancel(config: str, jobid: str) -> bool:
-    """Cancels the OAR job of a GRAMi file, or one by its id; true also where it is gone already.
+def Cancel(config: str, jobid: str) -> CancelResult:
+    """Delete the OAR job of a grid job.
 
-    Raises `errors.OarLrmsError` where OAR refuses.
+    Args:
+        config: Path of the configuration file.
+        jobid: Path of the GRAMi file of the job (A-REX passes this), or an OAR job ID.
+
+    Returns:
+        The result, whose `outcome` is one of CANCELLED (OAR is deleting the job), GONE (the job
+        had ended, or OAR has no such job) and NOT_YET (OAR is unavailable, and `Scan` deletes the
+        job later if A-REX is cancelling it).
+
+    Raises:
+        OarRefused: OAR refuses to delete a job that has not ended.
+        GramiError: The GRAMi file cannot be read, or has no OAR job ID.
+        ConfigError: The configuration is unreadable or wrong.
     """
     from arc_lrms_oar.commands.cancel import cancel
     from arc_lrms_oar.commands.connect import client_of, settings_of
 
     settings = settings_of(config)
-    return bool(cancel(settings, client_of(settings), str(jobid)))
+    return cancel(settings, client_of(settings), str(jobid))
 
 
 def Scan(config: str, ctr_dirs: Sequence[str]) -> list[str]:
-    """Reports the ended jobs of the control directories to A-REX and gives their grid IDs.
+    """Run one scan cycle: report the ended jobs of the control directories to A-REX.
 
-    Raises `errors.OarLrmsError`; nothing has changed where OAR could not be asked.
+    For each ended job it completes the diag file and the accounting, copies OAR's output to
+    `errors`, writes `lrms_done` (exit code and reason) and wakes A-REX. Log lines go to stderr.
+
+    Args:
+        config: Path of the configuration file.
+        ctr_dirs: A-REX's control directories.
+
+    Returns:
+        The grid job IDs of the reported jobs.
+
+    Raises:
+        OarUnavailable: OAR did not answer; nothing was changed.
+        ControlDirError: A path is no control directory.
+        ConfigError: The configuration is unreadable or wrong.
     """
     from arc_lrms_oar.commands.connect import client_of, settings_of
     from arc_lrms_oar.log import Log
@@ -63,9 +151,19 @@ def Scan(config: str, ctr_dirs: Sequence[str]) -> list[str]:
 
 
 def Query(config: str, ids: Iterable[int]) -> list[QueryResult]:
-    """State, exit code, times, nodes and reason of OAR jobs, in the order of `ids`.
+    """Ask OAR for the state and the outcome of jobs, with a fixed number of commands.
 
-    Raises `errors.OarLrmsError`.
+    Args:
+        config: Path of the configuration file.
+        ids: OAR job IDs.
+
+    Returns:
+        One result for each ID, in the same order; times are seconds since 1970. The state is
+        "unknown" for a job that OAR does not know.
+
+    Raises:
+        OarUnavailable: OAR did not answer.
+        ConfigError: The configuration is unreadable or wrong.
     """
     from arc_lrms_oar.commands.connect import client_of, settings_of
     from arc_lrms_oar.commands.query import query
@@ -73,17 +171,36 @@ def Query(config: str, ids: Iterable[int]) -> list[QueryResult]:
     return query(client_of(settings_of(config)), ids)
 
 
-def get_lrms_info(options: dict[str, Any]) -> dict[str, Any]:
-    """What A-REX's information provider publishes of OAR; raises `errors.OarLrmsError`."""
+def get_lrms_info(options: dict[Any, Any], config: str | None = None) -> dict[str, Any]:
+    """Collect what A-REX's information provider publishes about OAR.
+
+    Args:
+        options: The options of ARC's provider, see `get_lrms_options_schema`; bytes are decoded,
+            since Inline::Python passes Perl's strings as bytes.
+        config: Path of the configuration file; None for the one that this CE uses ($ARC_CONFIG,
+            else A-REX's runtime configuration, else /etc/arc.conf). ARC passes only `options`.
+
+    Returns:
+        The keys cluster, queues, jobs and nodes, as `infoproviders/LRMSInfo.pm` of ARC 6.17 and
+        7.0 describes them: times in seconds, memory in the units of that schema.
+
+    Raises:
+        OarUnavailable: OAR did not answer; the provider must keep its last document.
+        ConfigError: The options or the configuration are wrong.
+    """
     from arc_lrms_oar.commands.connect import client_of, settings_of
     from arc_lrms_oar.info.provider import lrms_info
 
-    settings = settings_of(None)
+    settings = settings_of(config)
     return lrms_info(settings, client_of(settings), options)
 
 
 def get_lrms_options_schema() -> dict[str, Any]:
-    """The options that `get_lrms_info` takes, as ARC's InfoChecker describes them."""
+    """Describe the options of `get_lrms_info` for ARC's `infoproviders/InfoChecker.pm`.
+
+    Returns:
+        The schema: `queues` with the users of each queue, and `jobs`, a list of OAR job IDs.
+    """
     from arc_lrms_oar.info.provider import options_schema
 
     return options_schema()

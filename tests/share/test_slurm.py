@@ -92,7 +92,7 @@ def test_description_without_a_place(site: Site, missing: str) -> None:
     done = submit(site)
     assert done.returncode == 1
     assert done.stderr == (
-        "The job description names no control directory and grid ID (joboption_controldir, "
+        "The job description has no control directory or grid job ID (joboption_controldir, "
         "joboption_gridid), so its GRAMi file cannot be found\n"
     )
     assert site.commands() == []
