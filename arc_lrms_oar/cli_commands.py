@@ -57,7 +57,7 @@ def info(arguments: argparse.Namespace) -> int:
     from arc_lrms_oar.info.provider import lrms_info, read_options
     from arc_lrms_oar.info.render import as_text
 
-    # The process is short-lived; garbage collection would take a sixth of its time.
+    # See docs/performance.md.
     gc.disable()
     settings = settings_of(arguments.config)
     options = read_options(arguments.options, settings)

@@ -1,8 +1,8 @@
 """The process of one command: the scripts that A-REX starts, exit status, signals and stderr.
 
 A-REX starts submit-OAR-job and cancel-OAR-job for each job and scan-OAR-job every few seconds, so
-nothing here imports argparse, which takes as long to load as half of Python's own start. The
-command line for people is `arc_lrms_oar.cli`.
+this module imports nothing that they do not need (docs/performance.md). The command line for people
+is `arc_lrms_oar.cli`.
 
 Source of the arguments: ARC 6.17 and 7.0 `src/services/a-rex/grid-manager`, `jobs/JobsList.cpp` for
 submit and cancel (`--config FILE GRAMI`), `conf/CoreConfig.cpp` for scan (`--config FILE
@@ -35,7 +35,7 @@ def call(command: str) -> NoReturn:
 
     Exits with status 2 on invalid arguments.
     """
-    # The process is short-lived; garbage collection would take a tenth of its time.
+    # See docs/performance.md.
     gc.disable()
     words = sys.argv[1:]
     usage = f"usage: {command}-OAR-job --config FILE {_ARGUMENTS[command]}"
@@ -125,7 +125,7 @@ def guarded(command: str, run: Callable[[], int], only_prints: bool = False) -> 
 
 
 def leave(code: int) -> NoReturn:
-    """Exit with status `code` without freeing memory, which takes Python about 6 ms.
+    """Exit with status `code` without freeing memory (see docs/performance.md).
 
     Functions registered with atexit run. All output must have been flushed.
     """

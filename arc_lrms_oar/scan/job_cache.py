@@ -8,6 +8,7 @@ is lost or unreadable, all files are read again.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -32,9 +33,6 @@ class JobCache:
 
     def rows(self) -> Rows | None:
         """The rows; None if there are none or they are invalid."""
-        # Loading json takes 2 ms, which the query to OAR would have to wait for at the top.
-        import json
-
         try:
             found: Rows = json.loads(self._rows)
             for row in found.values():
@@ -49,8 +47,6 @@ class JobCache:
 
     def save(self, id_ranges: Sequence[IdRange], rows: Mapping[str, Sequence[int]]) -> None:
         """Replace the cache. If it cannot be written, the old one stays and remains usable."""
-        import json
-
         line = " ".join(f"{first}-{last}" for first, last in id_ranges)
         content = f"{line}\n{json.dumps(rows, separators=(',', ':'))}"
         with suppress(OSError):

@@ -11,6 +11,7 @@ apart; the lock ends with the process that holds it.
 from __future__ import annotations
 
 import fcntl
+import json
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -90,8 +91,6 @@ class ScanState:
     def _content(self) -> bytes:
         rows = self._unread
         if self._read is not None:
-            import json
-
             rows = json.dumps(self._read).encode() if self._read else b""
         head = (self.generation, self._audited)
         if not rows and head == (None, None):
@@ -188,9 +187,6 @@ def _head(line: bytes) -> tuple[int | None, float | None]:
 
 
 def _rows(content: bytes) -> _Rows:
-    # Loading json takes 2 ms, which the query to OAR would have to wait for at the top.
-    import json
-
     try:
         found: Any = json.loads(content) if content else {}
         return {
