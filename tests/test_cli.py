@@ -15,6 +15,7 @@ import pytest
 from standin import Standin
 from support.ce import GRID_ID, Ce
 from support.fake_gm_kick import FakeGmKick
+from support.isolation import NO_ARC
 from support.oar_site import Site
 
 from arc_lrms_oar import cli
@@ -31,14 +32,14 @@ def site(place: Path, oar: Standin) -> Site:
 
 def run(argv: Sequence[object], place: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs Python as A-REX runs its scripts: no stdin, umask 077, nearly no environment."""
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": "/", **variables}
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": "/", **NO_ARC}
     return subprocess.run(
         [sys.executable, *(str(word) for word in argv)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
         errors="surrogateescape",
-        env=environment,
+        env={**environment, **variables},
         cwd=place,
         check=False,
     )

@@ -68,6 +68,16 @@ class Suite:
     def packages(self) -> tuple[str, ...]:
         return tuple(sorted(COMMON_PACKAGES + self.extra_packages))
 
+    @property
+    def python_backends(self) -> bool:
+        """Whether ARC has LRMS backends in Python, and with them `lrms = SLURMPY` (ARC 6)."""
+        return "nordugrid-arc-arex-python-lrms" in self.packages
+
+    @property
+    def client_names_interface(self) -> bool:
+        """Whether ARC's client needs the interface of an endpoint beside its URL (ARC 6)."""
+        return "nordugrid-arc-plugins-arcrest" in self.packages
+
 
 SUITES = {
     suite.name: suite

@@ -12,9 +12,7 @@ from bed.suites import suite_named
 
 HERE = Path(__file__).parent
 SUITE = os.environ.get("ARC_OAR_TESTBED_SUITE", "bookworm")
-# ARC 7 has no Python backends.
-PYTHON_BACKENDS = "nordugrid-arc-arex-python-lrms" in suite_named(SUITE).packages
-collect_ignore = [] if PYTHON_BACKENDS else ["test_slurmpy.py"]
+collect_ignore = [] if suite_named(SUITE).python_backends else ["test_slurmpy.py"]
 RTES = {
     "TEST/OPTIONS": 'if [ "$1" = 1 ]; then export RTE_SAYS="$2+$3+$PARAM"; fi\n',
     "TEST/LATER": 'if [ "$1" = 0 ]; then joboption_starttime=20370101000000Z; fi\n',

@@ -174,7 +174,7 @@ def _as_the_client_sees_it(grid: Grid, waiting: Job) -> None:
 
     until(served, "REST does not tell of 6 slots and a waiting job", 150)
     where = ["-C", "https://localhost:8443/arex"]
-    if grid.bed.suite.name != "trixie":
+    if grid.bed.suite.client_names_interface:
         where = ["-c", "https://localhost:8443/arex", "-I", "org.nordugrid.arcrest"]
     said = grid.user("arcinfo", "-l", *where)
     assert "Total slots: 6\n" in said

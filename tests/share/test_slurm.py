@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from standin import Standin
 from support.ce import GRID_ID, Ce
+from support.isolation import NO_ARC
 from support.oar_site import Site
 
 HERE = Path(__file__).parent
@@ -40,7 +41,7 @@ def arex(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env={"PYTHONPATH": path, "PATH": "/usr/bin:/bin", "HOME": "/", **variables},
+        env={"PYTHONPATH": path, "PATH": "/usr/bin:/bin", "HOME": "/", **NO_ARC, **variables},
         cwd=site.ce.place,
         check=False,
     )

@@ -34,11 +34,13 @@ def compiled_package() -> Path:
     """A copy of the package with its bytecode, made once in a run of the tests."""
     folder = Path(tempfile.mkdtemp(prefix="arc_oar-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    copied = shutil.copytree(
-        PACKAGE, folder / "package", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    copied = folder / "package"
+    shutil.copytree(PACKAGE, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    # A checkout made with umask 002 is writable by its group, which doctor reports.
+    for path in [copied, *copied.rglob("*")]:
+        path.chmod(path.stat().st_mode & ~0o022)
     compileall.compile_dir(copied, quiet=2)
-    return Path(copied)
+    return copied
 
 
 class ArcTree:

@@ -16,12 +16,9 @@ from types import FrameType
 # What finds programs and files on this machine, and what configures the tests and their tools.
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH", "CI")
 _KEPT_PREFIXES = ("ARC_OAR_", "PYTEST_", "COV_CORE_", "COVERAGE_")
-_SET = {
-    "LC_ALL": "C.UTF-8",
-    "TZ": "UTC",
-    # Without it, a test that runs `gm-kick` or `arcctl` could find those of an ARC on this machine.
-    "ARC_LOCATION": "/nonexistent/arc",
-}
+# Without it, a test could run the `gm-kick` of an ARC that is installed on this machine.
+NO_ARC = {"ARC_LOCATION": "/nonexistent/arc"}
+_SET = {"LC_ALL": "C.UTF-8", "TZ": "UTC", **NO_ARC}
 
 
 def restore_ignored_signals() -> list[signal.Signals]:
