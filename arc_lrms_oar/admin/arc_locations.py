@@ -11,10 +11,10 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from arc_lrms_oar import process
 from arc_lrms_oar.errors import SiteError
 
 # The PATH that systemd gives to A-REX; an admin's own PATH may find another Python.
@@ -29,7 +29,11 @@ PACKAGE_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PROVIDER = "CEinfo.pl"
 _AREX_PACKAGE = "nordugrid-arc-arex"
 _TIMEOUT = 60
-_PRINT_ARC_PATHS = """
+# The scripts that A-REX starts do not import from the current directory, as `python3 -c` does.
+_NOT_FROM_HERE = "import sys\nsys.path[:] = filter(None, sys.path)\n"
+_PRINT_ARC_PATHS = (
+    _NOT_FROM_HERE
+    + """
 import importlib.util, json, arc.paths as paths
 try:
     spec = importlib.util.find_spec("arc.lrms")
@@ -43,10 +47,14 @@ print(json.dumps({
     "lrms_dir": list(spec.submodule_search_locations)[0] if spec else "",
 }))
 """
-_PRINT_PACKAGE_PATH = """
+)
+_PRINT_PACKAGE_PATH = (
+    _NOT_FROM_HERE
+    + """
 import arc_lrms_oar
 print(arc_lrms_oar.__file__)
 """
+)
 
 
 class Arc(NamedTuple):
@@ -147,16 +155,7 @@ def environment() -> dict[str, str]:
 def run(argv: Sequence[str]) -> str:
     """Run a tool in A-REX's environment and return its stdout, or "" if it fails."""
     try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment(),
-            cwd="/",
-            timeout=_TIMEOUT,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
+        done = process.run(argv, _TIMEOUT, environment())
+    except OSError:
         return ""
-    return done.stdout.decode("utf-8", "replace")
+    return done.stdout.decode("utf-8", "replace") if done.status == 0 else ""

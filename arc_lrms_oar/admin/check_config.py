@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator
 
+from arc_lrms_oar import process
 from arc_lrms_oar.admin import arc_locations
 from arc_lrms_oar.admin.arc_locations import Arc
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
@@ -108,19 +108,11 @@ def _validate(path: str, arc: Arc | None) -> Iterator[Finding]:
     else:
         argv = ["arcctl", "-d", "ERROR", "-c", path, "config", "verify"]
     try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=arc_locations.environment(),
-            timeout=_TIMEOUT,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
+        done = process.run(argv, _TIMEOUT, arc_locations.environment())
+    except OSError:
         yield warn("validator", f"cannot run {argv[0]}", "install the package nordugrid-arc-arcctl")
         return
-    printed = done.stdout.decode("utf-8", "replace")
+    printed = (done.stdout + done.stderr).decode("utf-8", "replace")
     errors = [line for line in _VALIDATOR_ERROR.findall(printed) if _SUMMARY not in line]
     for line in errors[:_MOST_ERRORS]:
         yield fail("validator", line, f"correct it in {path}; ARC 6 does not start with this error")

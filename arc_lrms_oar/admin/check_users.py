@@ -15,9 +15,9 @@ from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
 from arc_lrms_oar.admin.mapped_users import Account, find_account, mapped_users, own_account
 from arc_lrms_oar.arex.config import Blocks
 from arc_lrms_oar.arex.userfiles import Owner, overwrite, remove_directory
-from arc_lrms_oar.commands.connect import runner_of
+from arc_lrms_oar.commands.connect import transport_of
 from arc_lrms_oar.errors import OarUnavailable, SiteError
-from arc_lrms_oar.oar.runner import CommandFailed
+from arc_lrms_oar.oar.transport import CommandFailed
 from arc_lrms_oar.settings import Settings
 
 _COMMANDS = ("oarsub", "oarstat", "oardel", "oarnodes")
@@ -81,11 +81,11 @@ def check_commands(settings: Settings, user: Account) -> Iterator[Finding]:
 
 
 def _failing_commands(settings: Settings) -> dict[str, str]:
-    runner = runner_of(settings)
+    transport = transport_of(settings)
     wrong = {}
     for command in _COMMANDS:
         try:
-            done = runner.run([command, "-V"])
+            done = transport.run([command, "-V"])
         except CommandFailed as error:
             wrong[command] = str(error).partition(": ")[2]
         except OarUnavailable as error:

@@ -8,10 +8,10 @@ replaced, in this order. It does not change arc.conf and does not start or stop 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 
+from arc_lrms_oar import process
 from arc_lrms_oar.admin import arc_locations, install_record
 from arc_lrms_oar.admin.install_record import InstallRecord
 from arc_lrms_oar.admin.share_files import ShareFile, files_to_install, is_installed
@@ -20,6 +20,8 @@ from arc_lrms_oar.errors import SiteError
 Report = Callable[[str], None]
 
 _UMASK = 0o022
+# Seconds; it takes 2 s on a slow machine.
+_COMPILE_TIMEOUT = 300
 
 
 def install(lrms: str, data_dir: str | None, dry_run: bool, report: Report) -> None:
@@ -76,8 +78,8 @@ def _compile(dry_run: bool, report: Report) -> None:
     if dry_run or not os.access(folder, os.W_OK):
         return
     compile_all = [arc_locations.system_python(), "-m", "compileall", "-q", folder]
-    done = subprocess.run(compile_all, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    if done.returncode != 0:
+    done = process.run(compile_all, _COMPILE_TIMEOUT, os.environ)
+    if done.status != 0:
         output = (done.stdout or done.stderr).decode("utf-8", "replace").strip()
         report(f"warning: cannot compile {folder}, submissions will be slower: {output[:200]}")
     # A-REX's umask 077 makes bytecode that the jobs' users cannot read.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from arc_lrms_oar import process
 from arc_lrms_oar.arex.controldir import GridJob, kick_argument
 from arc_lrms_oar.log import Log
 
@@ -31,20 +32,15 @@ def kick(jobs: Sequence[GridJob], log: Log) -> None:
     program = find_gm_kick() if jobs else None
     if program is None:
         return
-    # It takes 4 ms to load, and most cycles report no job.
-    import subprocess
-
     for start in range(0, len(jobs), _JOBS_IN_ONE_CALL):
         block = jobs[start : start + _JOBS_IN_ONE_CALL]
         arguments = [word for job in block for word in ("-j", job.grid_id)]
         try:
-            subprocess.run(
-                [program, *arguments, kick_argument(block[0])],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=_TIMEOUT,
-                check=True,
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            log.say("WARNING", f"gm-kick failed, A-REX will notice later: {error}")
+            argv = [program, *arguments, kick_argument(block[0])]
+            done = process.run(argv, _TIMEOUT, os.environ)
+        except OSError as error:
+            why = str(error.strerror)
+        else:
+            why = f"exit status {done.status}" if done.status else ""
+        if why:
+            log.say("WARNING", f"gm-kick failed, A-REX will notice later: {why}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from arc_lrms_oar.arex.config import find_config, load
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.runner import LocalRunner
+from arc_lrms_oar.oar.local import LocalTransport
+from arc_lrms_oar.oar.transport import Transport
 from arc_lrms_oar.settings import Settings
 
 
@@ -15,16 +16,16 @@ def settings_of(config: str | None) -> Settings:
 
 def client_of(settings: Settings) -> OarClient:
     """OAR as `settings` say that it is to be reached."""
-    return OarClient(runner_of(settings), settings.dialect)
+    return OarClient(transport_of(settings), settings.dialect)
 
 
-def runner_of(settings: Settings) -> LocalRunner:
-    """What runs OAR's commands where `settings` say that they are."""
+def transport_of(settings: Settings) -> Transport:
+    """What runs OAR's commands on the machine that `settings` name."""
     if not settings.remote_host:
-        return LocalRunner(settings.bin_path, settings.command_timeout)
-    from arc_lrms_oar.oar.ssh import Frontend, SshRunner
+        return LocalTransport(settings.bin_path, settings.command_timeout)
+    from arc_lrms_oar.oar.ssh import Frontend, SshTransport
 
     frontend = Frontend(
         settings.remote_host, settings.remote_user, settings.private_key, settings.ssh_timeout
     )
-    return SshRunner(frontend, settings.bin_path, settings.command_timeout)
+    return SshTransport(frontend, settings.bin_path, settings.command_timeout)

@@ -18,8 +18,8 @@ from arc_lrms_oar.job import remote_paths, script
 from arc_lrms_oar.job.submit_journal import SubmitJournal
 from arc_lrms_oar.oar import text_parser
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.runner import Command, Completed
 from arc_lrms_oar.oar.states import State
+from arc_lrms_oar.oar.transport import Command, Completed
 from arc_lrms_oar.retry import Retry
 from arc_lrms_oar.settings import Settings
 
@@ -102,7 +102,7 @@ class OarsubAttempts:
                 return True
             self.hanging = None
             return False
-        return self.client.runner.lives(self.journal.pid, self._ticket())
+        return self.client.transport.is_running(self.journal.pid, self._ticket())
 
     def _ticket(self) -> str:
         session_dir = os.path.dirname(self.journal.folder)
@@ -114,7 +114,7 @@ class OarsubAttempts:
         script.write(self.journal.script, self.prepared.text)
         self.journal.record(0)
         argv = ["oarsub", *self.prepared.request.argv()]
-        command = self.client.runner.start(argv, [self.journal.lock], self._ticket())
+        command = self.client.transport.start(argv, [self.journal.lock], self._ticket())
         # The disk may be full by now; the lock still shows that oarsub is running.
         with suppress(JobError):
             self.journal.record(command.pid)

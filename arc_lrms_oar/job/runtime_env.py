@@ -13,6 +13,7 @@ import os
 import re
 from typing import NamedTuple
 
+from arc_lrms_oar import process
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.grami import Values
 from arc_lrms_oar.job.shell import shared
@@ -72,19 +73,13 @@ def run_stage_0(values: Values, settings: Settings) -> Values:
     if any("\0" in value for value in values.values()):
         raise JobError("a NUL byte cannot be part of an argument or of the environment")
     stage_0 = shared("rte_stage0.sh")
-    # It takes 4 ms to load, and most jobs have no RTEs.
-    import subprocess
-
     try:
-        finished = subprocess.run(
+        finished = process.run(
             ["/bin/bash", "-c", stage_0, "arc-oar-stage-0"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=_environment(values, settings, rte_dir),
-            timeout=_TIMEOUT,
-            check=False,
+            _TIMEOUT,
+            _environment(values, settings, rte_dir),
         )
-    except subprocess.TimeoutExpired:
+    except TimeoutError:
         raise JobError(
             f"the runtime environments ran for more than {_TIMEOUT} s at submission"
         ) from None

@@ -7,8 +7,9 @@ Three answers are kept apart: OAR could not be asked (OarUnavailable), OAR does 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from arc_lrms_oar.errors import OarRefused
 from arc_lrms_oar.id_ranges import IdRange, ranges_of
@@ -20,7 +21,7 @@ from arc_lrms_oar.oar.dialect import (
     Dialect,
     dialect_of,
 )
-from arc_lrms_oar.oar.runner import Command, CommandFailed, CommandTimeout, Completed
+from arc_lrms_oar.oar.transport import CommandFailed, CommandTimeout, Completed, Transport
 
 # What reads JSON is loaded where it is needed, which for scan is when its question is on its way.
 if TYPE_CHECKING:
@@ -39,36 +40,24 @@ _NOT_YOURS = "You are not the right user"
 _NOT_PERMITTED = 126
 
 
-class Runner(Protocol):
-    """Where commands run: this machine, or another one."""
-
-    def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
-        """Starts a command that inherits the open files `keep`; raises CommandFailed.
-
-        With a `ticket` it runs only if that is unused (see `oar.ssh`).
-        """
-
-    def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
-        """Runs a command to its end; raises CommandFailed or CommandTimeout."""
-
-    def begin(self, argv: Sequence[str]) -> Callable[[], Completed]:
-        """Starts a command and gives what waits for its end; both raise as `run` does."""
-
-    def lives(self, pid: int, ticket: str) -> bool:
-        """Whether a command started earlier, as process `pid` with `ticket`, may still do its work.
-
-        Raises CommandFailed where that cannot be told.
-        """
+# Called with the name of a command that has ended, its duration in seconds, and whether it failed:
+# did not run, did not end in time, or had another exit status than 0.
+Observer = Callable[[str, float, bool], None]
 
 
 class OarClient:
     """OAR, as its commands show it to the calling user. `dialect` is "auto", "2" or "3"."""
 
-    def __init__(self, runner: Runner, dialect: str) -> None:
-        self.runner = runner
+    def __init__(self, transport: Transport, dialect: str) -> None:
+        self.transport = transport
+        self._observers: list[Observer] = []
         self._wanted = dialect
         self._dialect: Dialect | None = None
         self._version = ""
+
+    def observe(self, observer: Observer) -> None:
+        """Report each command that this client runs to its end to `observer`, too."""
+        self._observers.append(observer)
 
     @property
     def dialect(self) -> Dialect:
@@ -122,7 +111,7 @@ class OarClient:
         if not commands:
             return set
         first, *others = commands
-        waiting = self.runner.begin(first)
+        waiting = self._begin(first)
 
         def answer() -> set[int]:
             found = text_parser.ended_hint(_said(waiting()))
@@ -227,7 +216,7 @@ class OarClient:
         Raises OarUnavailable where OAR could not be asked, OarRefused where it said no to one of
         them: not the caller's, or unknown. A job that is deleted or ended already is no error.
         """
-        done = self.runner.run(["oardel", *(str(job_id) for job_id in ids)])
+        done = self._run(["oardel", *(str(job_id) for job_id in ids)])
         if _NOT_YOURS in done.stdout + done.stderr:
             raise OarRefused(text_parser.refusal("", done.stderr) or _NOT_YOURS)
         if done.code in (OARDEL_OK, OARDEL_SERVER_NOT_TOLD, OARDEL_ALREADY):
@@ -239,7 +228,26 @@ class OarClient:
         raise _failed(done)
 
     def _ask(self, argv: Sequence[str]) -> str:
-        return _said(self.runner.run(argv))
+        return _said(self._run(argv))
+
+    def _run(self, argv: Sequence[str]) -> Completed:
+        return self._observed(argv[0], time.monotonic(), lambda: self.transport.run(argv))
+
+    def _begin(self, argv: Sequence[str]) -> Callable[[], Completed]:
+        """Start a command; its duration ends when the result is asked for and has come."""
+        started = time.monotonic()
+        waiting = self.transport.begin(argv)
+        return lambda: self._observed(argv[0], started, waiting)
+
+    def _observed(self, command: str, started: float, work: Callable[[], Completed]) -> Completed:
+        failed = True
+        try:
+            completed = work()
+            failed = completed.code != 0
+        finally:
+            for observer in self._observers:
+                observer(command, time.monotonic() - started, failed)
+        return completed
 
 
 def _said(done: Completed) -> str:

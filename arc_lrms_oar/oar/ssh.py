@@ -1,42 +1,43 @@
-"""Runs OAR's commands on another machine, by the system's own OpenSSH client.
+"""Runs OAR's commands on another machine, with the system's OpenSSH client.
 
-All commands of one runner share a connection, whose socket stands in a private directory and goes
-with the runner. What the remote shell is to do comes by its standard input: an argument of Linux
-holds 128 KiB, a list of ids more. A connection that breaks is "could not ask": the exit code is
-what the remote shell says at its very end, and what lacks this end is no answer.
+All commands of one transport share a connection. Its socket is in a private directory that is
+removed with the transport. The script for the remote shell goes through standard input, since one
+argument of Linux holds 128 KiB and a list of job IDs can be longer. The remote shell prints the
+exit status last: output without it counts as a failed connection, that is as "OAR unavailable".
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import shlex
 import shutil
-import subprocess
 import tempfile
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
+from arc_lrms_oar import process
 from arc_lrms_oar.errors import OarRefused
-from arc_lrms_oar.oar.runner import (
-    ENVIRONMENT,
-    Child,
+from arc_lrms_oar.oar.transport import (
     Command,
     CommandFailed,
     Completed,
-    LocalRunner,
+    Transport,
+    finish,
     spawn,
 )
 
 SSH = "ssh"
 
-# How long an unused connection outlives a process that was killed, in seconds.
-_LINGER = 60
-_END_PATIENCE = 5.0
+# Seconds after which an unused connection ends when its process was killed.
+_CONTROL_PERSIST = 60
+_CLOSE_TIMEOUT = 5.0
 # A socket's path holds 107 bytes, so $TMPDIR may be too long; mkdtemp makes it private (0700).
-_SOCKETS = "/tmp"
+_SOCKET_PARENT = "/tmp"
+_NO_TICKET = "void"
+_NO_DIRECTORY = "nowhere"
 
 
 class Frontend(NamedTuple):
@@ -49,28 +50,30 @@ class Frontend(NamedTuple):
 
 
 class RemoteCommand(Command):
-    """A command on another machine; `pid` is the ssh client here."""
+    """A command on another machine; `pid` is the ssh client on this one."""
 
-    def __init__(self, argv: Sequence[str], child: Child, frontend: Frontend, token: str) -> None:
-        super().__init__(argv, child)
+    def __init__(
+        self, argv: Sequence[str], started: process.Process, frontend: Frontend, token: str
+    ) -> None:
+        super().__init__(argv, started)
         self._frontend = frontend
         self._token = token
 
     def wait(self, timeout: float) -> Completed | None:
-        """As for any command, with the exit code that it had there.
+        """Return the command with its exit status on that machine, or None after `timeout` s.
 
-        Raises CommandFailed where the connection broke before the end or the command is not there,
-        OarRefused where it was not started since the directory of its ticket is not there.
+        Raises CommandFailed where the connection broke before the end or the command does not
+        exist, OarRefused where it was not run because the directory of its ticket does not exist.
         """
         done = super().wait(timeout)
         if done is None:
             return None
-        out, code = self._between(done.stdout)
-        err, code_again = self._between(done.stderr)
+        out, code = self._between_tokens(done.stdout)
+        err, code_again = self._between_tokens(done.stderr)
         host, user = self._frontend[:2]
         if not code or code != code_again:
             raise self._failed(f"the connection to {host} failed: {self._reason(done)}", done)
-        if code == "nowhere":
+        if code == _NO_DIRECTORY:
             raise OarRefused(
                 f"the session directory is not on {host}, or {user} cannot enter it: it must be on "
                 "a file system of both machines, there under the path of remote_sessiondir"
@@ -79,95 +82,100 @@ class RemoteCommand(Command):
             raise self._failed(f"cannot be run on {host}: {err.strip() or code}", done)
         return Completed(self.argv, int(code), out, err)
 
-    def _between(self, text: str) -> tuple[str, str]:
-        """What the command printed, without what the login shell did; the code is "" if cut."""
+    def _between_tokens(self, text: str) -> tuple[str, str]:
+        """The command's own output and its exit status, "" where the output is cut off.
+
+        What the login shell prints comes before the first token.
+        """
         printed = text.partition(f"{self._token}\n")[2]
         body, _, rest = printed.partition(self._token)
-        code, whole, _ = rest.partition("\n")
-        return body, code if whole else ""
+        code, complete, _ = rest.partition("\n")
+        return body, code if complete else ""
 
     def _failed(self, why: str, done: Completed) -> CommandFailed:
         return CommandFailed(why, self.argv, None, done.stdout, done.stderr)
 
     def _reason(self, done: Completed) -> str:
-        """What was said last, or how ssh ended; ssh may speak on where our own mark stands."""
+        """The last line of stderr without tokens, or ssh's exit status."""
         lines = [line.strip() for line in done.stderr.replace(self._token, "\n").splitlines()]
-        said = [line for line in lines if line and not line.isdecimal()]
-        return said[-1] if said else f"ssh ended with {done.code}"
+        words = [line for line in lines if line and not line.isdecimal()]
+        return words[-1] if words else f"ssh ended with {done.code}"
 
 
-class SshRunner(LocalRunner):
+class SshTransport(Transport):
     """Runs OAR's commands on `frontend`; `bin_path` is the directory of the commands there."""
 
     def __init__(self, frontend: Frontend, bin_path: str, timeout: float) -> None:
-        super().__init__(bin_path, timeout)
+        self.timeout = timeout
+        self._bin_path = bin_path
         self._frontend = frontend
         self._socket = ""
 
     def start(
         self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = ""
     ) -> RemoteCommand:
-        """Starts `argv` there; raises CommandFailed. ssh closes at once what it would `keep`.
+        """Start a command there; raises CommandFailed. ssh closes the files of `keep` at once.
 
-        With a `ticket`, the path there of a file that nobody has made yet, the command runs only
-        if it can make this file. The network may hold a command back for longer than anybody has
-        waited for it; who makes the file in its place is safe from it (see `lives`). What it prints
-        goes there, too: an oarsub that writes to nobody deletes its own job (OAR 2.5 and 2.6
+        With a `ticket`, the remote path of a file that does not exist, the command runs only if it
+        can create this file. The network can delay a command for longer than this process waits;
+        whoever creates the file first prevents that (see `is_running`). The output goes into the
+        file, too: an oarsub with a closed output pipe deletes its own job (OAR 2.5 and 2.6
         `sources/core/qfunctions/oarsub`, `$SIG{PIPE}`).
         """
         command = f"{shlex.join([os.path.join(self._bin_path, argv[0]), *argv[1:]])} </dev/null"
         if not ticket:
-            run = f"{command}\narc_oar_code=$?\n"
-            return self._start(argv, run, os.path.basename(argv[0]))
-        place, folder = shlex.quote(ticket), shlex.quote(os.path.dirname(ticket))
-        run = (
-            f"arc_oar_err=$({command} 2>&1 >{place})\narc_oar_code=$?\n"
-            f'cat {place}; [ -z "$arc_oar_err" ] || printf "%s\\n" "$arc_oar_err" >&2\n'
+            script = f"{command}\narc_oar_code=$?\n"
+            return self._start(argv, script, os.path.basename(argv[0]))
+        path, folder = shlex.quote(ticket), shlex.quote(os.path.dirname(ticket))
+        script = (
+            f"arc_oar_err=$({command} 2>&1 >{path})\narc_oar_code=$?\n"
+            f'cat {path}; [ -z "$arc_oar_err" ] || printf "%s\\n" "$arc_oar_err" >&2\n'
         )
-        run = (
-            f"if (set -C; : >{place}) 2>/dev/null; then\n{run}"
-            f"elif [ -d {folder} ]; then arc_oar_code=void; else arc_oar_code=nowhere; fi\n"
+        script = (
+            f"if (set -C; : >{path}) 2>/dev/null; then\n{script}"
+            f"elif [ -d {folder} ]; then arc_oar_code={_NO_TICKET}; "
+            f"else arc_oar_code={_NO_DIRECTORY}; fi\n"
         )
-        return self._start(argv, run, os.path.basename(ticket))
+        return self._start(argv, script, os.path.basename(ticket))
 
-    def lives(self, pid: int, ticket: str) -> bool:
-        """Whether the command of `ticket` is at work there; from now on it will not begin.
+    def is_running(self, pid: int, ticket: str) -> bool:
+        """Whether the command with `ticket` runs there; afterwards it can no longer start.
 
         The shell that runs it has the ticket's name in its command line. Raises CommandFailed
-        where it cannot be told.
+        where this cannot be found out.
         """
-        place = shlex.quote(ticket)
+        path = shlex.quote(ticket)
         name = shlex.quote(os.path.basename(ticket).replace(".", "[.]"))
-        look = (
-            f"(set -C; : >{place}) 2>/dev/null || [ -e {place} ]\narc_oar_code=$?\n"
-            f"grep -qs {name} /proc/[0-9]*/cmdline && echo lives\n"
+        script = (
+            f"(set -C; : >{path}) 2>/dev/null || [ -e {path} ]\narc_oar_code=$?\n"
+            f"grep -qs {name} /proc/[0-9]*/cmdline && echo running\n"
         )
-        done = self.finish(self._start(["oarsub"], look, "look"), self.timeout)
+        done = finish(self._start(["oarsub"], script, "check"), self.timeout)
         if done.code != 0:
-            why = f"cannot tell whether an earlier one lives on {self._frontend.host}"
+            why = f"cannot check whether an earlier one runs on {self._frontend.host}"
             raise CommandFailed(why, done.argv, done.code, done.stdout, done.stderr)
-        return done.stdout == "lives\n"
+        return done.stdout == "running\n"
 
-    def _start(self, argv: Sequence[str], run: str, label: str) -> RemoteCommand:
-        """Starts the lines `run` in a shell there that has `label` in its command line."""
+    def _start(self, argv: Sequence[str], script: str, label: str) -> RemoteCommand:
+        """Start `script` in a remote shell that has `label` in its command line."""
         token = secrets.token_hex(16)
         line = [*self._client(), self._frontend.host, f"exec /bin/sh -s {shlex.quote(label)}"]
         source = os.memfd_create("arc_oar")
         try:
             with open(source, "wb", closefd=False) as file:
-                file.write(os.fsencode(_remote_script(run, token)))
+                file.write(os.fsencode(_remote_script(script, token)))
             os.lseek(source, 0, os.SEEK_SET)
-            child = spawn(argv, line, source)
+            started = spawn(argv, line, source)
         finally:
             os.close(source)
-        return RemoteCommand(argv, child, self._frontend, token)
+        return RemoteCommand(argv, started, self._frontend, token)
 
     def _client(self) -> list[str]:
-        """The words that call ssh, up to the host."""
+        """The ssh command line up to the host."""
         if not self._socket:
-            folder = tempfile.mkdtemp(prefix="arc_oar-", dir=_SOCKETS)
+            folder = tempfile.mkdtemp(prefix="arc_oar-", dir=_SOCKET_PARENT)
             self._socket = os.path.join(folder, "s")
-            weakref.finalize(self, _hang_up, folder, self._socket, self._frontend.host)
+            weakref.finalize(self, _close_connection, folder, self._socket, self._frontend.host)
         frontend = self._frontend
         options = {
             "BatchMode": "yes",
@@ -178,7 +186,7 @@ class SshRunner(LocalRunner):
             "ServerAliveCountMax": 3,
             "ControlMaster": "auto",
             "ControlPath": self._socket,
-            "ControlPersist": _LINGER,
+            "ControlPersist": _CONTROL_PERSIST,
             "ClearAllForwardings": "yes",
             "PermitLocalCommand": "no",
             "LogLevel": "ERROR",
@@ -188,26 +196,21 @@ class SshRunner(LocalRunner):
         return [*plain, *(word for option in words for word in ("-o", option))]
 
 
-def _remote_script(run: str, token: str) -> str:
-    """What the shell there does; in brackets, so that half of it is nothing, not half a command."""
-    settings = "".join(f"{name}={shlex.quote(value)}\n" for name, value in ENVIRONMENT.items())
+def _remote_script(script: str, token: str) -> str:
+    """The whole remote script, in braces: a shell that receives a part of it runs nothing."""
+    variables = process.ENVIRONMENT.items()
+    settings = "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables)
     return (
-        f"{{\n{settings}export PWD {' '.join(ENVIRONMENT)}\n"
+        f"{{\n{settings}export PWD {' '.join(process.ENVIRONMENT)}\n"
         f"echo {token}; echo {token} >&2\n"
-        f"{run}"
+        f"{script}"
         f"echo {token}$arc_oar_code; echo {token}$arc_oar_code >&2\nexit\n}}\n"
     )
 
 
-def _hang_up(folder: str, socket: str, host: str) -> None:
+def _close_connection(folder: str, socket: str, host: str) -> None:
     if os.path.exists(socket):
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(
-                [SSH, "-o", f"ControlPath={socket}", "-O", "exit", host],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=_END_PATIENCE,
-                check=False,
-            )
+        line = [SSH, "-o", f"ControlPath={socket}", "-O", "exit", host]
+        with suppress(OSError):
+            process.run(line, _CLOSE_TIMEOUT, process.clean_environment())
     shutil.rmtree(folder, ignore_errors=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.files import atomic_write
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.metering import Metered
+from arc_lrms_oar.oar.metering import Meter
 from arc_lrms_oar.scan.metrics_text import OK, UNKNOWN, Numbers, text_of
 from arc_lrms_oar.scan.state import ScanState
 
@@ -32,11 +32,10 @@ class CycleMetrics:
         self.jobs: Mapping[str, int] = {}
         self._path = path
         self._state = state
-        self._client = client
         self._now = now
         self._started = time.monotonic()
-        self._runner = client.runner
-        client.runner = self._meter = Metered(self._runner)
+        self._meter = Meter()
+        client.observe(self._meter.record)
 
     def count(self, name: str, number: float = 1) -> None:
         """Add to a counter, which lives on from cycle to cycle."""
@@ -51,7 +50,6 @@ class CycleMetrics:
 
     def write(self, error: BaseException | None) -> None:
         """Count the cycle, which `error` has ended, and write the file; raises OSError."""
-        self._client.runner = self._runner
         seconds = time.monotonic() - self._started
         result = result_of(error)
         self.count(f"cycles {result}")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support.ce import GRID_ID, NOBODY, Ce, JobFiles
 from support.fake_clock import FakeClock
-from support.fake_runner import FakeRunner
+from support.fake_transport import FakeTransport
 from support.file_swapper import SECRET, Prey, Swaps, clear_away, swapping
 from support.scan_jobs import Hours
 from support.users import needs_root, run_as
@@ -27,7 +27,7 @@ from arc_lrms_oar.commands.submit import submit
 from arc_lrms_oar.errors import OarLrmsError
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.runner import Command, Completed, spawn
+from arc_lrms_oar.oar.transport import Command, Completed, spawn
 from arc_lrms_oar.scan.reconcile import scan
 from arc_lrms_oar.settings import Settings
 
@@ -37,14 +37,14 @@ OTHER_USER = 2
 ROUNDS = 150
 
 
-class Quick(FakeRunner):
+class Quick(FakeTransport):
     """OAR without its processes: each job that it is asked for has ended well, and oarsub works."""
 
     def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
         line = ["/bin/echo", "OAR_JOB_ID=7"]
         return Command(argv, spawn(argv, line, None, keep))
 
-    def lives(self, pid: int, ticket: str) -> bool:
+    def is_running(self, pid: int, ticket: str) -> bool:
         return False
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:

@@ -13,7 +13,7 @@ from support.submission_checks import JOB_NAME_QUERY, private_files, refused
 
 from arc_lrms_oar.commands import submit as module
 from arc_lrms_oar.errors import OarRefused, OarUnavailable
-from arc_lrms_oar.oar.runner import Command
+from arc_lrms_oar.oar.transport import Command
 
 REFUSALS: list[tuple[dict[str, Any], Callable[[Standin], object], str]] = [
     (

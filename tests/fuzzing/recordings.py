@@ -1,4 +1,4 @@
-"""Recorded answers of OAR for properties to spoil, and a runner that gives what is left of them."""
+"""Recorded answers of OAR, and a transport that gives damaged ones."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from fuzzing.inputs import as_bytes
 from oar.recorded import calls
-from support.fake_runner import FakeRunner
+from support.fake_transport import FakeTransport
 
-from arc_lrms_oar.oar.runner import Completed
+from arc_lrms_oar.oar.transport import Completed
 
 _LONGEST = 20_000
 NOISE = ("# WARNING: something\n", "[ADMISSION RULE] x\n", "{\n", "Job id    S User\n", "[1]\n")
@@ -34,8 +34,8 @@ def documents(program: str, *options: str, dialect: str = "") -> list[str]:
     return sorted(found, key=lambda text: (len(text), text))
 
 
-class Says(FakeRunner):
-    """A runner whose commands all end alike, but for those that have a certain word in them.
+class Says(FakeTransport):
+    """A transport whose commands all end alike, but for those that have a certain word in them.
 
     `by_word` are stdouts by such a word, an option without its dashes.
     """
@@ -49,5 +49,5 @@ class Says(FakeRunner):
         printed = (as_bytes(text).decode("utf-8", "replace") for text in (stdout, self.stderr))
         return Completed(list(argv), self.code, *printed)
 
-    def lives(self, pid: int, ticket: str) -> bool:
+    def is_running(self, pid: int, ticket: str) -> bool:
         return False

@@ -35,12 +35,12 @@ _SETTINGS = Settings(
 
 def _document(dialect: str, resources: str, jobs: str, assigned: str, queues: str) -> None:
     version = {"2": "OAR version : 2.5.9\n", "3": "OAR version : 3.0.2\n"}[dialect]
-    runner = Says(
+    transport = Says(
         0, jobs, V=version, oarnodes=resources, p=assigned, oarnotify=queues, oarqueue=queues
     )
     options = {"queues": {"default": {"users": ["u"]}, "grid": {}}, "jobs": ["1", "17", "x"]}
     try:
-        info = lrms_info(_SETTINGS, OarClient(runner, dialect), options)
+        info = lrms_info(_SETTINGS, OarClient(transport, dialect), options)
     except OarUnavailable:
         return
     json.dumps(info)

@@ -43,7 +43,7 @@ _ENDED = f"2 {time.time()}\n"
 _LISTING = "17   E u  0:00:09 R=1\n18   T u  0:00:09 R=1\n"
 
 
-def _scan(ce: Ce, runner: Says) -> None:
+def _scan(ce: Ce, transport: Says) -> None:
     os.environ["ARC_LOCATION"] = str(ce.place)
     settings = Settings(control_dir=str(ce.control), lost_cycles=1, lost_time=0)
     before = os.getcwd()
@@ -51,7 +51,7 @@ def _scan(ce: Ce, runner: Says) -> None:
     os.chdir(ce.place)
     try:
         with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(OarUnavailable):
-            scan(settings, OarClient(runner, "2"), [str(ce.control)], Log("Scan", "DEBUG"))
+            scan(settings, OarClient(transport, "2"), [str(ce.control)], Log("Scan", "DEBUG"))
     finally:
         os.chdir(before)
 

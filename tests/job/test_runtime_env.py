@@ -46,7 +46,7 @@ def test_job_without_any_starts_no_process(ce: Ce, monkeypatch: pytest.MonkeyPat
     def run(*_: object, **__: object) -> None:
         raise RuntimeError("a process was started")
 
-    monkeypatch.setattr("subprocess.run", run)
+    monkeypatch.setattr("arc_lrms_oar.process.start", run)
     assert stage_0(ce)["joboption_count"] == "1"
 
 

@@ -1,4 +1,4 @@
-"""A runner that replays recordings, or whatever else a test wants OAR to have said."""
+"""A transport that replays recordings, or whatever else a test wants OAR to have said."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 from collections.abc import Callable, Sequence
 
 from oar.recorded import Call
-from support.fake_runner import FakeRunner
+from support.fake_transport import FakeTransport
 
-from arc_lrms_oar.oar.runner import Completed
+from arc_lrms_oar.oar.transport import Completed
 
 Answer = tuple[int, str, str]
 Answers = Callable[[Sequence[str]], Answer]
 
 
-class Replay(FakeRunner):
-    """A runner that gives prepared answers and remembers what it was asked."""
+class Replay(FakeTransport):
+    """A transport that gives prepared answers and remembers what it was asked."""
 
     def __init__(self, answer: Answers) -> None:
         self.asked: list[list[str]] = []

@@ -21,21 +21,21 @@ from arc_lrms_oar.oar.job_record import Event, JobRecord
 def test_the_dialect_is_found_out_once(version: str) -> None:
     step = "version.oarstat" if version == "3.0.2" else "oarstat-V"
     printed = call(version, "site", step).stdout
-    runner = Replay(lambda argv: (0, printed, "") if "-V" in argv else (0, "{}", ""))
-    client = OarClient(runner, "auto")
+    transport = Replay(lambda argv: (0, printed, "") if "-V" in argv else (0, "{}", ""))
+    client = OarClient(transport, "auto")
     assert client.dialect.generation == int(version[0])
     client.states([1])
     client.states([2])
-    assert [argv for argv in runner.asked if "-V" in argv] == [["oarstat", "-V"]]
+    assert [argv for argv in transport.asked if "-V" in argv] == [["oarstat", "-V"]]
 
 
 @pytest.mark.parametrize("wanted", ["2", "3"])
 def test_the_dialect_may_be_given(wanted: str) -> None:
-    runner = always(stdout="{}")
-    client = OarClient(runner, wanted)
+    transport = always(stdout="{}")
+    client = OarClient(transport, wanted)
     assert client.dialect.generation == int(wanted)
     client.states([1])
-    assert runner.asked == [["oarstat", "-s", "-J", "-j", "1"]]
+    assert transport.asked == [["oarstat", "-s", "-J", "-j", "1"]]
 
 
 def test_no_version_is_no_oar_and_is_asked_again() -> None:
@@ -52,35 +52,35 @@ def test_no_version_is_no_oar_and_is_asked_again() -> None:
 
 @pytest.mark.parametrize("wanted", ["2", "3"])
 def test_states_of_all_jobs_in_one_call(wanted: str) -> None:
-    runner = Replay(states_answer)
-    found = OarClient(runner, wanted).states([12, 7, 12, 9])
-    assert runner.asked == [["oarstat", "-s", "-J", "-j", "7", "-j", "9", "-j", "12"]]
+    transport = Replay(states_answer)
+    found = OarClient(transport, wanted).states([12, 7, 12, 9])
+    assert transport.asked == [["oarstat", "-s", "-J", "-j", "7", "-j", "9", "-j", "12"]]
     assert found == {7: "Running", 9: "Running", 12: "Running"}
 
 
 def test_no_jobs_no_call() -> None:
-    runner = always()
-    client = OarClient(runner, "2")
+    transport = always()
+    client = OarClient(transport, "2")
     assert client.states([]) == {}
     assert client.records({}) == {}
-    assert runner.asked == []
+    assert transport.asked == []
 
 
 def test_states_in_blocks_that_a_command_line_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "STATES_IN_ONE_CALL", 3)
-    runner = Replay(states_answer)
-    assert len(OarClient(runner, "2").states(range(1, 8))) == 7
-    assert [ids_of(argv) for argv in runner.asked] == [[1, 2, 3], [4, 5, 6], [7]]
+    transport = Replay(states_answer)
+    assert len(OarClient(transport, "2").states(range(1, 8))) == 7
+    assert [ids_of(argv) for argv in transport.asked] == [[1, 2, 3], [4, 5, 6], [7]]
 
 
 def test_no_command_line_is_longer_than_linux_takes() -> None:
     """Two MiB together with the environment, pointers included, 128 KiB a word."""
-    runner = Replay(states_answer)
+    transport = Replay(states_answer)
     first = 10**11
     count = 100_000
-    assert len(OarClient(runner, "2").states(range(first, first + count))) == count
-    assert len(runner.asked) == 5
-    for argv in runner.asked:
+    assert len(OarClient(transport, "2").states(range(first, first + count))) == count
+    assert len(transport.asked) == 5
+    for argv in transport.asked:
         assert sum(len(word) + 1 + 8 for word in argv) < 1_500_000
         assert max(map(len, argv)) < 128 * 1024
 
@@ -95,9 +95,9 @@ def test_an_id_that_oar_does_not_know_is_not_in_the_answer() -> None:
 def test_one_failing_block_fails_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the jobs of that block would look as if OAR did not know them."""
     monkeypatch.setattr(client_module, "STATES_IN_ONE_CALL", 2)
-    runner = Replay(lambda argv: (25, "", "DB") if "3" in argv else states_answer(argv))
+    transport = Replay(lambda argv: (25, "", "DB") if "3" in argv else states_answer(argv))
     with pytest.raises(OarUnavailable):
-        OarClient(runner, "2").states([1, 2, 3])
+        OarClient(transport, "2").states([1, 2, 3])
 
 
 # ---- what has ended, by the cheap question -----------------------------------------------------
@@ -110,23 +110,23 @@ HEADER = (
 
 def test_what_has_ended() -> None:
     rows = f"{HEADER}12        T griduser    0:00:08 R=1\n7         E griduser    0:00:08 R=1\n"
-    runner = always(stdout=rows)
-    assert OarClient(runner, "2").ended([12, 7, 12, 9]) == {7, 12}
+    transport = always(stdout=rows)
+    assert OarClient(transport, "2").ended([12, 7, 12, 9]) == {7, 12}
     where = "state IN ('Terminated','Error') AND (job_id IN (7,9,12))"
-    assert runner.asked == [["oarstat", "--format", "2", "--sql", where]]
+    assert transport.asked == [["oarstat", "--format", "2", "--sql", where]]
 
 
 def test_nothing_has_ended() -> None:
     assert OarClient(always(), "2").ended([7]) == set()
-    runner = always()
-    assert OarClient(runner, "2").ended([]) == set()
-    assert runner.asked == []
+    transport = always()
+    assert OarClient(transport, "2").ended([]) == set()
+    assert transport.asked == []
 
 
 def test_oar_3_has_no_cheap_question() -> None:
-    runner = always()
-    assert OarClient(runner, "3").ended([7]) is None
-    assert runner.asked == []
+    transport = always()
+    assert OarClient(transport, "3").ended([7]) is None
+    assert transport.asked == []
 
 
 def test_a_row_of_a_job_that_nobody_asked_for() -> None:
@@ -134,14 +134,14 @@ def test_a_row_of_a_job_that_nobody_asked_for() -> None:
 
 
 def test_all_questions_are_put() -> None:
-    runner = Replay(
+    transport = Replay(
         lambda argv: (0, f"{argv[-1].partition('(job_id IN (')[2].split(',')[0]} T x\n", "")
     )
     ids = range(10**6, 10**6 + 60_000, 2)
-    found = OarClient(runner, "2").ended(ids)
-    assert len(runner.asked) > 1
+    found = OarClient(transport, "2").ended(ids)
+    assert len(transport.asked) > 1
     assert found is not None
-    assert len(found) == len(runner.asked)
+    assert len(found) == len(transport.asked)
 
 
 def test_one_failing_question_fails_all() -> None:
@@ -185,18 +185,18 @@ def test_another_users_forged_row_is_not_in_our_answer(version: str) -> None:
 
 def test_records_of_oar_2_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "RECORDS_IN_ONE_CALL", 2)
-    runner = Replay(records_answer)
-    found = OarClient(runner, "2").records(dict.fromkeys([3, 1, 2], "Terminated"))
+    transport = Replay(records_answer)
+    found = OarClient(transport, "2").records(dict.fromkeys([3, 1, 2], "Terminated"))
     words = ["oarstat", "--format", "2", "-J", "-f"]
-    assert runner.asked == [[*words, "-j", "1", "-j", "2"], [*words, "-j", "3"]]
+    assert transport.asked == [[*words, "-j", "1", "-j", "2"], [*words, "-j", "3"]]
     assert found == {x: JobRecord(x, "Terminated") for x in (1, 2, 3)}
 
 
 def test_records_of_oar_3_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "RECORDS_IN_ONE_CALL", 2)
-    runner = Replay(records_answer)
-    found = OarClient(runner, "3").records(dict.fromkeys([3, 1, 2], "Terminated"))
-    assert runner.asked == [
+    transport = Replay(records_answer)
+    found = OarClient(transport, "3").records(dict.fromkeys([3, 1, 2], "Terminated"))
+    assert transport.asked == [
         ["oarstat", "-J", "-f", "-j", "1", "-j", "2"],
         ["oarstat", "-e", "-J", "-j", "1", "-j", "2"],
         ["oarstat", "-J", "-f", "-j", "3"],
@@ -208,14 +208,14 @@ def test_records_of_oar_3_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_thousand_ended_jobs_are_one_call() -> None:
-    runner = Replay(records_answer)
-    assert len(OarClient(runner, "2").records(dict.fromkeys(range(1, 1001), "Error"))) == 1000
-    assert len(runner.asked) == 1
+    transport = Replay(records_answer)
+    assert len(OarClient(transport, "2").records(dict.fromkeys(range(1, 1001), "Error"))) == 1000
+    assert len(transport.asked) == 1
 
 
 def test_an_ended_job_without_a_row_is_left_out_by_oar_2() -> None:
-    runner = always(stdout=json.dumps({"1": {"Job_Id": 1, "state": "Error"}}))
-    assert OarClient(runner, "2").records({1: "Error", 2: "Error"}) == {1: JobRecord(1, "Error")}
+    transport = always(stdout=json.dumps({"1": {"Job_Id": 1, "state": "Error"}}))
+    assert OarClient(transport, "2").records({1: "Error", 2: "Error"}) == {1: JobRecord(1, "Error")}
 
 
 def test_a_row_that_nobody_asked_for_is_left_out() -> None:
@@ -264,9 +264,9 @@ def test_every_recorded_end_comes_through_the_client(version: str) -> None:
 @pytest.mark.parametrize("version", ["2.5.9", "2.6.1"])
 def test_jobs_by_name(version: str) -> None:
     recorded = call(version, "bulk", "named.oarstat-J")
-    runner = from_recording(recorded)
-    found = OarClient(runner, "2").named("bulk")
-    assert runner.asked == [["oarstat", "--format", "2", "-J", "--sql", "job_name = 'bulk'"]]
+    transport = from_recording(recorded)
+    found = OarClient(transport, "2").named("bulk")
+    assert transport.asked == [["oarstat", "--format", "2", "-J", "--sql", "job_name = 'bulk'"]]
     assert len(found) == 30
     assert [record.job_id for record in found] == sorted(record.job_id for record in found)
     assert {record.name for record in found} == {"bulk"}
@@ -292,16 +292,16 @@ def test_no_job_of_that_name() -> None:
 @pytest.mark.parametrize("version", ["2.5.9", "2.6.1"])
 def test_all_active_jobs(version: str) -> None:
     recorded = call(version, "bulk", "active.oarstat-J")
-    runner = from_recording(recorded)
-    found = OarClient(runner, "2").active()
-    assert runner.asked == [["oarstat", "--format", "2", "-J"]]
+    transport = from_recording(recorded)
+    found = OarClient(transport, "2").active()
+    assert transport.asked == [["oarstat", "--format", "2", "-J"]]
     assert len([record for record in found if record.name == "bulk"]) == 30
     assert {record.state for record in found if record.name == "bulk"} == {"Hold"}
 
 
 @pytest.mark.parametrize("version", ["2.5.9", "2.6.1"])
 def test_resources(version: str) -> None:
-    runner = from_recording(call(version, "site", "oarnodes-J"))
-    found = list(OarClient(runner, "2").resources())
-    assert runner.asked == [["oarnodes", "-J"]]
+    transport = from_recording(call(version, "site", "oarnodes-J"))
+    found = list(OarClient(transport, "2").resources())
+    assert transport.asked == [["oarnodes", "-J"]]
     assert {row["network_address"] for row in found} >= {f"127.0.0.{n}" for n in range(1, 5)}

@@ -11,7 +11,7 @@ from oar.replay import Answer, Replay, always, from_recording, ids_of
 
 from arc_lrms_oar.errors import OarAnswerError, OarRefused, OarUnavailable
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.runner import CommandFailed, CommandTimeout
+from arc_lrms_oar.oar.transport import CommandFailed, CommandTimeout
 
 # ---- OAR that cannot be asked ------------------------------------------------------------------
 
@@ -95,9 +95,9 @@ def test_a_server_that_is_down_still_answers_questions(version: str) -> None:
 
 
 def test_jobs_are_deleted_in_one_call() -> None:
-    runner = always()
-    OarClient(runner, "2").delete([7, 12])
-    assert runner.asked == [["oardel", "7", "12"]]
+    transport = always()
+    OarClient(transport, "2").delete([7, 12])
+    assert transport.asked == [["oardel", "7", "12"]]
 
 
 def outcome(asked: Call) -> str:

@@ -13,7 +13,7 @@ from arc_lrms_oar.oar import resources
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.resources import Queue
-from arc_lrms_oar.oar.runner import CommandFailed
+from arc_lrms_oar.oar.transport import CommandFailed
 
 FAIR = "oar_sched_gantt_with_timesharing_and_fairsharing_and_quotas"
 
@@ -65,16 +65,16 @@ def test_the_resources_of_jobs_of_oar_3() -> None:
 
 
 def test_only_started_jobs_are_asked_for_their_resources() -> None:
-    runner = always(0, '{"7": [{"id": 3}]}')
+    transport = always(0, '{"7": [{"id": 3}]}')
     records = [JobRecord(7, "Running"), JobRecord(8, "Waiting"), JobRecord(9, "Running")]
-    client = OarClient(runner, "3")
+    client = OarClient(transport, "3")
     found = client.with_resources(records)
-    assert runner.asked == [["oarstat", "-p", "-J", "-j", "7", "-j", "9"]]
+    assert transport.asked == [["oarstat", "-p", "-J", "-j", "7", "-j", "9"]]
     assert [(record.resources, record.cores) for record in found] == [
         ((3,), 1),
         ((), None),
         ((), None),
     ]
     assert client.with_resources(records[1:2]) == records[1:2]
-    assert OarClient(runner, "2").with_resources(records) == records
-    assert len(runner.asked) == 1
+    assert OarClient(transport, "2").with_resources(records) == records
+    assert len(transport.asked) == 1

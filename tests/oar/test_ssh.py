@@ -16,8 +16,8 @@ from support.fake_ssh import FakeSsh
 
 from arc_lrms_oar.errors import OarRefused
 from arc_lrms_oar.oar import ssh as module
-from arc_lrms_oar.oar.runner import CommandFailed, CommandTimeout, Completed
-from arc_lrms_oar.oar.ssh import Frontend, SshRunner
+from arc_lrms_oar.oar.ssh import Frontend, SshTransport
+from arc_lrms_oar.oar.transport import CommandFailed, CommandTimeout, Completed
 
 # Far longer than any of these commands takes, for a machine that is busy.
 PATIENCE = 60.0
@@ -42,8 +42,8 @@ def bin_path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def runner(ssh: FakeSsh, bin_path: Path) -> SshRunner:
-    return SshRunner(FRONTEND, str(bin_path), PATIENCE)
+def transport(ssh: FakeSsh, bin_path: Path) -> SshTransport:
+    return SshTransport(FRONTEND, str(bin_path), PATIENCE)
 
 
 def shell(bin_path: Path, body: str, name: str = "oarstat") -> None:
@@ -59,10 +59,10 @@ def python(bin_path: Path, body: str, name: str = "oarstat") -> None:
 # ---- how ssh is called -------------------------------------------------------------------------
 
 
-def test_the_command_line_of_ssh(ssh: FakeSsh, runner: SshRunner, bin_path: Path) -> None:
+def test_the_command_line_of_ssh(ssh: FakeSsh, transport: SshTransport, bin_path: Path) -> None:
     shell(bin_path, ":")
-    runner.run(["oarstat", "-V"])
-    runner.run(["oarstat", "-J"])
+    transport.run(["oarstat", "-V"])
+    transport.run(["oarstat", "-J"])
     first, second = ssh.calls()
     assert first == second
     (path,) = (word[12:] for word in first if word.startswith("ControlPath="))
@@ -91,10 +91,10 @@ def test_the_command_line_of_ssh(ssh: FakeSsh, runner: SshRunner, bin_path: Path
 
 def test_the_connection_goes_with_the_runner(ssh: FakeSsh, bin_path: Path) -> None:
     shell(bin_path, ":")
-    runner = SshRunner(FRONTEND, str(bin_path), PATIENCE)
-    runner.run(["oarstat"])
+    transport = SshTransport(FRONTEND, str(bin_path), PATIENCE)
+    transport.run(["oarstat"])
     (path,) = (word[12:] for word in ssh.calls()[0] if word.startswith("ControlPath="))
-    del runner
+    del transport
     gc.collect()
     assert ssh.calls()[1] == ["-o", f"ControlPath={path}", "-O", "exit", "oar.example"]
     assert not os.path.exists(os.path.dirname(path))
@@ -103,64 +103,68 @@ def test_the_connection_goes_with_the_runner(ssh: FakeSsh, bin_path: Path) -> No
 def test_without_ssh(bin_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SSH", "/nonexistent/ssh")
     with pytest.raises(CommandFailed, match=r"^oarstat: cannot be run: No such file or directory$"):
-        SshRunner(FRONTEND, str(bin_path), PATIENCE).run(["oarstat"])
+        SshTransport(FRONTEND, str(bin_path), PATIENCE).run(["oarstat"])
 
 
 # ---- what comes back ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("code", [0, 1, 25, 254, 255])
-def test_output_and_exit_code(runner: SshRunner, bin_path: Path, code: int) -> None:
+def test_output_and_exit_code(transport: SshTransport, bin_path: Path, code: int) -> None:
     shell(bin_path, f"echo out; echo err >&2; exit {code}")
-    assert runner.run(["oarstat", "-V"]) == Completed(["oarstat", "-V"], code, "out\n", "err\n")
+    assert transport.run(["oarstat", "-V"]) == Completed(["oarstat", "-V"], code, "out\n", "err\n")
 
 
-def test_output_without_a_newline(runner: SshRunner, bin_path: Path) -> None:
+def test_output_without_a_newline(transport: SshTransport, bin_path: Path) -> None:
     shell(bin_path, "printf out; printf err >&2")
-    assert runner.run(["oarstat"])[1:] == (0, "out", "err")
+    assert transport.run(["oarstat"])[1:] == (0, "out", "err")
 
 
 def test_what_the_login_shell_prints_is_no_answer(
-    ssh: FakeSsh, runner: SshRunner, bin_path: Path
+    ssh: FakeSsh, transport: SshTransport, bin_path: Path
 ) -> None:
     shell(bin_path, "echo out; echo err >&2")
     ssh.next("chatty")
-    assert runner.run(["oarstat"])[1:] == (0, "out\n", "err\n")
+    assert transport.run(["oarstat"])[1:] == (0, "out\n", "err\n")
 
 
-def test_arguments_come_through_as_they_are(runner: SshRunner, bin_path: Path) -> None:
+def test_arguments_come_through_as_they_are(transport: SshTransport, bin_path: Path) -> None:
     python(bin_path, "import sys\nsys.stdout.buffer.write(ascii(sys.argv[1:]).encode())")
     words = ["", " ", "a b", "$HOME", "`id`", "*", "';--", '"', "\\", "\n", "é", "-n", "!x", "}"]
-    assert runner.run(["oarstat", *words]).stdout == ascii(words)
+    assert transport.run(["oarstat", *words]).stdout == ascii(words)
 
 
-def test_more_arguments_than_one_word_of_linux_holds(runner: SshRunner, bin_path: Path) -> None:
+def test_more_arguments_than_one_word_of_linux_holds(
+    transport: SshTransport, bin_path: Path
+) -> None:
     python(bin_path, "import sys\nprint(len(sys.argv), len(sys.argv[-1]), sys.stdin.read())")
     ids = [word for number in range(20_000) for word in ("-j", str(10_000 + number))]
-    assert runner.run(["oarstat", *ids, "x" * 120_000]).stdout == "40002 120000 \n"
+    assert transport.run(["oarstat", *ids, "x" * 120_000]).stdout == "40002 120000 \n"
 
 
-def test_the_environment_there(runner: SshRunner, bin_path: Path) -> None:
+def test_the_environment_there(transport: SshTransport, bin_path: Path) -> None:
     shell(bin_path, 'echo "$PATH $LC_ALL $COLUMNS"; env | grep -c ^PWD=')
     path = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
-    assert runner.run(["oarstat"]).stdout == f"{path} C.UTF-8 500\n1\n"
+    assert transport.run(["oarstat"]).stdout == f"{path} C.UTF-8 500\n1\n"
 
 
 @pytest.mark.parametrize("why", ["missing", "not executable"])
-def test_a_command_that_cannot_be_run_there(runner: SshRunner, bin_path: Path, why: str) -> None:
+def test_a_command_that_cannot_be_run_there(
+    transport: SshTransport, bin_path: Path, why: str
+) -> None:
     if why != "missing":
         (bin_path / "oarstat").touch(mode=0o644)
     with pytest.raises(CommandFailed, match=r"^oarstat: cannot be run on oar\.example: .*oarstat"):
-        runner.run(["oarstat"])
+        transport.run(["oarstat"])
 
 
 # ---- the connection breaks ---------------------------------------------------------------------
 
 
-def test_no_connection(ssh: FakeSsh, runner: SshRunner) -> None:
+def test_no_connection(ssh: FakeSsh, transport: SshTransport) -> None:
     ssh.next("refused")
     with pytest.raises(CommandFailed) as caught:
-        runner.run(["oarstat"])
+        transport.run(["oarstat"])
     assert str(caught.value) == (
         "oarstat: the connection to oar.example failed: "
         "ssh: connect to host oar.example port 22: Connection refused"
@@ -174,22 +178,22 @@ def test_no_connection(ssh: FakeSsh, runner: SshRunner) -> None:
         *["cut err 0", "cut err 20", "cut err -1", "cut out -36"],
     ],
 )
-def test_connection_cut(ssh: FakeSsh, runner: SshRunner, bin_path: Path, mode: str) -> None:
+def test_connection_cut(ssh: FakeSsh, transport: SshTransport, bin_path: Path, mode: str) -> None:
     """Also where all of the answer but its end has come, or all but the exit code."""
     shell(bin_path, "echo OAR_JOB_ID=1234; echo err >&2")
     ssh.next(mode)
     with pytest.raises(CommandFailed, match=DISCONNECT):
-        runner.run(["oarstat"])
+        transport.run(["oarstat"])
 
 
 def test_half_of_what_was_sent_does_nothing(
-    ssh: FakeSsh, runner: SshRunner, bin_path: Path, tmp_path: Path
+    ssh: FakeSsh, transport: SshTransport, bin_path: Path, tmp_path: Path
 ) -> None:
     """`oardel 1234` cut to `oardel 12` would delete another one's job."""
     shell(bin_path, f"echo $1 >>{tmp_path}/ran", "oardel")
     ssh.next("held")
     with pytest.raises(CommandFailed):
-        runner.run(["oardel", "1234"])
+        transport.run(["oardel", "1234"])
     whole = (ssh.place / "held").read_bytes()
     for size in range(len(whole) - 2):
         (ssh.place / "held").write_bytes(whole[:size])
@@ -200,10 +204,10 @@ def test_half_of_what_was_sent_does_nothing(
     assert (tmp_path / "ran").read_text() == "1234\n"
 
 
-def test_no_answer(ssh: FakeSsh, runner: SshRunner) -> None:
+def test_no_answer(ssh: FakeSsh, transport: SshTransport) -> None:
     ssh.next("stuck")
     with pytest.raises(CommandTimeout, match=r"^oarstat: no answer in 1 s$"):
-        runner.run(["oarstat"], 1.0)
+        transport.run(["oarstat"], 1.0)
 
 
 # ---- tickets: a command that must not run twice ------------------------------------------------
@@ -215,27 +219,27 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "it's here"
 
 
-def submit(runner: SshRunner, ticket: Path) -> Completed | None:
-    return runner.start(["oarsub", "-l", "core=1"], ticket=str(ticket)).wait(PATIENCE)
+def submit(transport: SshTransport, ticket: Path) -> Completed | None:
+    return transport.start(["oarsub", "-l", "core=1"], ticket=str(ticket)).wait(PATIENCE)
 
 
-def test_a_ticket_is_used_once(runner: SshRunner, bin_path: Path, folder: Path) -> None:
+def test_a_ticket_is_used_once(transport: SshTransport, bin_path: Path, folder: Path) -> None:
     shell(bin_path, f"echo ran >>'{bin_path}/ran'; echo OAR_JOB_ID=7; exit 9", "oarsub")
     ticket = folder / "job-a.sh.1"
     argv = ["oarsub", "-l", "core=1"]
-    assert submit(runner, ticket) == Completed(argv, 9, "OAR_JOB_ID=7\n", "")
+    assert submit(transport, ticket) == Completed(argv, 9, "OAR_JOB_ID=7\n", "")
     with pytest.raises(CommandFailed, match=r"^oarsub: cannot be run on oar\.example: void$"):
-        submit(runner, ticket)
+        submit(transport, ticket)
     assert (bin_path / "ran").read_text() == "ran\n"
     assert os.listdir(folder) == ["job-a.sh.1"]
 
 
 def test_a_session_directory_that_is_not_there(
-    runner: SshRunner, bin_path: Path, tmp_path: Path
+    transport: SshTransport, bin_path: Path, tmp_path: Path
 ) -> None:
     shell(bin_path, f"touch '{bin_path}/ran'", "oarsub")
     with pytest.raises(OarRefused) as caught:
-        submit(runner, tmp_path / "nowhere" / "job-a.sh.1")
+        submit(transport, tmp_path / "nowhere" / "job-a.sh.1")
     assert str(caught.value) == (
         "the session directory is not on oar.example, or grid cannot enter it: it must be on a "
         "file system of both machines, there under the path of remote_sessiondir"
@@ -244,19 +248,19 @@ def test_a_session_directory_that_is_not_there(
 
 
 def test_a_command_that_comes_too_late(
-    ssh: FakeSsh, runner: SshRunner, bin_path: Path, folder: Path
+    ssh: FakeSsh, transport: SshTransport, bin_path: Path, folder: Path
 ) -> None:
     shell(bin_path, f"touch '{bin_path}/ran'", "oarsub")
     ssh.next("held")
     with pytest.raises(CommandFailed):
-        submit(runner, folder / "job-a.sh.1")
-    assert runner.lives(0, str(folder / "job-a.sh.1")) is False
+        submit(transport, folder / "job-a.sh.1")
+    assert transport.is_running(0, str(folder / "job-a.sh.1")) is False
     assert "void" in ssh.deliver()
     assert not (bin_path / "ran").exists()
 
 
 def test_a_command_that_is_still_at_work(
-    ssh: FakeSsh, runner: SshRunner, bin_path: Path, folder: Path
+    ssh: FakeSsh, transport: SshTransport, bin_path: Path, folder: Path
 ) -> None:
     os.mkfifo(bin_path / "begun")
     os.mkfifo(bin_path / "end")
@@ -264,28 +268,28 @@ def test_a_command_that_is_still_at_work(
     ticket = str(folder / "job-a.sh.1")
     ssh.next("left")
     with pytest.raises(CommandFailed):
-        submit(runner, Path(ticket))
+        submit(transport, Path(ticket))
     (bin_path / "begun").read_text()
-    assert runner.lives(0, ticket) is True
-    assert runner.lives(0, str(folder / "job-a.sh.2")) is False
+    assert transport.is_running(0, ticket) is True
+    assert transport.is_running(0, str(folder / "job-a.sh.2")) is False
     (bin_path / "end").write_text("x\n")
     while subprocess.run(["pgrep", "-f", "job-a[.]sh[.]1"], stdout=-3, check=False).returncode == 0:
         pass
-    assert runner.lives(0, ticket) is False
+    assert transport.is_running(0, ticket) is False
 
 
 def test_where_it_cannot_be_told(
-    ssh: FakeSsh, runner: SshRunner, folder: Path, tmp_path: Path
+    ssh: FakeSsh, transport: SshTransport, folder: Path, tmp_path: Path
 ) -> None:
     ssh.next("mute")
     with pytest.raises(CommandFailed):
-        runner.lives(0, str(folder / "job-a.sh.1"))
-    with pytest.raises(CommandFailed, match=r"cannot tell whether an earlier one lives on oar\."):
-        runner.lives(0, str(tmp_path / "nowhere" / "job-a.sh.1"))
+        transport.is_running(0, str(folder / "job-a.sh.1"))
+    with pytest.raises(CommandFailed, match=r"cannot check whether an earlier one runs on oar\."):
+        transport.is_running(0, str(tmp_path / "nowhere" / "job-a.sh.1"))
 
 
 def test_command_left_alone_comes_to_its_end(
-    ssh: FakeSsh, runner: SshRunner, bin_path: Path, folder: Path
+    ssh: FakeSsh, transport: SshTransport, bin_path: Path, folder: Path
 ) -> None:
     """oarsub prints while it makes its job: that nobody reads it must not end it half-way."""
     os.mkfifo(folder / "go")
@@ -294,7 +298,7 @@ def test_command_left_alone_comes_to_its_end(
     shell(bin_path, f"cd {shlex.quote(str(folder))}; {body}", "oarsub")
     ssh.next("unread")
     with pytest.raises(CommandFailed, match="the connection to"):
-        submit(runner, folder / "job-a.sh.1")
+        submit(transport, folder / "job-a.sh.1")
     go, end = (os.open(folder / name, os.O_RDWR) for name in ("go", "end"))
     os.write(go, b"go\n")
     came = select.select([end], [], [], PATIENCE)[0]

@@ -10,7 +10,8 @@ from support.oar_site import Site
 from support.scan_jobs import OTHER, Hours, ended, noted
 
 from arc_lrms_oar.errors import ControlDirError
-from arc_lrms_oar.oar.runner import Completed, LocalRunner
+from arc_lrms_oar.oar.local import LocalTransport
+from arc_lrms_oar.oar.transport import Completed
 from arc_lrms_oar.scan.job_index import IndexedJob, JobIndex
 
 ENDED = "state IN ('Terminated','Error')"
@@ -25,11 +26,11 @@ def conditions(site: Site) -> list[str]:
 def story(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What happens in a scan, in its order."""
     events: list[str] = []
-    begin, look = LocalRunner.begin, JobIndex.refresh
+    begin, look = LocalTransport.begin, JobIndex.refresh
 
-    def begun(runner: LocalRunner, argv: Sequence[str]) -> Callable[[], Completed]:
+    def begun(transport: LocalTransport, argv: Sequence[str]) -> Callable[[], Completed]:
         events.append("begun")
-        answer = begin(runner, argv)
+        answer = begin(transport, argv)
 
         def answered() -> Completed:
             events.append("answered")
@@ -41,7 +42,7 @@ def story(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         events.append("looked")
         return look(known, turn)
 
-    monkeypatch.setattr(LocalRunner, "begin", begun)
+    monkeypatch.setattr(LocalTransport, "begin", begun)
     monkeypatch.setattr(JobIndex, "refresh", looked)
     return events
 

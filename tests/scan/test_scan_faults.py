@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from support.ce import GRID_ID, JobFiles
-from support.fake_runner import FakeRunner
+from support.fake_transport import FakeTransport
 from support.oar_site import Site
 from support.scan_jobs import OTHER, Hours, ended, said
 
@@ -17,7 +17,7 @@ from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.runner import Completed
+from arc_lrms_oar.oar.transport import Completed
 from arc_lrms_oar.scan.reconcile import scan
 
 # More than one command asks for (oar.client.RECORDS_IN_ONE_CALL).
@@ -45,15 +45,15 @@ def test_half_a_document(site: Site, hours: Hours) -> None:
     assert site.scan() == [GRID_ID]
 
 
-class Altered(FakeRunner):
+class Altered(FakeTransport):
     """OAR's commands, of which something is changed in what oarstat prints as JSON."""
 
     def __init__(self, site: Site, change: Callable[[dict[str, dict[str, object]]], object]):
-        self.runner = site.client().runner
+        self.transport = site.client().transport
         self.change = change
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
-        done = self.runner.run(argv, timeout)
+        done = self.transport.run(argv, timeout)
         if "-f" not in argv:
             return done
         rows = json.loads(done.stdout)
@@ -173,7 +173,7 @@ def test_entries_that_vanish_between_listing_and_reading(
     assert other.done() is None
 
 
-class Ended(FakeRunner):
+class Ended(FakeTransport):
     """OAR in which every job that it is asked for by id has ended well; counts the questions."""
 
     def __init__(self) -> None:

@@ -10,29 +10,30 @@ from pathlib import Path
 import pytest
 from standin import Standin
 from support.ce import GRID_ID, NOBODY, Ce, JobFiles
-from support.fake_runner import FakeRunner
+from support.fake_transport import FakeTransport
 from support.kill_at_step import killed_before
 from support.oar_site import Site, listing
 
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.oar.runner import Completed, LocalRunner
+from arc_lrms_oar.oar.local import LocalTransport
+from arc_lrms_oar.oar.transport import Completed
 from arc_lrms_oar.scan.reconcile import scan
 
 SECOND = "s" * 50
 WORKERS = 4
 
 
-class Recorded(FakeRunner):
+class Recorded(FakeTransport):
     """What OAR's commands have answered the first time, without running them again."""
 
-    def __init__(self, runner: LocalRunner) -> None:
-        self.runner = runner
+    def __init__(self, transport: LocalTransport) -> None:
+        self.transport = transport
         self.answers: dict[tuple[str, ...], Completed] = {}
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         if tuple(argv) not in self.answers:
-            self.answers[tuple(argv)] = self.runner.run(argv, timeout)
+            self.answers[tuple(argv)] = self.transport.run(argv, timeout)
         return self.answers[tuple(argv)]
 
 
@@ -70,7 +71,7 @@ def test_every_step(place: Path, oar: Standin, first: int) -> None:
     oar.add_jobs(1, state="Terminated", exit_code=3 << 8)
     oar.add_jobs(1, state="Terminated", exit_code=0)
     settings = site.settings()
-    recorded = Recorded(LocalRunner(settings.bin_path, settings.command_timeout))
+    recorded = Recorded(LocalTransport(settings.bin_path, settings.command_timeout))
 
     def run(ce: Ce) -> list[str]:
         return scan(settings, OarClient(recorded, "2"), [str(ce.control)], Log("Scan", "FATAL"))

@@ -18,7 +18,7 @@ from support.users import needs_root
 
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.log import Log
-from arc_lrms_oar.oar.runner import Completed
+from arc_lrms_oar.oar.transport import Completed
 from arc_lrms_oar.scan.reconcile import scan
 
 BLIND: dict[str, Callable[[Standin], object]] = {
@@ -294,7 +294,7 @@ def test_odd_times_of_one_job_do_not_stop_the_others(
     ended(site, "x" * 12)
     other = ended(site, "y" * 12)
     client = site.client()
-    real = client.runner.run
+    real = client.transport.run
 
     def run(argv: Sequence[str], timeout: float | None = None) -> Completed:
         done = real(argv, timeout)
@@ -304,7 +304,7 @@ def test_odd_times_of_one_job_do_not_stop_the_others(
         rows["1"].update(startTime=moment, stopTime=moment + 5)
         return done._replace(stdout=json.dumps(rows))
 
-    monkeypatch.setattr(client.runner, "run", run)
+    monkeypatch.setattr(client.transport, "run", run)
     reported = scan(site.settings(), client, [str(site.ce.control)], Log("Scan"))
     assert "y" * 12 in reported
     assert other.done() == "0 Job finished with exit code 0\n"

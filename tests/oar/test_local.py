@@ -1,37 +1,36 @@
-"""Running commands: real executables that do all that OAR's have ever done, and worse."""
+"""Running commands on this machine: real executables that behave like OAR's, and worse."""
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from arc_lrms_oar.errors import OarUnavailable
-from arc_lrms_oar.oar.runner import (
-    ENVIRONMENT,
-    CommandFailed,
-    CommandTimeout,
-    Completed,
-    LocalRunner,
-)
+from arc_lrms_oar.oar.local import LocalTransport
+from arc_lrms_oar.oar.transport import CommandFailed, CommandTimeout, Completed
+from arc_lrms_oar.process import ENVIRONMENT
 
-# Far longer than any of these commands takes, for a machine that is busy.
-PATIENCE = 30.0
+# Seconds: far longer than any of these commands takes on a busy machine.
+TIMEOUT = 30.0
+POLL = select.poll
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Programs:
-    """A directory of executables, and a runner of them."""
+    """A directory of executables, and a transport that runs them."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.runner = LocalRunner(str(directory), PATIENCE)
+        self.transport = LocalTransport(str(directory), TIMEOUT)
 
     def shell(self, body: str, name: str = "oarstat") -> None:
         self._write(name, f"#!/bin/sh\n{body}\n")
@@ -45,7 +44,7 @@ class Programs:
         path.chmod(0o755)
 
     def run(self, *words: str, timeout: float | None = None) -> Completed:
-        return self.runner.run(["oarstat", *words], timeout)
+        return self.transport.run(["oarstat", *words], timeout)
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def programs(tmp_path: Path) -> Programs:
 
 
 def gone(pid: int) -> bool:
-    """Whether the process has ended (a zombie has), after waiting a while for it."""
+    """Whether the process has ended (a zombie has), waiting up to 5 s for it."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:
@@ -69,7 +68,7 @@ def gone(pid: int) -> bool:
 
 
 def open_pipes() -> int:
-    """How many pipes this process holds."""
+    """The number of pipes that this process has open."""
     links = []
     for entry in os.scandir("/proc/self/fd"):
         try:
@@ -79,7 +78,7 @@ def open_pipes() -> int:
     return len([link for link in links if link.startswith("pipe:")])
 
 
-# ---- what a command prints and how it ends -----------------------------------------------------
+# ---- output and exit status --------------------------------------------------------------------
 
 
 def test_output_and_exit_code(programs: Programs) -> None:
@@ -87,18 +86,18 @@ def test_output_and_exit_code(programs: Programs) -> None:
     assert programs.run("-V") == Completed(["oarstat", "-V"], 3, "out\n", "err\n")
 
 
-def test_a_command_that_says_nothing(programs: Programs) -> None:
+def test_no_output(programs: Programs) -> None:
     programs.shell(":")
     assert programs.run() == Completed(["oarstat"], 0, "", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
-def test_a_command_that_is_killed(programs: Programs, number: signal.Signals) -> None:
+def test_killed_by_a_signal(programs: Programs, number: signal.Signals) -> None:
     programs.shell(f"echo half; kill -{int(number)} $$")
     assert programs.run() == Completed(["oarstat"], -number, "half\n", "")
 
 
-def test_arguments_come_through_as_they_are(programs: Programs) -> None:
+def test_arguments_arrive_unchanged(programs: Programs) -> None:
     programs.python("import sys\nsys.stdout.buffer.write(ascii(sys.argv[1:]).encode())")
     words = [
         "",
@@ -118,7 +117,7 @@ def test_arguments_come_through_as_they_are(programs: Programs) -> None:
     assert programs.run(*words).stdout == ascii(words)
 
 
-def test_an_argument_that_is_not_utf8(programs: Programs) -> None:
+def test_argument_that_is_not_utf8(programs: Programs) -> None:
     programs.python(
         "import os, sys\nsys.stdout.buffer.write(os.fsencode(sys.argv[1]).hex().encode())"
     )
@@ -140,7 +139,7 @@ def test_output_that_is_not_text(programs: Programs, printed: bytes, read: str) 
     assert programs.run().stdout == read
 
 
-def test_characters_cut_by_the_pipe_are_put_together(programs: Programs) -> None:
+def test_characters_split_between_two_reads(programs: Programs) -> None:
     programs.python(
         "import sys, time\nout = sys.stdout.buffer\n"
         "for byte in '日本'.encode():\n    out.write(bytes([byte])); out.flush(); time.sleep(0.02)"
@@ -149,7 +148,7 @@ def test_characters_cut_by_the_pipe_are_put_together(programs: Programs) -> None
 
 
 def test_much_output_on_both_streams(programs: Programs) -> None:
-    """Far more than a pipe holds: who reads only one of them waits for ever."""
+    """Far more than a pipe holds: reading one stream to its end first would deadlock."""
     programs.python(
         "import sys\nfor i in range(50):\n"
         "    sys.stdout.write('o' * 100000); sys.stderr.write('e' * 100000)\nsys.exit(4)"
@@ -161,15 +160,15 @@ def test_much_output_on_both_streams(programs: Programs) -> None:
     assert set(done.stderr) == {"e"}
 
 
-def test_a_command_that_closes_its_output_and_goes_on(programs: Programs) -> None:
+def test_output_is_closed_before_the_end(programs: Programs) -> None:
     programs.shell("echo out; exec >&- 2>&-; sleep 0.3; exit 5")
     assert programs.run() == Completed(["oarstat"], 5, "out\n", "")
 
 
-# ---- its surroundings --------------------------------------------------------------------------
+# ---- environment, open files, signals ----------------------------------------------------------
 
 
-def test_a_clean_environment(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clean_environment(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "X509_USER_PROXY",
         "LD_PRELOAD_SECRET",
@@ -193,14 +192,14 @@ def test_a_clean_environment(programs: Programs, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_time_zone_is_kept(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """OAR's own local times would be others' otherwise."""
+    """OAR prints local times."""
     monkeypatch.setenv("TZ", "Europe/Paris")
     programs.shell('echo "$TZ"')
     assert programs.run().stdout == "Europe/Paris\n"
 
 
-def test_nothing_to_read(programs: Programs) -> None:
-    """oarsub would wait for a password or a script; the CE's own input is no business of it."""
+def test_standard_input_is_empty(programs: Programs) -> None:
+    """oarsub would wait for a password or a script."""
     programs.shell("cat; echo end")
     reading, writing = os.pipe()
     ours = os.dup(0)
@@ -215,7 +214,7 @@ def test_nothing_to_read(programs: Programs) -> None:
         os.close(reading)
 
 
-def test_no_open_files_of_ours(programs: Programs, tmp_path: Path) -> None:
+def test_open_files_are_not_inherited(programs: Programs, tmp_path: Path) -> None:
     with (tmp_path / "secret").open("w") as handle:
         os.set_inheritable(handle.fileno(), True)
         programs.python("import os\nprint(len(os.listdir('/proc/self/fd')))")
@@ -223,13 +222,13 @@ def test_no_open_files_of_ours(programs: Programs, tmp_path: Path) -> None:
         assert programs.run().stdout == "4\n"
 
 
-def test_open_files_to_keep(programs: Programs, tmp_path: Path) -> None:
-    """Such as the lock of a submission; only this command is to have it."""
+def test_open_files_to_inherit(programs: Programs, tmp_path: Path) -> None:
+    """The lock of a submission, for example: only this command inherits it."""
     with (tmp_path / "lock").open("w") as handle:
         kept = handle.fileno()
         programs.python("import os\nprint(*os.listdir('/proc/self/fd'))")
-        command = programs.runner.start(["oarstat"], [kept])
-        done = command.wait(PATIENCE)
+        command = programs.transport.start(["oarstat"], [kept])
+        done = command.wait(TIMEOUT)
         assert done is not None
         assert set(map(int, done.stdout.split())) >= {0, 1, 2, kept}
         assert len(done.stdout.split()) == 5
@@ -238,27 +237,27 @@ def test_open_files_to_keep(programs: Programs, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1), (0, 1, 2)])
-def test_without_open_files_of_our_own(programs: Programs, closed: tuple[int, ...]) -> None:
-    """Whoever starts us may have closed them, and a pipe may get their numbers."""
+def test_closed_standard_streams(programs: Programs, closed: tuple[int, ...]) -> None:
+    """The parent may have closed 0, 1 or 2, so that a pipe gets one of these numbers."""
     programs.shell('read line || echo "end"; echo err >&2')
     script = (
         "import os, sys\n"
         f"for one in {closed!r}: os.close(one)\n"
-        "from arc_lrms_oar.oar.runner import LocalRunner\n"
-        f"done = LocalRunner({str(programs.directory)!r}, {PATIENCE}).run(['oarstat'])\n"
+        "from arc_lrms_oar.oar.local import LocalTransport\n"
+        f"done = LocalTransport({str(programs.directory)!r}, {TIMEOUT}).run(['oarstat'])\n"
         f"open({str(programs.directory / 'told')!r}, 'w').write(repr(tuple(done[1:])))\n"
     )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
     assert (programs.directory / "told").read_text() == "(0, 'end\\n', 'err\\n')"
 
 
-def test_signals_that_python_ignores(programs: Programs) -> None:
+def test_signals_that_python_ignores_have_their_default_action(programs: Programs) -> None:
     programs.shell("kill -s PIPE $$; echo lives")
     assert programs.run().code == -signal.SIGPIPE
 
 
-def test_where_nobody_is_told_how_a_process_ends(programs: Programs) -> None:
-    """SIGCHLD is ignored, which a process inherits: any end might have been a failure."""
+def test_ignored_sigchld(programs: Programs) -> None:
+    """A process inherits that SIGCHLD is ignored. The exit status is lost then: no success."""
     programs.shell("echo out; exit 0")
     ours = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
@@ -268,49 +267,49 @@ def test_where_nobody_is_told_how_a_process_ends(programs: Programs) -> None:
     assert (done.code, done.stdout) == (255, "out\n")
 
 
-def test_a_process_group_and_session_of_its_own(programs: Programs) -> None:
+def test_own_session_and_process_group(programs: Programs) -> None:
     programs.python("import os\nprint(os.getpid(), os.getpgrp(), os.getsid(0))")
-    command = programs.runner.start(["oarstat"])
-    done = command.wait(PATIENCE)
+    command = programs.transport.start(["oarstat"])
+    done = command.wait(TIMEOUT)
     assert done is not None
     assert set(map(int, done.stdout.split())) == {command.pid}
 
 
-def test_commands_are_looked_for_in_the_usual_places() -> None:
-    done = LocalRunner("", PATIENCE).run(["sh", "-c", "echo $0", "x"])
+def test_search_in_the_usual_path() -> None:
+    done = LocalTransport("", TIMEOUT).run(["sh", "-c", "echo $0", "x"])
     assert done == Completed(["sh", "-c", "echo $0", "x"], 0, "x\n", "")
 
 
-def test_no_other_places(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the caller's PATH nor the directory in which he happens to be."""
+def test_search_nowhere_else(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the caller's PATH nor the current directory is searched."""
     programs.shell("echo not this one", "oarnothing")
     monkeypatch.setenv("PATH", str(programs.directory))
     monkeypatch.chdir(programs.directory)
     with pytest.raises(CommandFailed, match="oarnothing: cannot be run: No such file"):
-        LocalRunner("", PATIENCE).run(["oarnothing"])
+        LocalTransport("", TIMEOUT).run(["oarnothing"])
 
 
 @pytest.mark.parametrize(("order", "code"), [("ab", 5), ("ba", 5), ("b", None)])
-def test_a_command_of_the_usual_places_that_the_caller_may_not_run(
+def test_command_without_execute_permission_in_the_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str, code: int | None
 ) -> None:
-    """It is told as that, not as missing, unless another place has one that he may run."""
+    """Reported as such and not as missing, unless another directory has one that may be run."""
     for name, mode in (("a", 0o755), ("b", 0o644)):
         (tmp_path / name).mkdir()
         Programs(tmp_path / name).shell("exit 5")
         (tmp_path / name / "oarstat").chmod(mode)
-    places = [str(tmp_path / name) for name in order]
-    monkeypatch.setitem(ENVIRONMENT, "PATH", ":".join([*places, "/nonexistent"]))
+    folders = [str(tmp_path / name) for name in order]
+    monkeypatch.setitem(ENVIRONMENT, "PATH", ":".join([*folders, "/nonexistent"]))
     if code is not None:
-        assert LocalRunner("", PATIENCE).run(["oarstat"]).code == code
+        assert LocalTransport("", TIMEOUT).run(["oarstat"]).code == code
         return
     with pytest.raises(CommandFailed, match="oarstat: cannot be run: Permission denied"):
-        LocalRunner("", PATIENCE).run(["oarstat"])
+        LocalTransport("", TIMEOUT).run(["oarstat"])
 
 
-def test_a_directory_given_is_the_only_one(programs: Programs) -> None:
+def test_bin_path_is_the_only_directory(programs: Programs) -> None:
     with pytest.raises(CommandFailed, match="sh: cannot be run"):
-        programs.runner.run(["sh", "-c", "exit 0"])
+        programs.transport.run(["sh", "-c", "exit 0"])
 
 
 # ---- commands that cannot be started -----------------------------------------------------------
@@ -324,14 +323,14 @@ def test_no_such_command(programs: Programs) -> None:
     assert (caught.value.stdout, caught.value.stderr) == ("", "")
 
 
-def test_a_command_that_is_not_executable(programs: Programs) -> None:
+def test_not_executable(programs: Programs) -> None:
     programs.shell("echo hi")
     (programs.directory / "oarstat").chmod(0o644)
     with pytest.raises(CommandFailed, match="cannot be run: Permission denied"):
         programs.run()
 
 
-def test_a_command_whose_interpreter_is_missing(programs: Programs) -> None:
+def test_missing_interpreter(programs: Programs) -> None:
     path = programs.directory / "oarstat"
     path.write_text("#!/nonexistent/perl\n")
     path.chmod(0o755)
@@ -339,7 +338,7 @@ def test_a_command_whose_interpreter_is_missing(programs: Programs) -> None:
         programs.run()
 
 
-def test_a_command_that_is_no_program(programs: Programs) -> None:
+def test_not_a_program(programs: Programs) -> None:
     path = programs.directory / "oarstat"
     path.write_bytes(b"\x7fELF nonsense")
     path.chmod(0o755)
@@ -347,20 +346,20 @@ def test_a_command_that_is_no_program(programs: Programs) -> None:
         programs.run()
 
 
-def test_a_directory_in_place_of_the_command(programs: Programs) -> None:
+def test_directory_instead_of_a_command(programs: Programs) -> None:
     (programs.directory / "oarstat").mkdir()
     with pytest.raises(CommandFailed, match="cannot be run: Permission denied"):
         programs.run()
 
 
 @pytest.mark.parametrize("words", [["a\x00b"], ["x" * 140_000], ["x" * 100_000] * 40])
-def test_words_that_linux_does_not_take(programs: Programs, words: list[str]) -> None:
+def test_arguments_that_linux_refuses(programs: Programs, words: list[str]) -> None:
     programs.shell(":")
     with pytest.raises(CommandFailed, match="cannot be run"):
         programs.run(*words)
 
 
-def test_nothing_is_left_open_after_a_failed_start(programs: Programs) -> None:
+def test_no_open_pipes_after_a_failed_start(programs: Programs) -> None:
     before = open_pipes()
     for _ in range(20):
         with pytest.raises(CommandFailed):
@@ -371,7 +370,7 @@ def test_nothing_is_left_open_after_a_failed_start(programs: Programs) -> None:
 # ---- commands that do not end ------------------------------------------------------------------
 
 
-def test_a_command_that_takes_too_long(programs: Programs) -> None:
+def test_timeout(programs: Programs) -> None:
     programs.shell("echo half; echo why >&2; exec sleep 60")
     before = open_pipes()
     started = time.monotonic()
@@ -384,14 +383,14 @@ def test_a_command_that_takes_too_long(programs: Programs) -> None:
     assert open_pipes() == before
 
 
-def test_the_time_limit_of_the_runner_itself(programs: Programs) -> None:
+def test_timeout_of_the_transport(programs: Programs) -> None:
     programs.shell("exec sleep 60")
     with pytest.raises(CommandTimeout):
-        LocalRunner(str(programs.directory), 0.2).run(["oarstat"])
+        LocalTransport(str(programs.directory), 0.2).run(["oarstat"])
 
 
-def test_the_whole_process_group_is_ended(programs: Programs, tmp_path: Path) -> None:
-    """Also the child that ignores SIGTERM, and its own child, which keeps the pipes open."""
+def test_timeout_kills_the_process_group(programs: Programs, tmp_path: Path) -> None:
+    """Including a child that ignores SIGTERM and its child, which has the pipes open."""
     pids = tmp_path / "pids"
     programs.shell(
         "trap '' TERM HUP INT\n"
@@ -405,8 +404,8 @@ def test_the_whole_process_group_is_ended(programs: Programs, tmp_path: Path) ->
     assert all(gone(pid) for pid in found)
 
 
-def test_a_grandchild_that_holds_the_pipes_is_not_waited_for(programs: Programs) -> None:
-    """It has a session of its own; the command itself has ended, and well."""
+def test_grandchild_with_open_pipes_is_not_waited_for(programs: Programs) -> None:
+    """It has its own session; the command itself has succeeded."""
     programs.shell("echo out; setsid sh -c 'echo $$ >&2; exec sleep 60' & sleep 0.3; exit 0")
     started = time.monotonic()
     done = programs.run()
@@ -417,9 +416,7 @@ def test_a_grandchild_that_holds_the_pipes_is_not_waited_for(programs: Programs)
         os.kill(int(done.stderr), signal.SIGKILL)
 
 
-def test_a_grandchild_out_of_reach_does_not_stop_the_time_limit(
-    programs: Programs, tmp_path: Path
-) -> None:
+def test_timeout_with_a_grandchild_in_another_session(programs: Programs, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     programs.shell(f"setsid sh -c 'echo $$ >{pid}; exec sleep 60' & exec sleep 60")
     started = time.monotonic()
@@ -431,7 +428,7 @@ def test_a_grandchild_out_of_reach_does_not_stop_the_time_limit(
     os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
-def test_a_command_that_prints_for_ever(programs: Programs) -> None:
+def test_endless_output(programs: Programs) -> None:
     programs.shell("while :; do echo x; done")
     started = time.monotonic()
     with pytest.raises(CommandTimeout) as caught:
@@ -440,16 +437,16 @@ def test_a_command_that_prints_for_ever(programs: Programs) -> None:
     assert caught.value.stdout.startswith("x\nx\n")
 
 
-def test_a_command_that_may_not_be_killed(
+def test_command_that_may_not_be_killed(
     programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As OAR's setuid commands: the caller has no permission, and gives up on them."""
+    """OAR's setuid commands: the caller has no permission and gives them up."""
     programs.shell("exec sleep 60")
 
     def refuse(pid: int, number: int) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    command = programs.runner.start(["oarstat"])
+    command = programs.transport.start(["oarstat"])
     before = open_pipes()
     with monkeypatch.context() as patched:
         patched.setattr(os, "killpg", refuse)
@@ -462,42 +459,113 @@ def test_a_command_that_may_not_be_killed(
     assert command.kill() is True
 
 
-# ---- a command under way -----------------------------------------------------------------------
+# ---- a running command -------------------------------------------------------------------------
 
 
-def test_waiting_in_pieces(programs: Programs) -> None:
+def test_wait_several_times(programs: Programs) -> None:
     programs.python(
         "import sys, time\nprint('first', flush=True)\ntime.sleep(1)\nprint('second')\nsys.exit(3)"
     )
-    command = programs.runner.start(["oarstat"])
-    deadline = time.monotonic() + PATIENCE
-    while command.printed()[0] != "first\n" and time.monotonic() < deadline:
+    command = programs.transport.start(["oarstat"])
+    deadline = time.monotonic() + TIMEOUT
+    while command.output()[0] != "first\n" and time.monotonic() < deadline:
         assert command.wait(0.02) is None
-    assert command.printed() == ("first\n", "")
-    done = command.wait(PATIENCE)
+    assert command.output() == ("first\n", "")
+    done = command.wait(TIMEOUT)
     assert done == Completed(["oarstat"], 3, "first\nsecond\n", "")
-    assert command.printed() == ("first\nsecond\n", "")
+    assert command.output() == ("first\nsecond\n", "")
 
 
-def test_ending_a_command(programs: Programs) -> None:
+def test_kill(programs: Programs) -> None:
     programs.shell("exec sleep 60")
-    command = programs.runner.start(["oarstat"])
+    command = programs.transport.start(["oarstat"])
     assert command.kill() is True
     assert gone(command.pid)
     assert command.wait(1) == Completed(["oarstat"], -signal.SIGKILL, "", "")
 
 
-def test_ending_a_command_that_has_ended(programs: Programs) -> None:
+def test_kill_after_the_end(programs: Programs) -> None:
     programs.shell("echo out")
-    command = programs.runner.start(["oarstat"])
-    assert command.wait(PATIENCE) is not None
+    command = programs.transport.start(["oarstat"])
+    assert command.wait(TIMEOUT) is not None
     assert command.kill() is True
     command.abandon()
 
 
-def test_nothing_is_left_open(programs: Programs) -> None:
+def test_no_open_pipes_after_the_end(programs: Programs) -> None:
     programs.shell("echo out; echo err >&2")
     before = open_pipes()
     for _ in range(10):
         programs.run()
     assert open_pipes() == before
+
+
+# ---- output in the last moment ------------------------------------------------------------------
+
+
+Ready = list[tuple[int, int]]
+
+
+class WatchedPoll:
+    """A poll object that calls `act(poll, timeout)` instead of each poll."""
+
+    def __init__(self, act: Callable[[Callable[[float], Ready], float], Ready]) -> None:
+        self._poll = POLL()
+        self._act = act
+        self.register = self._poll.register
+        self.unregister = self._poll.unregister
+
+    def poll(self, timeout: float) -> Ready:
+        return self._act(self._poll.poll, timeout)
+
+
+def test_output_just_before_the_end(
+    programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command prints and ends between the poll of its pipes and the check of its status."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    programs.shell(f"read go <{gate}; echo OAR_JOB_ID=7")
+    command = programs.transport.start(["oarstat"])
+    opened = False
+
+    def poll_then_act(real: Callable[[float], Ready], timeout: float) -> Ready:
+        nonlocal opened
+        ready = real(0 if not opened else timeout)
+        if not ready and not opened:
+            opened = True
+            gate.write_text("go\n")
+            os.waitid(os.P_PID, command.pid, os.WEXITED | os.WNOWAIT)
+        return ready
+
+    monkeypatch.setattr(select, "poll", lambda: WatchedPoll(poll_then_act))
+    assert command.wait(TIMEOUT) == Completed(["oarstat"], 0, "OAR_JOB_ID=7\n", "")
+
+
+def test_output_just_before_the_timeout(
+    programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command prints and ends after the last poll of its pipes, just before the timeout."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    programs.shell(f"read go <{gate}; echo OAR_JOB_ID=7")
+    command = programs.transport.start(["oarstat"])
+
+    def poll_then_act(real: Callable[[float], Ready], timeout: float) -> Ready:
+        ready = real(timeout)
+        gate.write_text("go\n")
+        os.waitid(os.P_PID, command.pid, os.WEXITED | os.WNOWAIT)
+        return ready
+
+    monkeypatch.setattr(select, "poll", lambda: WatchedPoll(poll_then_act))
+    assert command.wait(0) == Completed(["oarstat"], 0, "OAR_JOB_ID=7\n", "")
+
+
+def test_endless_output_of_a_grandchild(programs: Programs) -> None:
+    """It fills the pipes of a command that has ended."""
+    programs.shell("echo $$ >&2; (while :; do echo x; done) & echo out; exit 0")
+    started = time.monotonic()
+    done = programs.run(timeout=2)
+    assert time.monotonic() - started < 15
+    assert done.code == 0
+    os.killpg(int(done.stderr), signal.SIGKILL)
