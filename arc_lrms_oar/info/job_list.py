@@ -5,7 +5,6 @@ Must not ask OAR: it works on what `info.provider` has asked for.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +12,7 @@ from arc_lrms_oar.console import printable
 from arc_lrms_oar.info.slots import Slot, Slots
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.states import State, state_of
+from arc_lrms_oar.oar.waiting import SiteState, why_waiting
 
 # Jobs that have their resources. Those of a suspended one OAR gives to others
 # (SCHEDULER_AVAILABLE_SUSPENDED_RESOURCE_TYPE).
@@ -73,7 +73,7 @@ def ranks(load: Load) -> dict[int, int]:
 
 
 def job_info(
-    record: JobRecord, slots: Slots, rank: int | None, inactive: bool, now: float
+    record: JobRecord, slots: Slots, rank: int | None, site: SiteState, now: float
 ) -> dict[str, Any]:
     """One job that has not ended, as LRMSInfo.pm's schema has it: seconds, kB.
 
@@ -87,7 +87,7 @@ def job_info(
         "status": state.published if state else "O",
         "cpus": cpus,
         "nodes": sorted({slot[0] for slot in taken}) or list(record.nodes),
-        "comment": comment(record, inactive),
+        "comment": comment(record, requested_cores(record, slots), site),
     }
     if rank is not None:
         row["rank"] = rank
@@ -108,18 +108,18 @@ def _share(slots: Slots, slot: Slot) -> float:
     return node.memory / len(node.slots)
 
 
-def comment(record: JobRecord, inactive: bool) -> list[str]:
-    """What OAR says of the job, why it waits and when it is to start; lines fit for XML."""
+def requested_cores(record: JobRecord, slots: Slots) -> int | None:
+    """The slots that a job has or requests, or None if OAR does not give them."""
+    known = record.resources or record.cores or record.wanted
+    return cpus_of(record, slots) if known else None
+
+
+def comment(record: JobRecord, cores: int | None, site: SiteState) -> list[str]:
+    """OAR's message and why the job waits, as lines that XML allows."""
     lines = [record.message] if record.message else []
-    state = state_of(record.state)
-    if state is State.HOLD:
+    reason = why_waiting(record, cores, site)
+    if state_of(record.state) is State.HOLD:
         lines.append("held in OAR (oarhold)")
-    elif state is State.WAITING and inactive:
-        lines.append(f"OAR's queue {record.queue} is not active")
-    elif record.scheduled_start:
-        lines.append(f"OAR expects it to start at {_utc(record.scheduled_start)}")
+    elif reason is not None:
+        lines.append(reason.reason)
     return [printable(line) for line in lines]
-
-
-def _utc(moment: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))

@@ -17,7 +17,8 @@ from typing import Any
 
 from arc_lrms_oar.errors import ConfigError, ControlDirError
 from arc_lrms_oar.info.job_list import Load, job_info, ranks
-from arc_lrms_oar.info.queues import cluster_info, is_active, policy_of, queue_info, reservations
+from arc_lrms_oar.info.queues import cluster_info, policy_of, queue_info, reservations
+from arc_lrms_oar.info.site_state import site_state
 from arc_lrms_oar.info.slots import Slot, Slots, nodes_info
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
@@ -132,12 +133,12 @@ def lrms_info(settings: Settings, client: OarClient, options: dict[str, Any]) ->
     known = {record.job_id: record for record in active}
     foretell(client, known, wanted)
     places = ranks(whole)
+    site = site_state(settings, slots, queues)
     jobs: dict[str, Any] = _ended(client, [job_id for job_id in wanted if job_id not in known])
     for job_id in wanted:
         record = known.get(job_id)
         if record is not None:
-            inactive = not is_active(record.queue, queues)
-            jobs[str(job_id)] = job_info(record, slots, places.get(job_id), inactive, now)
+            jobs[str(job_id)] = job_info(record, slots, places.get(job_id), site, now)
     info: dict[str, Any] = {
         "cluster": cluster_info(client.version(), slots, whole, policy),
         "queues": published,

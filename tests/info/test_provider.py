@@ -345,7 +345,7 @@ def test_waiting_jobs_by_rank_with_reason_and_predicted_start(site: Site) -> Non
     site.oar.add_jobs(1, state="Hold", message="")
     jobs = published(site, 1, 2, 3, 4, default=[])["jobs"]
     assert [jobs[key].get("rank") for key in "1234"] == [2, 1, 1, None]
-    assert jobs["1"]["comment"] == [waits["message"]]
+    assert jobs["1"]["comment"] == [waits["message"], "OAR has scheduled it for later"]
     assert jobs["2"]["comment"] == [
         waits["message"],
         "OAR expects it to start at 2030-01-01T00:00:00Z",
