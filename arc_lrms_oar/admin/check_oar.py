@@ -5,50 +5,34 @@ They submit no job (`admin.probe` does). What the caller may not read is reporte
 
 from __future__ import annotations
 
-import re
-import socket
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
 from arc_lrms_oar.errors import OarUnavailable
+from arc_lrms_oar.oar import server
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.settings import QueueSettings, Settings
 
-OAR_CONF = "/etc/oar/oar.conf"
-
-_SERVER = re.compile(r"^\s*SERVER_(HOSTNAME|PORT)\s*=\s*[\"']?([^\"'\s]+)", re.M)
-_PORT = 6666
 _OPTIONS = ("node_level", "core_level", "memory_property")
-_CONNECT_TIMEOUT = 5.0
 _SLOW = 5.0
 
 
 def check_server(settings: Settings) -> Iterator[Finding]:
-    """Whether OAR's server accepts a connection; it ignores one without a command.
-
-    Source: OAR 2.5 `sources/core/modules/almighty.pl`, and its log on the testbed.
-    """
+    """Whether OAR's server accepts a connection."""
     if settings.remote_host:
         yield ok("OAR server", f"not checked: OAR is on {settings.remote_host}")
         return
     try:
-        with open(OAR_CONF, encoding="utf-8", errors="replace") as file:
-            values = dict(_SERVER.findall(file.read()))
+        address = server.server_address()
     except OSError as error:
-        yield ok("OAR server", f"not checked: {OAR_CONF}: {error.strerror}")
+        yield ok("OAR server", f"not checked: {server.OAR_CONF}: {error.strerror}")
         return
-    host, port = values.get("HOSTNAME", "localhost"), values.get("PORT", "")
-    address = (host, int(port) if port.isdecimal() else _PORT)
-    try:
-        socket.create_connection(address, _CONNECT_TIMEOUT).close()
-    except OSError as error:
-        yield fail(
-            "OAR server",
-            f"{address[0]} port {address[1]} does not answer: {error.strerror or error}",
-            "start oar-server there, or check its log /var/log/oar.log; until then jobs wait",
-        )
+    error_text = server.server_error(address)
+    if error_text:
+        cure = "start oar-server there, or check its log /var/log/oar.log; until then jobs wait"
+        yield fail("OAR server", error_text, cure)
     else:
         yield ok("OAR server", f"{address[0]} port {address[1]} answers")
 

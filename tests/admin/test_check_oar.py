@@ -14,6 +14,7 @@ from support.oar_site import Site
 from arc_lrms_oar.admin import check_oar
 from arc_lrms_oar.admin.findings import Finding, fail, ok
 from arc_lrms_oar.commands.connect import client_of
+from arc_lrms_oar.oar import server
 from arc_lrms_oar.settings import Settings
 
 
@@ -121,11 +122,11 @@ def test_server_of_another_machine() -> None:
 
 def test_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     conf = tmp_path / "oar.conf"
-    monkeypatch.setattr(check_oar, "OAR_CONF", str(conf))
+    monkeypatch.setattr(server, "OAR_CONF", str(conf))
     (finding,) = check_oar.check_server(Settings())
     assert finding == ok("OAR server", f"not checked: {conf}: No such file or directory")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
         conf.write_text(f'#SERVER_PORT="1"\nSERVER_HOSTNAME="127.0.0.1"\nSERVER_PORT="{port}"\n')
         (finding,) = check_oar.check_server(Settings())
         assert finding == ok("OAR server", f"127.0.0.1 port {port} answers")
