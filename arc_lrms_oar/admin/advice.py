@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from arc_lrms_oar.admin.job_facts import JobFacts
 from arc_lrms_oar.arex.controldir import CANCELING
+from arc_lrms_oar.oar.deletion import pending_deletion
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.outcome import Verdict, resubmitted_to
 from arc_lrms_oar.oar.states import UNKNOWN, State, state_of
@@ -49,10 +50,8 @@ BY_KIND = {
 }
 
 _BY_STATE = {
-    State.WAITING: "Wait: OAR starts it when there is room for it.",
     State.HOLD: "Run `oarresume {id}` to release it.",
     State.SUSPENDED: "Run `oarresume {id}` as root or oar to resume it.",
-    State.TO_ACK_RESERVATION: "Wait: OAR is about to confirm the reservation.",
     State.TO_ERROR: "Wait: OAR is about to end the job with an error.",
 }
 
@@ -60,7 +59,7 @@ _BY_STATE = {
 def advice(facts: JobFacts, end: Verdict | None) -> str:
     """What to do about the job; `end` is the verdict, or None while the job has not ended."""
     if facts.job is None:
-        return _without_grid_job(facts.record)
+        return facts.waiting.advice if facts.waiting else _without_grid_job(facts.record)
     if facts.finished:
         if not facts.failure:
             return NOTHING
@@ -91,10 +90,17 @@ def _in_oar(facts: JobFacts, end: Verdict | None) -> str:
             f"{BY_KIND[end.kind]}"
         )
     state = state_of(facts.state)
+    if state is State.SUSPENDED and facts.record and pending_deletion(facts.record):
+        return (
+            f"Run `oarresume {facts.job_id}` as root or oar: OAR cannot kill a suspended job, and "
+            "deletes it seconds after it is resumed (otherwise after about 5 minutes)."
+        )
     if facts.job is not None and facts.job.state == CANCELING:
         return (
             f"Scan asks OAR every minute to delete the job; `oardel {facts.job_id}` does the same."
         )
+    if facts.waiting is not None:
+        return facts.waiting.advice
     if state in _BY_STATE:
         return _BY_STATE[state].format(id=facts.job_id)
     return NOTHING if state is not None else "This package does not know this state: report it."

@@ -15,6 +15,7 @@ from arc_lrms_oar.console import printable
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.request import make_request
 from arc_lrms_oar.oar.client import OarClient
+from arc_lrms_oar.oar.deletion import pending_deletion, requesting_user
 from arc_lrms_oar.oar.outcome import CAUSE_OF, Verdict, verdict, verdict_of_lost
 from arc_lrms_oar.oar.states import UNKNOWN, has_ended
 from arc_lrms_oar.settings import Settings
@@ -78,7 +79,7 @@ def _head(facts: JobFacts) -> list[str]:
     if job is None:
         rows.append(("A-REX state", f"none: no job in {facts.control_dir} has this job ID"))
         rows.append(("user", record.owner if record else ""))
-        return _table(rows)
+        return _table([*rows, *_waiting(facts)])
     return _table(
         [
             ("grid job ID", job.grid_id),
@@ -88,13 +89,33 @@ def _head(facts: JobFacts) -> list[str]:
             ("name", job.local.get("jobname", "")),
             ("queue", job.local.get("queue", "")),
             ("nodes", " ".join(record.nodes) if record else " ".join(facts.diag.nodes)),
-            ("why it waits", record.message if record and record.scheduled_start else ""),
-            (
-                "expected start",
-                _local_time(record.scheduled_start) if record and record.scheduled_start else "",
-            ),
+            *_waiting(facts),
         ]
     )
+
+
+def _waiting(facts: JobFacts) -> list[tuple[str, str]]:
+    """Why the job waits, and a deletion that OAR has not done yet."""
+    record = facts.record
+    if record is None:
+        return []
+    rows = []
+    if facts.waiting is not None:
+        start = record.scheduled_start
+        rows += [
+            ("why it waits", facts.waiting.reason),
+            ("OAR's message", record.message),
+            ("expected start", _local_time(start) if start else ""),
+        ]
+    deletion = pending_deletion(record)
+    if deletion is not None:
+        user = requesting_user(deletion)
+        when = event_time(deletion)
+        text = (
+            f"requested{f' by {user}' if user else ''}{f' at {_local_time(when)}' if when else ''}"
+        )
+        rows.append(("deletion", f"{text}, not done yet"))
+    return rows
 
 
 def _description(facts: JobFacts) -> list[str]:

@@ -18,11 +18,13 @@ from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag
 from arc_lrms_oar.arex.job_listing import ENDED, JobListing, failure_of, user_of
 from arc_lrms_oar.errors import ControlDirError, GramiError, OarLrmsError, OarUnavailable
+from arc_lrms_oar.info.site_state import read_site_state
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
-from arc_lrms_oar.oar.states import UNKNOWN
+from arc_lrms_oar.oar.states import UNKNOWN, state_of
+from arc_lrms_oar.oar.waiting import WAITING, SiteState, WaitReason, why_waiting
 from arc_lrms_oar.scan.report import read_diag
 from arc_lrms_oar.settings import Settings
 
@@ -50,6 +52,7 @@ class JobFacts:
     lrms_done: str = ""
     failure: str = ""
     timeline: tuple[TimelineEntry, ...] = ()
+    waiting: WaitReason | None = None
 
     @property
     def finished(self) -> bool:
@@ -79,8 +82,15 @@ def collect_facts(settings: Settings, client: OarClient, text: str) -> JobFacts:
         if error or state == UNKNOWN:
             reason = f"OAR is unavailable: {error}" if error else "OAR does not know it either"
             raise OarLrmsError(f"{_not_found(every, text)}; {reason}")
-        timeline = oar_timeline(record)
-        return JobFacts(settings.control_dir, None, job_id, state, record=record, timeline=timeline)
+        return JobFacts(
+            control_dir=settings.control_dir,
+            job=None,
+            job_id=job_id,
+            state=state,
+            record=record,
+            timeline=oar_timeline(record),
+            waiting=_why_waiting(settings, client, record, None),
+        )
     description, description_error = _description(job)
     diag = _diag(job)
     return JobFacts(
@@ -97,6 +107,7 @@ def collect_facts(settings: Settings, client: OarClient, text: str) -> JobFacts:
         lrms_done=controldir.read_end(job, "lrms_done", ERRORS_LIMIT).decode("utf-8", "replace"),
         failure=failure_of(job),
         timeline=job_timeline(job, diag, record),
+        waiting=_why_waiting(settings, client, record, description),
     )
 
 
@@ -142,6 +153,22 @@ def _ask_oar(client: OarClient, job_id: int | None) -> tuple[str, JobRecord | No
     except OarUnavailable as error:
         return "", None, str(error)
     return states.get(job_id, UNKNOWN), record, ""
+
+
+def _why_waiting(
+    settings: Settings,
+    client: OarClient,
+    record: JobRecord | None,
+    description: JobDescription | None,
+) -> WaitReason | None:
+    if record is None or state_of(record.state) not in WAITING:
+        return None
+    try:
+        site = read_site_state(settings, client, time.time())
+    except OarUnavailable:
+        site = SiteState()
+    cores = description.count if description is not None else None
+    return why_waiting(record, cores or record.wanted, site)
 
 
 def _description(job: GridJob) -> tuple[JobDescription | None, str]:

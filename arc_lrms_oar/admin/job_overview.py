@@ -5,36 +5,28 @@ Read-only. If OAR is unavailable, A-REX's side is reported without it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from arc_lrms_oar.admin.job_notes import job_note
 from arc_lrms_oar.arex import controldir
-from arc_lrms_oar.arex.controldir import CANCELING, GridJob
+from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag
 from arc_lrms_oar.arex.job_listing import ENDED, IN_OAR, JobListing, failure_of, user_of
 from arc_lrms_oar.errors import GramiError, OarUnavailable
 from arc_lrms_oar.info.provider import FORETOLD, foretell
+from arc_lrms_oar.info.site_state import read_site_state
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.job.request import wall_time
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
-from arc_lrms_oar.oar.outcome import verdict
-from arc_lrms_oar.oar.states import UNKNOWN, State, has_ended, state_of
+from arc_lrms_oar.oar.states import UNKNOWN, has_ended, state_of
+from arc_lrms_oar.oar.suspension import suspended_time
+from arc_lrms_oar.oar.waiting import WAITING, SiteState, why_waiting
 from arc_lrms_oar.settings import Settings
 
-# After this A-REX itself logs a submission as suspicious (docs/internals/arc.md#submit-time).
-_SUBMISSION_LIMIT = 600.0
-# By then scan has reported an ended job, and OAR has ended a cancelled or overdue one.
+# By then OAR has ended a job that has exceeded its wall time.
 _OVERDUE = 300.0
-_PROBLEM_STATES = {
-    State.HOLD: "held in OAR (oarhold); release it with oarresume",
-    State.SUSPENDED: "suspended in OAR; resume it with oarresume",
-    State.TO_ERROR: "OAR is about to end it with an error",
-}
-# OAR's message starts with the request, which includes our long job name and is not a reason.
-_REQUEST = re.compile(r"R=[0-9]+,\S*\s*")
-_NO_RESOURCES = ("no_matching_slot", "No enough matching resources")
 
 
 @dataclass(frozen=True)
@@ -95,10 +87,13 @@ class OverviewReader:
         ids = {job.local_id for job in jobs if job.local_id and job.state in IN_OAR}
         states: dict[int, str] = {}
         records: Mapping[int, JobRecord] = {}
+        site = SiteState()
         oar_error = ""
         try:
             states = self._client.states(ids)
             records = self._records(states)
+            if any(state_of(record.state) in WAITING for record in records.values()):
+                site = read_site_state(self._settings, self._client, now)
         except OarUnavailable as error:
             oar_error = str(error)
         rows = []
@@ -109,7 +104,7 @@ class OverviewReader:
             asked = not oar_error and job.local_id in ids
             state = states.get(job.local_id or 0, UNKNOWN) if asked else ""
             record = records.get(job.local_id) if job.local_id else None
-            rows.append(_row(self._settings, job, state, record, now))
+            rows.append(_row(self._settings, job, state, record, site, now))
         self._finished = {
             row.grid_job_id: (job, row) for job, row in zip(jobs, rows) if job.state in ENDED
         }
@@ -143,19 +138,21 @@ def _sort_key(row: JobRow) -> tuple[int, float]:
 
 
 def _row(
-    settings: Settings, job: GridJob, state: str, record: JobRecord | None, now: float
+    settings: Settings,
+    job: GridJob,
+    state: str,
+    record: JobRecord | None,
+    site: SiteState,
+    now: float,
 ) -> JobRow:
     cores, requested = _requested(settings, job)
+    waiting = why_waiting(record, cores or record.wanted, site) if record is not None else None
     if record is not None:
         cores, requested = record.cores or cores, record.wall_time or requested
     used = _used(record, state, now)
-    note, problem = "", False
-    if job.state in IN_OAR:
-        note, problem = _note(job, state, record, now)
-        if not note and used is not None and requested and used > requested + _OVERDUE:
-            note, problem = "exceeded its wall time, and OAR has not ended it", True
-    elif job.state == "SUBMIT" and now - job.status_time > _SUBMISSION_LIMIT:
-        note, problem = f"being submitted for {_duration(now - job.status_time)}", True
+    note, problem = job_note(job, state, record, waiting, now)
+    if not note and used is not None and requested and used > requested + _OVERDUE:
+        note, problem = "exceeded its wall time, and OAR has not ended it", True
     return JobRow(
         grid_job_id=job.grid_id,
         job_id=job.local_id,
@@ -210,33 +207,7 @@ def _requested(settings: Settings, job: GridJob) -> tuple[int | None, int | None
 def _used(record: JobRecord | None, state: str, now: float) -> int | None:
     if record is None or record.start_time is None or record.scheduled_start is not None:
         return None
-    if has_ended(state):
-        return max(0, record.stop_time - record.start_time) if record.stop_time else None
-    return max(0, int(now) - record.start_time)
-
-
-def _note(job: GridJob, state: str, record: JobRecord | None, now: float) -> tuple[str, bool]:
-    """A note on a job that is in OAR, and whether it is a problem."""
-    if job.local_id is None:
-        return "A-REX has no job ID for it", True
-    if state == UNKNOWN:
-        return "OAR does not know this job", True
-    known = state_of(state)
-    if state and known is None:
-        return f"OAR reports the state {state!r}, which this package does not know", True
-    if has_ended(state) and record is not None:
-        late = now - (record.stop_time or now) > _OVERDUE
-        waits = "scan has not reported it" if late else "scan is about to report it"
-        return f"{verdict(record, {}).reason}; {waits}", late
-    if job.state == CANCELING and now - job.status_time > _OVERDUE:
-        return f"being cancelled for {_duration(now - job.status_time)}", True
-    if known in _PROBLEM_STATES:
-        return _PROBLEM_STATES[known], True
-    if record is None or known is None or known.published != "Q":
-        return "", False
-    unschedulable = any(words in record.message for words in _NO_RESOURCES)
-    return _REQUEST.sub("", record.message), unschedulable and record.scheduled_start is None
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+    if has_ended(state) and not record.stop_time:
+        return None
+    end = record.stop_time if has_ended(state) and record.stop_time else int(now)
+    return max(0, end - record.start_time - suspended_time(record, end))

@@ -21,12 +21,12 @@ _RESUMES = {
 }
 
 
-def suspended_time(record: JobRecord) -> int:
-    """Seconds between start and end in which the job was suspended; 0 where nothing tells.
+def suspended_time(record: JobRecord, now: int | None = None) -> int:
+    """Seconds between start and end in which the job was suspended; 0 if OAR does not show any.
 
-    A job without a cpuset is not suspended, whoever asks for it.
+    A job that has not ended counts until `now`. OAR does not suspend a job without a cpuset.
     """
-    start, stop = record.start_time, record.stop_time
+    start, stop = record.start_time, record.stop_time or now
     if start is None or stop is None or not record.cpuset:
         return 0
     total = 0

@@ -165,7 +165,11 @@ def test_refused_job_shows_the_oarsub_line(site: Site) -> None:
 
 
 ADVICE_BY_STATE: list[tuple[dict[str, Any], str, str]] = [
-    ({"state": "Waiting"}, "INLRMS", "Wait: OAR starts it when there is room for it."),
+    (
+        {"state": "Waiting", "message": "R=1,W=0:1:0,J=B (Karma=0.1,quota_ok)"},
+        "INLRMS",
+        "Wait: OAR starts it when its resources are free.",
+    ),
     ({"state": "Hold"}, "INLRMS", "Run `oarresume 1` to release it."),
     ({"state": "Suspended"}, "INLRMS", "Run `oarresume 1` as root or oar to resume it."),
     (
@@ -195,8 +199,36 @@ def test_advice_for_a_missing_or_unknown_job_id(site: Site) -> None:
 def test_expected_start_and_reason_of_a_waiting_job(site: Site) -> None:
     site.running(state="Waiting", scheduled=1893456000, message="R=1,Karma=0.1")
     head = page(site)["head"]
-    assert row(head, "why it waits") == "R=1,Karma=0.1"
+    assert row(head, "why it waits") == "OAR expects it to start at 2030-01-01T00:00:00Z"
+    assert row(head, "OAR's message") == "R=1,Karma=0.1"
     assert row(head, "expected start").startswith("20")
+
+
+def test_job_that_requests_more_cores_than_there_are(site: Site) -> None:
+    message = "No enough matching resources (no_matching_slot)"
+    (job_id,) = site.oar.add_jobs(1, state="Waiting", message=message)
+    site.ce.in_lrms(GRID_ID, job_id, count=64)
+    head = page(site)["head"]
+    assert row(head, "why it waits") == "it requests 64 cores, and OAR has 8"
+    assert row(head, "OAR's message") == message
+    assert advised(site) == "The job can never start. Cancel it; at most 8 cores can be requested."
+
+
+def test_job_that_waits_but_is_not_a_grid_job(site: Site) -> None:
+    site.oar.set_queue("default", state="notActive")
+    (job_id,) = site.oar.add_jobs(1, state="Waiting")
+    assert row(page(site, str(job_id))["head"], "why it waits") == (
+        "OAR's queue default is not active"
+    )
+    assert advised(site, str(job_id)).startswith("Run `oarnotify -e default` ")
+
+
+def test_deleted_while_suspended(site: Site) -> None:
+    site.running(status="CANCELING", state="Suspended")
+    site.oar.add_event(1, "FRAG_JOB_REQUEST", "User root requested to frag the job 1", NOW)
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(NOW))
+    assert row(page(site)["head"], "deletion") == f"requested by root at {when}, not done yet"
+    assert advised(site).startswith("Run `oarresume 1` as root or oar: ")
 
 
 def test_oar_down(site: Site) -> None:

@@ -49,7 +49,8 @@ def test_waiting_job_with_the_expected_start_and_oars_reason(site: Site) -> None
     site.running(state="Waiting", scheduled=NOW + 600, message=message, walltime=60)
     row = only(look(site))
     assert (row.state, row.start, row.used) == ("Waiting", NOW + 600, None)
-    assert (row.note, row.problem) == ("(Karma=0.1,quota_ok)", False)
+    start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + 600))
+    assert (row.note, row.problem) == (f"OAR expects it to start at {start}", False)
 
 
 def test_values_that_oar_does_not_give_come_from_the_description(site: Site) -> None:
@@ -61,12 +62,12 @@ def test_values_that_oar_does_not_give_come_from_the_description(site: Site) -> 
 
 PROBLEMS: list[tuple[dict[str, Any], int, str]] = [
     ({"state": "Hold"}, 0, "held in OAR (oarhold); release it with oarresume"),
-    ({"state": "Suspended"}, 0, "suspended in OAR; resume it with oarresume"),
+    ({"state": "Suspended"}, 0, "suspended in OAR; resume it with oarresume (as root or oar)"),
     ({"state": "toError"}, 0, "OAR is about to end it with an error"),
     (
         {"state": "Waiting", "message": "No enough matching resources (no_matching_slot)"},
         0,
-        "No enough matching resources (no_matching_slot)",
+        "OAR finds no matching resources among 8 Alive cores",
     ),
     (
         {"state": "Terminated", "exit_code": 0, "stop_time": NOW - 400},
@@ -91,6 +92,41 @@ def test_problems_of_a_job_in_oar(site: Site, columns: dict[str, Any], age: int,
     site.running(**columns)
     row = only(look(site))
     assert (row.note, row.problem) == (note, True)
+
+
+def test_job_that_requests_more_cores_than_there_are(site: Site) -> None:
+    (job_id,) = site.oar.add_jobs(1, state="Waiting", message="No enough matching resources (x)")
+    site.ce.in_lrms(GRID_ID, job_id, count=64)
+    row = only(look(site))
+    assert (row.note, row.problem) == ("it requests 64 cores, and OAR has 8", True)
+
+
+def test_job_in_an_inactive_queue(site: Site) -> None:
+    site.oar.set_queue("default", state="notActive")
+    site.running(state="Waiting", scheduled=NOW + 600)
+    row = only(look(site))
+    assert (row.note, row.problem) == ("OAR's queue default is not active", True)
+
+
+def test_deletion_that_is_pending(site: Site) -> None:
+    site.running(state="Running", start_time=NOW - 90)
+    site.oar.add_event(1, "FRAG_JOB_REQUEST", "User root requested to frag the job 1", NOW)
+    row = only(look(site))
+    assert (row.note, row.problem) == ("deletion requested by root, not done yet", False)
+
+
+def test_deleted_while_suspended(site: Site) -> None:
+    site.running(status="CANCELING", state="Suspended", start_time=NOW - 90)
+    site.oar.add_event(1, "FRAG_JOB_REQUEST", "User root requested to frag the job 1", NOW)
+    row = only(look(site))
+    assert row.note.startswith("deleted while suspended; ")
+    assert row.problem
+
+
+def test_suspended_time_is_not_wall_time(site: Site) -> None:
+    site.running(state="Suspended", start_time=NOW - 90, walltime=60)
+    site.oar.add_event(1, "HOLD_RUNNING_JOB", "", NOW - 70)
+    assert only(look(site)).used == 20
 
 
 def test_problems_on_arexs_side(site: Site) -> None:

@@ -1,0 +1,64 @@
+"""The note that `jobs` shows for a job: what holds it up, and whether it needs attention."""
+
+from __future__ import annotations
+
+from arc_lrms_oar.arex.controldir import CANCELING, GridJob
+from arc_lrms_oar.arex.job_listing import IN_OAR
+from arc_lrms_oar.oar.deletion import pending_deletion, requesting_user
+from arc_lrms_oar.oar.job_record import JobRecord
+from arc_lrms_oar.oar.outcome import verdict
+from arc_lrms_oar.oar.states import UNKNOWN, State, has_ended, state_of
+from arc_lrms_oar.oar.waiting import WaitReason
+
+# After this A-REX itself logs a submission as suspicious (docs/internals/arc.md#submit-time).
+_SUBMISSION_LIMIT = 600.0
+# By then scan has reported an ended job, and OAR has ended a cancelled or overdue one.
+_OVERDUE = 300.0
+_PROBLEM_STATES = {
+    State.HOLD: "held in OAR (oarhold); release it with oarresume",
+    State.SUSPENDED: "suspended in OAR; resume it with oarresume (as root or oar)",
+    State.TO_ERROR: "OAR is about to end it with an error",
+}
+
+
+def job_note(
+    job: GridJob, state: str, record: JobRecord | None, waiting: WaitReason | None, now: float
+) -> tuple[str, bool]:
+    """A note on a job that has not finished in A-REX, and whether it is a problem.
+
+    `state` is the job's state in OAR, "" if OAR was not asked or is unavailable. `now` is in
+    seconds since 1970.
+    """
+    if job.state not in IN_OAR:
+        late = job.state == "SUBMIT" and now - job.status_time > _SUBMISSION_LIMIT
+        return (
+            (f"being submitted for {_duration(now - job.status_time)}", True)
+            if late
+            else ("", False)
+        )
+    if job.local_id is None:
+        return "A-REX has no job ID for it", True
+    if state == UNKNOWN:
+        return "OAR does not know this job", True
+    known = state_of(state)
+    if state and known is None:
+        return f"OAR reports the state {state!r}, which this package does not know", True
+    if has_ended(state) and record is not None:
+        late = now - (record.stop_time or now) > _OVERDUE
+        waits = "scan has not reported it" if late else "scan is about to report it"
+        return f"{verdict(record, {}).reason}; {waits}", late
+    deletion = pending_deletion(record) if record is not None else None
+    if deletion is not None and known is State.SUSPENDED:
+        return "deleted while suspended; OAR deletes it when it is resumed with oarresume", True
+    if job.state == CANCELING and now - job.status_time > _OVERDUE:
+        return f"being cancelled for {_duration(now - job.status_time)}", True
+    if deletion is not None:
+        user = requesting_user(deletion)
+        return f"deletion requested{f' by {user}' if user else ''}, not done yet", False
+    if known in _PROBLEM_STATES:
+        return _PROBLEM_STATES[known], True
+    return (waiting.reason, waiting.problem) if waiting is not None else ("", False)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
