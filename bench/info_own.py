@@ -1,8 +1,8 @@
-"""Our own cost of one `info`: the real verb in a process of its own, with answers of OAR 2.5.9.
+"""The cost of one `info` without OAR: the real command, with generated answers of OAR 2.5.9.
 
-The stand-ins for OAR's commands here only print files, so that what is measured is ours: reading
-what they say, counting, and writing the provider's document. A tenth of the jobs wait, and the
-provider asks for all of them.
+OAR's commands are stubs that print files. The measurement therefore covers reading their output,
+counting, and writing the provider's document. A tenth of the jobs are waiting, and the provider
+queries all of them.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ esac
 
 
 class Result(NamedTuple):
-    """One measurement: seconds by the clock and of CPU time and peak memory (MB) of the verb's
-    process, and how many commands it ran."""
+    """One measurement of the process: wall seconds, CPU seconds, peak memory in MB.
+
+    `processes` is the number of commands that it ran.
+    """
 
     kind: str
     nodes: int
@@ -45,14 +47,14 @@ class Result(NamedTuple):
 
 
 class Site:
-    """An OAR of `nodes` nodes with `cores` cores each, and `jobs` jobs that are all A-REX's."""
+    """An OAR with `nodes` nodes of `cores` cores each, and `jobs` jobs, all of them A-REX's."""
 
     def __init__(self, place: Path, nodes: int, cores: int, jobs: int) -> None:
         self.place = place
         self.size = (nodes, cores, jobs)
 
     def fill(self) -> None:
-        """Writes what OAR's commands say."""
+        """Write the answers of OAR's commands."""
         place = self.place
         nodes, cores, jobs = self.size
         rows = [_resource(number, cores) for number in range(1, nodes * cores + 1)]
@@ -77,12 +79,12 @@ class Site:
         )
 
     def _write(self, name: str, rows: dict[str, dict[str, object]]) -> None:
-        """As OAR 2 prints JSON: three blanks a level."""
+        """Write JSON as OAR 2 prints it, indented by three spaces per level."""
         text = json.dumps(rows, indent=3, separators=(",", " : "))
         (self.place / name).write_text(text + "\n")
 
     def info(self) -> Result:
-        """Runs one `info` in a process of its own and measures it from its start to its exit."""
+        """Run one `info` in a new process and measure it from start to exit."""
         python = os.path.realpath(sys.executable)
         argv = [python, "-m", "arc_lrms_oar", "info", "--json"]
         argv += ["--config", f"{self.place}/arc.conf", "--options", f"{self.place}/options"]
@@ -98,14 +100,14 @@ class Site:
         nodes, _, jobs = self.size
         text = (self.place / "answer").read_text()
         if status != 0 or text.count('"comment"') != jobs or text.count('"isfree"') != nodes:
-            raise SystemExit(f"info went wrong: status {status}\n{text[:500]}")
+            raise SystemExit(f"info failed: wait status {status}\n{text[:500]}")
         count = len((self.place / "calls").read_text().splitlines())
         cpu = usage.ru_utime + usage.ru_stime
         return Result("own", *self.size, seconds, cpu, usage.ru_maxrss / 1024, count)
 
 
 def _resource(number: int, cores: int) -> dict[str, object]:
-    """A row of `oarnodes -J` of 2.5.9 (fixtures/2.5.9, site)."""
+    """Return a row of `oarnodes -J` as in OAR 2.5.9 (fixtures/2.5.9, site)."""
     node = (number - 1) // cores + 1
     return {
         "desktop_computing": "NO",
@@ -135,7 +137,7 @@ def _resource(number: int, cores: int) -> dict[str, object]:
 
 
 def _job(number: int, resources: int) -> dict[str, object]:
-    """A row of `oarstat -J` of 2.5.9 (fixtures/2.5.9, bulk)."""
+    """Return a row of `oarstat -J` as in OAR 2.5.9 (fixtures/2.5.9, bulk)."""
     now = int(time.time())
     waits = number % 10 == 0 or number * 3 + 3 > resources
     taken = [] if waits else [number * 3 + 1, number * 3 + 2, number * 3 + 3]
@@ -167,21 +169,23 @@ def _job(number: int, resources: int) -> dict[str, object]:
     }
 
 
-def _apart(work: Callable[[], None]) -> None:
-    """Does `work` in a process of its own: Linux counts the largest size that a process had to the
-    peak of the programs that it starts."""
+def _in_child(work: Callable[[], None]) -> None:
+    """Execute `work` in a forked child.
+
+    Linux counts the peak memory of a process as the initial peak of the programs that it starts.
+    """
     child = os.fork()
     if child == 0:
         work()
         os._exit(0)
     if os.waitpid(child, 0)[1] != 0:
-        raise SystemExit("the answers of OAR could not be written")
+        raise SystemExit("cannot write the answers of OAR's commands")
 
 
 def measure(nodes: int, cores: int, jobs: int, again: int = 3) -> Result:
-    """The median of some looks at the same site."""
+    """Return the median of several runs on the same site."""
     with tempfile.TemporaryDirectory(prefix="arc-oar-bench-") as folder:
         site = Site(Path(folder), nodes, cores, jobs)
-        _apart(site.fill)
+        _in_child(site.fill)
         results = sorted((site.info() for _ in range(again)), key=lambda result: result.seconds)
     return results[len(results) // 2]

@@ -1,6 +1,6 @@
-"""A load into a bed's A-REX, through its REST interface, and what A-REX has of it afterwards.
+"""Run a load through a bed's A-REX by its REST interface, and read the control directory.
 
-Must not know which batch system is behind it.
+Independent of the batch system behind A-REX.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from bed.layout import CHECKOUT_INSIDE
 from load_judge import GridJob
 from load_plan import Planned
 
-# The testbed has A-REX look at its jobs more often than a site would; tests wait for that.
-_HURRY = "wakeupperiod = 5\n"
-# A-REX writes the accounting of a job a little later than its last state.
-_ACCOUNTING_PATIENCE = 60.0
-# Run inside: SQLite does not find a database through the host's way into the bed.
+# The testbed's setting, shorter than ARC's default so that tests wait less.
+_SHORT_WAKEUP = "wakeupperiod = 5\n"
+# Seconds; A-REX writes the accounting record of a job after its last state.
+_ACCOUNTING_TIMEOUT = 60.0
+# Executed inside the bed: SQLite cannot open the database by the host's path into the bed.
 _ACCOUNTS = """
 import glob, json, sqlite3, sys
 (path,) = glob.glob(sys.argv[1] + "/accounting*.db")
@@ -35,40 +35,40 @@ print(json.dumps(rows.fetchall()))
 
 
 def unfinished(bed: Bed) -> bool:
-    """Whether the bed's A-REX has jobs to work on."""
+    """Return whether the bed's A-REX has jobs that have not ended."""
     places = [bed.path(f"{CONTROLDIR}/{name}") for name in ("accepting", "processing")]
     return any(place.exists() and any(place.iterdir()) for place in places)
 
 
 class ARex:
-    """A bed's A-REX, restarted with `lrms` as its batch system."""
+    """A bed's A-REX, restarted with `lrms` as its batch system and ARC's own wake-up period."""
 
     def __init__(self, bed: Bed, lrms: str) -> None:
         self.bed = bed
         self.control = Path()
         self._client: subprocess.Popen[str] | None = None
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as template:
-            text = DEFAULT_TEMPLATE.read_text().replace(_HURRY, "")
+            text = DEFAULT_TEMPLATE.read_text().replace(_SHORT_WAKEUP, "")
             template.write(text.replace("lrms = OAR", f"lrms = {lrms}"))
             template.flush()
             bed.reconf(Path(template.name))
         self.control = bed.path(CONTROLDIR)
 
     def submit(self, jobs: Sequence[Planned]) -> list[str]:
-        """The grid IDs of these jobs."""
+        """Submit jobs and return their grid job IDs."""
         descriptions = [xrsl(*job.command, walltime="3 hours") for job in jobs]
         return [str(name) for name in self._rest(new=descriptions)]
 
     def kill(self, names: Sequence[str]) -> list[bool]:
-        """Whether A-REX took each kill."""
-        return [bool(taken) for taken in self._rest(kill=list(names))]
+        """Kill jobs and return whether A-REX accepted each request."""
+        return [bool(accepted) for accepted in self._rest(kill=list(names))]
 
     def ended(self) -> set[str]:
-        """The grid IDs of all jobs that are FINISHED."""
+        """Return the grid job IDs of all jobs in state FINISHED."""
         return set(self.finished())
 
     def finished(self) -> dict[str, Path]:
-        """The status file of each job that is FINISHED; ARC 6 puts `job.` before its name."""
+        """Return the status file of each FINISHED job; ARC 6 prefixes its name with `job.`."""
         found = {}
         for path in (self.control / "finished").iterdir():
             named = re.fullmatch(r"(?:job\.)?(\w+)\.status", path.name)
@@ -77,10 +77,10 @@ class ARex:
         return found
 
     def jobs(self, names: Sequence[str]) -> list[GridJob]:
-        """What A-REX has of these jobs, once it has accounted for all that were in the LRMS."""
+        """Return these jobs, once all that were in the LRMS have an accounting record."""
         local_ids = {name: self._local_id(name) for name in names}
         wanted = {name for name, local_id in local_ids.items() if local_id}
-        deadline = time.monotonic() + _ACCOUNTING_PATIENCE
+        deadline = time.monotonic() + _ACCOUNTING_TIMEOUT
         accounts = self._accounts()
         while not wanted <= set(accounts) and time.monotonic() < deadline:
             time.sleep(1)
@@ -116,12 +116,12 @@ class ARex:
         return ""
 
     def _accounts(self) -> dict[str, int]:
-        """The exit code in each finished accounting record, by grid ID."""
+        """Return the exit code in each completed accounting record, by grid job ID."""
         argv = ["python3", "-c", _ACCOUNTS, f"{CONTROLDIR}/accounting"]
         return dict(json.loads(self.bed.run(argv).stdout))
 
     def close(self) -> None:
-        """Ends the client that has submitted and killed the jobs."""
+        """End the client process that submits and kills the jobs."""
         if self._client is not None:
             self._client.communicate()
 
@@ -139,5 +139,5 @@ class ARex:
         client.stdin.write(json.dumps(asked) + "\n")
         answer = client.stdout.readline()
         if not answer:
-            raise BedError("A-REX's REST interface did not take what was asked; see above")
+            raise BedError("A-REX's REST interface refused a request; the reason is above")
         return json.loads(answer)

@@ -1,6 +1,6 @@
-"""Whether each job of a load has come to the right end, once, with its accounting.
+"""Check that each job of a load ended as planned, exactly once, and with its accounting.
 
-Pure. Must not ask anybody: what OAR and A-REX have is read elsewhere.
+Pure functions. What OAR and A-REX store is read by `load_oar` and `load_arex`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from load_plan import Planned
 
 _CANCELED = "Job is canceled by external request"
-# What scan tells of a job that was deleted: 256 and SIGKILL.
+# The code that scan reports for a deleted job: 256 plus SIGKILL.
 _KILLED_WITH = 265
 _ENDED = ("Terminated", "Error")
 
 
 @dataclass(frozen=True)
 class OarJob:
-    """What OAR has of one job; `status` is the raw wait status, `ended` in seconds since 1970."""
+    """One job in OAR; `status` is the raw wait status, `ended` seconds since 1970."""
 
     job_id: int
     name: str
@@ -29,7 +29,7 @@ class OarJob:
 
 @dataclass(frozen=True)
 class GridJob:
-    """What A-REX has of one job; `accounted` is the exit code of its accounting record."""
+    """One job in A-REX; `accounted` is the exit code in its accounting record."""
 
     state: str
     failure: str
@@ -38,7 +38,7 @@ class GridJob:
 
 
 def wrongs_in_arex(planned: Planned, job: GridJob) -> list[str]:
-    """What is wrong with a job as A-REX tells it, a phrase each."""
+    """Return what is wrong with a job in A-REX, one phrase per error."""
     if job.state != "FINISHED":
         return [f"is in {job.state or 'no state'}"]
     if planned.killed:
@@ -51,7 +51,7 @@ def wrongs_in_arex(planned: Planned, job: GridJob) -> list[str]:
 
 
 def wrongs_in_oar(planned: Planned, job: OarJob) -> list[str]:
-    """What is wrong with a job as OAR tells it."""
+    """Return what is wrong with a job in OAR, one phrase per error."""
     if job.state not in _ENDED:
         return [f"is left in OAR as {job.state} ({job.job_id})"]
     if planned.exit_code is None:
@@ -63,25 +63,25 @@ def wrongs_in_oar(planned: Planned, job: OarJob) -> list[str]:
 
 
 def wrongs_through_us(planned: Planned, job: GridJob, held: Sequence[OarJob]) -> list[str]:
-    """What is wrong with a grid job for which OAR holds the jobs `held`.
+    """Return what is wrong with a grid job that has the jobs `held` in OAR.
 
-    One that is killed before it was submitted has no OAR job, and A-REX opens no accounting
-    record for it, as it does on the way to the LRMS (ARC 6.17).
+    A job that is killed before its submission has no OAR job and no accounting record: A-REX opens
+    the record when the job enters the LRMS (ARC 6.17).
     """
     found = wrongs_in_arex(planned, job)
     ids = [str(one.job_id) for one in held]
     if ids != [job.local_id] and not (planned.killed and not ids and not job.local_id):
-        found.append(f"has OAR jobs {ids}, and A-REX knows of {job.local_id or 'none'!r}")
+        found.append(f"has OAR jobs {ids}, and A-REX has local ID {job.local_id or 'none'!r}")
     for one in held:
         found += wrongs_in_oar(planned, one)
     if not ids:
         return found
     if job.accounted is None:
-        found.append("has no accounting")
+        found.append("has no accounting record")
     elif job.accounted != (_KILLED_WITH if planned.killed else planned.exit_code):
         found.append(f"{_wanted(planned)}, but accounting has exit code {job.accounted}")
     return found
 
 
 def _wanted(planned: Planned) -> str:
-    return "was killed" if planned.killed else f"ends with {planned.exit_code}"
+    return "was killed" if planned.killed else f"exits with code {planned.exit_code}"

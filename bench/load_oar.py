@@ -1,7 +1,4 @@
-"""A load straight into a bed's OAR: `oarsub` in a loop, `oardel`, and the database for the rest.
-
-Must not know of A-REX.
-"""
+"""Run a load directly in a bed's OAR with `oarsub` and `oardel`, and read its database."""
 
 from __future__ import annotations
 
@@ -13,11 +10,11 @@ from bed import GRIDUSER, Bed, BedError
 from load_judge import OarJob
 from load_plan import Planned
 
-# As the backend asks for a job of one slot.
-_ASKED = "/core=1,walltime=3:0:0"
+# What the backend requests for a job of one slot.
+_REQUEST = "/core=1,walltime=3:0:0"
 _NODES = 4
 _ALREADY_KILLED = 6
-# OAR writes stop_time when a job is Finishing; the end of that is in the log of its states only.
+# OAR writes stop_time when a job is Finishing; only the log of its states has the end of that.
 _JOBS = """SELECT job_id, job_name, state, exit_code, (
     SELECT max(date_start) FROM job_state_logs
     WHERE job_state_logs.job_id = jobs.job_id AND job_state IN ('Terminated', 'Error')
@@ -25,19 +22,19 @@ _JOBS = """SELECT job_id, job_name, state, exit_code, (
 
 
 class Oar:
-    """A bed's OAR, and the jobs that it has got since this was made."""
+    """A bed's OAR, and the jobs submitted to it since this object was created."""
 
     def __init__(self, bed: Bed) -> None:
         self.bed = bed
         self.before = int(self.sql("SELECT coalesce(max(job_id), 0) FROM jobs"))
 
     def sql(self, query: str) -> str:
-        """What the database answers, a line a row, tabs between the columns."""
+        """Query the database; return one line per row, with tabs between the columns."""
         psql = ["psql", "-q", "-At", "-F", "\t", "-d", "oar", "-c", query]
         return self.bed.run(psql, user="postgres").stdout
 
     def have_cores(self, cores: int) -> None:
-        """Gives the bed's nodes more cores until there are as many in all."""
+        """Add cores to the bed's nodes until there are `cores` in total."""
         has = int(self.sql("SELECT count(*) FROM resources"))
         lines = []
         for core in range(has + 1, cores + 1):
@@ -47,29 +44,29 @@ class Oar:
         self.bed.run(["sh", "-e"], input="\n".join(lines), timeout=600)
 
     def submit(self, jobs: Sequence[Planned]) -> list[str]:
-        """The ids of these jobs."""
+        """Submit jobs and return their job IDs. Raises BedError if one was not accepted."""
         lines = [
-            shlex.join(["oarsub", "-l", _ASKED, "-O", "/dev/null", "-E", "/dev/null", command])
+            shlex.join(["oarsub", "-l", _REQUEST, "-O", "/dev/null", "-E", "/dev/null", command])
             for command in (shlex.join(job.command) for job in jobs)
         ]
         said = self.bed.run(["sh", "-e"], user=GRIDUSER, input="\n".join(lines), timeout=600)
         ids = re.findall(r"^OAR_JOB_ID=([0-9]+)$", said.stdout, re.M)
         if len(ids) != len(jobs):
-            raise BedError(f"oarsub made {len(ids)} of {len(jobs)} jobs", said.stdout[-500:])
+            raise BedError(f"oarsub created {len(ids)} of {len(jobs)} jobs", said.stdout[-500:])
         return ids
 
     def kill(self, names: Sequence[str]) -> list[bool]:
-        """Whether oardel took them all."""
+        """Delete jobs; return whether oardel accepted all, repeated for each."""
         done = self.bed.run(["oardel", *names], user=GRIDUSER, check=False)
         return [done.returncode in (0, _ALREADY_KILLED)] * len(names)
 
     def ended(self) -> set[str]:
-        """The ids of the jobs that have ended."""
+        """Return the IDs of the jobs that have ended."""
         where = f"job_id > {self.before} AND state IN ('Terminated', 'Error')"
         return set(self.sql(f"SELECT job_id FROM jobs WHERE {where}").split())
 
     def jobs(self) -> list[OarJob]:
-        """All jobs since this was made."""
+        """Return all jobs submitted since this object was created."""
         found = []
         for line in self.sql(_JOBS.format(before=self.before)).splitlines():
             job_id, name, state, status, ended = line.split("\t")

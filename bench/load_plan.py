@@ -1,7 +1,4 @@
-"""Which jobs a load is made of: the same ones for the same seed, wherever they are run.
-
-Must not run anything.
-"""
+"""The plan of a load: its jobs, reproducible by a seed. Runs nothing itself."""
 
 from __future__ import annotations
 
@@ -10,15 +7,15 @@ from typing import NamedTuple
 
 FAILS_WITH = 3
 _KILLED, _FAILING = 0.20, 0.10
-# So long that a job which is to be killed never ends by itself.
-_FOR_EVER = "7200"
+# Seconds; longer than any load takes, so that a job to be killed never ends by itself.
+_SLEEP = "7200"
 
 
 class Planned(NamedTuple):
     """One job of a load.
 
-    `exit_code` is what it ends with by itself; None where it is killed, which is as soon as `after`
-    of those that end by themselves have ended.
+    `exit_code`: how it ends by itself; None if it is killed. `after`: it is killed as soon as so
+    many of the jobs that end by themselves have ended.
     """
 
     exit_code: int | None
@@ -30,14 +27,14 @@ class Planned(NamedTuple):
 
     @property
     def command(self) -> tuple[str, ...]:
-        """What it runs."""
+        """The command line of the job."""
         if self.killed:
-            return ("/bin/sleep", _FOR_EVER)
+            return ("/bin/sleep", _SLEEP)
         return ("/bin/sh", "-c", f"exit {FAILS_WITH}") if self.exit_code else ("/bin/true",)
 
 
 def make_plan(jobs: int, seed: int) -> list[Planned]:
-    """`jobs` jobs in a random order, of which a fifth is killed and a tenth fails."""
+    """Return `jobs` jobs in random order: a fifth is killed and a tenth fails."""
     chance = random.Random(seed)
     killed, failing = round(jobs * _KILLED), round(jobs * _FAILING)
     ending = jobs - killed

@@ -1,10 +1,10 @@
-"""Feeds A-REX through its REST interface, run inside a bed as the grid user.
+"""A client of A-REX's REST interface. Runs inside a bed as the grid user.
 
-Reads {"new": [xRSL, ...]} or {"kill": [grid ID, ...]} from standard input, one in a line; answers
-with a list in a line, in the same order: the grid IDs, or whether A-REX took each kill. A process
-of `arcsub` for each job would take more CPU than the job, and one for many xRSL is refused ("Empty
-job description source string", ARC 6.17). Grid users have machines of their own: what is done here
-is to take as little as may be of the one that is measured.
+Reads {"new": [xRSL, ...]} or {"kill": [grid job ID, ...]} from standard input, one per line.
+Answers each with a list in the same order, on one line: the grid job IDs, or whether A-REX accepted
+each kill. `arcsub` is no alternative: one process per job takes more CPU time than the job, and one
+process for many xRSL is refused ("Empty job description source string", ARC 6.17). Grid users have
+their own machines, so this client must use as little as possible of the one that is measured.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ def main() -> int:
 
 
 def new(server: http.client.HTTPConnection, descriptions: Sequence[str]) -> list[str]:
-    """The grid IDs of the jobs, one request each."""
+    """Submit jobs, one request each; return their grid job IDs."""
     found = []
     for text in descriptions:
         job = _post(server, "new", text, "application/rsl")["job"]
         if str(job["status-code"]) != "201":
-            raise SystemExit(f"A-REX did not take a job: {job}")
+            raise SystemExit(f"A-REX refused a job: {job}")
         found.append(str(job["id"]))
     return found
 
 
 def kill(server: http.client.HTTPConnection, grid_ids: Sequence[str]) -> list[bool]:
-    """Whether A-REX took the kill of each, some hundred in a request."""
-    taken = []
+    """Kill jobs in requests of `_SOME`; return whether A-REX accepted each."""
+    accepted = []
     for first in range(0, len(grid_ids), _SOME):
         asked = {"job": [{"id": name} for name in grid_ids[first : first + _SOME]]}
         said = _post(server, "kill", json.dumps(asked), _JSON)["job"]
-        taken += [
+        accepted += [
             str(job["status-code"]) == "202" for job in (said if isinstance(said, list) else [said])
         ]
-    return taken
+    return accepted
 
 
 def _post(server: http.client.HTTPConnection, action: str, text: str, kind: str) -> Any:

@@ -1,6 +1,6 @@
-"""Feeds a load to whatever runs it, kills what is to be killed, and waits for the end of all.
+"""Submit the jobs of a load, kill those to be killed, and wait until all have ended.
 
-Must not know what OAR or A-REX is, nor judge how a job has ended.
+Independent of OAR and A-REX, which are a `Target`. Results are checked in `load_judge`.
 """
 
 from __future__ import annotations
@@ -12,42 +12,42 @@ from typing import NamedTuple, Protocol
 from load_plan import Planned
 
 _BLOCK = 25
-# So many jobs are on their way at most, as whatever feeds a site keeps some queue there, not all
-# it has. A-REX would start the submissions of all before it looks at the end of any.
-_ON_THE_WAY = 200
+# The most jobs in flight, as pilot factories keep a limited queue at a site. With more, A-REX
+# starts all submissions before it processes the end of any job.
+_MOST_IN_FLIGHT = 200
+# Seconds between polls, and without any progress before the rest is given up.
 _POLL = 2.0
-# So long may nothing happen, in seconds, before what has not ended is given up.
-_PATIENCE = 600.0
+_TIMEOUT = 600.0
 
 
 class Target(Protocol):
-    """What runs jobs, each of which it has under a name of its own."""
+    """A system that runs jobs and gives each a unique name."""
 
     def submit(self, jobs: Sequence[Planned]) -> list[str]:
-        """The names of these jobs, in order."""
+        """Submit jobs and return their names, in order."""
 
     def kill(self, names: Sequence[str]) -> list[bool]:
-        """Whether each kill was taken."""
+        """Kill jobs and return whether each request was accepted."""
 
     def ended(self) -> set[str]:
-        """The names of all jobs that have ended, other ones may be among them."""
+        """Return the names of all jobs that have ended, possibly with unrelated ones."""
 
 
 class Course(NamedTuple):
-    """How a load went: the jobs' names in the plan's order, and the seconds until all had ended."""
+    """The names of a load's jobs in the plan's order, and the seconds until all had ended."""
 
     names: list[str]
     seconds: float
 
 
 def run(target: Target, plan: Sequence[Planned]) -> Course:
-    """Runs a load to its end, or until nothing ends any more."""
+    """Run a load to its end, or until no job has ended for `_TIMEOUT` seconds."""
     names: list[str] = []
     killed: set[str] = set()
     ended: set[str] = set()
     started = moved = time.monotonic()
     while len(ended) < len(plan):
-        if len(names) < len(plan) and len(names) - len(ended) <= _ON_THE_WAY - _BLOCK:
+        if len(names) < len(plan) and len(names) - len(ended) <= _MOST_IN_FLIGHT - _BLOCK:
             names += target.submit(plan[len(names) : len(names) + _BLOCK])
             moved = time.monotonic()
         else:
@@ -63,7 +63,7 @@ def run(target: Target, plan: Sequence[Planned]) -> Course:
             if job.killed and job.after <= over and name not in killed
         ]
         if due:
-            killed.update(name for name, taken in zip(due, target.kill(due)) if taken)
-        if time.monotonic() - moved > _PATIENCE:
+            killed.update(name for name, accepted in zip(due, target.kill(due)) if accepted)
+        if time.monotonic() - moved > _TIMEOUT:
             break
     return Course(names, moved - started)

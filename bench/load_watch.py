@@ -1,6 +1,6 @@
-"""How much memory and CPU A-REX, its scripts and OAR take while a load runs in a bed.
+"""Measure memory and CPU time of A-REX, its scripts and OAR while a load runs in a bed.
 
-Must not disturb: it only reads the bed's /proc, once a second.
+Only reads the bed's /proc, once per second, so as not to influence the load.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _INIT = 1
 
 
 class Watch:
-    """Use as a context; afterwards `memory` and `cpu` tell of the time in it."""
+    """A context manager; afterwards `memory` and `cpu` are those of the time in it."""
 
     def __init__(self, bed: Bed) -> None:
         self.bed = bed
@@ -51,9 +51,9 @@ class Watch:
         self.cpu = {who: used - self._before[who] for who, used in self._cpu().items()}
 
     def memory(self, kind: str) -> tuple[float, float] | None:
-        """Peak MB of the largest process in the first and the last third of the time it was there.
+        """Return the peak MB of the largest process of a kind in the first and the last third.
 
-        None where there was none.
+        None if there was no such process.
         """
         seen = self.samples.get(kind)
         if not seen:
@@ -89,7 +89,7 @@ class Watch:
                 self.samples.setdefault(kind, []).append((now, int(line.split()[1]) / 1024))
 
     def _cpu(self) -> dict[str, float]:
-        """CPU seconds up to now of each party, those of its children that have ended included."""
+        """Return the CPU seconds of each party so far, including its ended children."""
         inside = self.bed.inside
         oar, postgres, sshd = (self._pid(kind) for kind in (Oar, Postgres, Sshd))
         return {
@@ -97,7 +97,7 @@ class Watch:
             "scripts": self._used([self.arex]) - self._used([self.arex], children=False),
             "oar": self._used(session(inside, oar)),
             "postgres": self._used([postgres]),
-            # What runs a job on its node leaves its session, and ends as a child of the first.
+            # The processes of a job leave sshd's session, and init reaps them.
             "nodes": self._used([sshd, _INIT]),
         }
 

@@ -1,4 +1,4 @@
-"""Runs a command as a process of its own and measures it from its start to its exit."""
+"""Run a command in a new process and measure its time and memory from start to exit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHARE = ROOT / "arc_lrms_oar" / "share"
 
 
 class Run(NamedTuple):
-    """One run: exit status, wall and CPU seconds, and peak memory in MB, its children included."""
+    """One run: exit status, wall and CPU seconds, and peak memory in MB, including children."""
 
     status: int
     seconds: float
@@ -25,9 +25,10 @@ class Run(NamedTuple):
 
 
 class Result(NamedTuple):
-    """The median of some runs: `seconds` from start to exit, `processes` that it started.
+    """The median of several runs.
 
-    `mb` is the peak memory of the largest process.
+    `seconds`: from start to exit. `mb`: peak memory of the largest process. `processes`: the number
+    of processes started.
     """
 
     kind: str
@@ -39,13 +40,13 @@ class Result(NamedTuple):
 
 
 def run_measured(python_arguments: list[str], env: Mapping[str, str], log: Path) -> Run:
-    """Runs this Python with arguments; what it prints goes to `log`."""
+    """Run this Python with arguments; its output goes to `log`."""
     python = os.path.realpath(sys.executable)
     return run_command([python, *python_arguments], env, log)
 
 
 def run_command(argv: list[str], env: Mapping[str, str], log: Path) -> Run:
-    """Runs a command, whose first word is a path; what it prints goes to `log`."""
+    """Run a command, given by its path and arguments; its output goes to `log`."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     actions = [(os.POSIX_SPAWN_DUP2, descriptor, 1), (os.POSIX_SPAWN_DUP2, descriptor, 2)]
     started = time.monotonic()
@@ -57,14 +58,14 @@ def run_command(argv: list[str], env: Mapping[str, str], log: Path) -> Run:
 
 
 def median(kind: str, jobs: int, ended: int, runs: Iterable[Run], processes: int) -> Result:
-    """The result of some runs of the same."""
+    """Return the result of several runs of the same command."""
     found = list(runs)
     seconds = statistics.median(run.seconds for run in found)
     return Result(kind, jobs, ended, seconds, max(run.mb for run in found), processes)
 
 
 def program(path: Path, text: str) -> None:
-    """Writes an executable."""
+    """Write an executable file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(0o755)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Draws what `bench/scan --json` has measured: `bench/plot.py RESULTS.json >bench/scan.svg`.
+"""Plot the results of `bench/scan --json`: `bench/plot.py RESULTS.json >bench/scan.svg`.
 
-Both axes are logarithmic, so that growth linear in the jobs is a line of slope one.
+Both axes are logarithmic: a cost linear in the number of jobs is a line of slope one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def svg(rows: Iterable[dict[str, Any]]) -> str:
-    """The plot: a line for each kind and share of ended jobs."""
+    """Return the plot, with one line per kind and share of ended jobs."""
     lines: dict[str, dict[int, float]] = {}
     for row in rows:
         percent = round(100 * row["ended"] / row["jobs"])

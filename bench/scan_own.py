@@ -1,4 +1,4 @@
-"""Our own cost of one scan: the real scan, with recorded answers of OAR."""
+"""The cost of one scan without OAR: the real command, with recorded answers of OAR."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scan_site import Site
 
 
 def measure(jobs: int, ended: int, again: int = 3) -> list[Result]:
-    """The median of some scans; each that reports jobs needs a new site."""
+    """Return the median of several scans, each of a new site."""
     runs = []
     for _ in range(again if jobs < 100_000 else 1):
         with tempfile.TemporaryDirectory(prefix="arc-oar-bench-") as folder:

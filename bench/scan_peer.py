@@ -1,7 +1,7 @@
-"""ARC 6's own backend for SLURM over the same control directory, and ours, one after the other.
+"""ARC 6's backend for SLURM and this package's scan, alternately over equal control directories.
 
-Its squeue and scontrol are stand-ins that only print, as our oarstat is. It runs where ARC 6's
-Python backends are (`arc.lrms`), which is in a bed of the testbed.
+squeue, scontrol and oarstat are stubs that print files. Needs ARC 6's Python backends (`arc.lrms`),
+which the testbed has.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 from measure import Result, Run, median, program, run_measured
 from scan_site import Site
 
-# Where `install` has put its drop-in in this place, what it keeps is ARC's own. It kicks once for
-# each job, also for what it has not seen ended.
+# `install` replaces ARC's file and keeps the original. ARC's scan runs gm-kick once per job, also
+# for jobs that have not ended.
 _PLACE = "/usr/lib/python3/dist-packages/arc/lrms/slurm.py"
 _KEPT = "/usr/share/arc/arc_lrms_oar/slurm.py.*"
 _SCAN = """
@@ -39,7 +39,7 @@ echo "JobId=$4 JobName=bench UserId=griduser(1000) JobState=COMPLETED ExitCode=0
 
 
 def measure(jobs: int, ended: int, again: int = 3) -> list[Result]:
-    """The medians of ours and of ARC 6's, in turn, each over a new site."""
+    """Return the medians of this package's and of ARC 6's scan, each run on a new site."""
     ours, theirs = [], []
     for _ in range(again):
         with tempfile.TemporaryDirectory(prefix="arc-oar-bench-") as folder:
@@ -60,7 +60,7 @@ def _slurm(site: Site) -> tuple[Run, int]:
     states = ["COMPLETED"] * site.ended + ["RUNNING"] * (site.jobs - site.ended)
     rows = [f"{job_id}:{state}\n" for job_id, state in zip(site.ids, states)]
     (site.place / "squeue").write_text("".join(rows))
-    # Where a job has no diag its scan dies of a NameError.
+    # Without a job's diag file, ARC's scan ends with a NameError.
     for session in site.session_dirs():
         Path(f"{session}.diag").touch()
     for name, text in (("squeue", _SQUEUE), ("scontrol", _SCONTROL)):

@@ -1,8 +1,8 @@
-"""One scan over real jobs of a real OAR 2, beside each query that could have been its bulk query.
+"""One scan over jobs of a real OAR 2, beside the queries that are candidates for its bulk query.
 
-Runs as root on a machine with OAR's server, which is in a bed of the testbed. The jobs are a held
-array; those that have ended were set so in the database (Terminated, exit code 0, a time span),
-since running thousands takes OAR hours. Everything is deleted at the end.
+Runs as root on a machine with OAR's server, such as the testbed. The jobs are a held array. Ended
+jobs are set in the database (Terminated, exit code 0, a time span), since OAR takes hours to run
+thousands. All jobs are deleted at the end.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from measure import Result, Run, median, run_command
 from scan_site import Site
 
 _USER = "griduser"
-# Without PWD oarsub has no directory to launch the job in, and its INSERT fails (2.5.9).
+# Without PWD, oarsub has no launching directory and its INSERT fails (OAR 2.5.9).
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/", "LC_ALL": "C.UTF-8", "PWD": "/"}
 _ONE_ARGUMENT = 120_000
 
 
 def measure(jobs: int, ended: int, again: int = 5) -> list[Result]:
-    """The medians of scans, and of the cheapest bulk query alone, in turn.
+    """Return the medians of scans and of the cheapest bulk query, measured alternately.
 
-    A scan reports what has ended only once, so with `ended` there is but one, the very first.
+    A scan reports an ended job only once. With `ended` there is therefore a single scan, the first.
     """
     scans, queries = [], []
     with _real_jobs(jobs, ended) as ids, tempfile.TemporaryDirectory() as folder:
@@ -49,7 +49,7 @@ def measure(jobs: int, ended: int, again: int = 5) -> list[Result]:
 
 
 def _give(site: Site, folder: Path) -> None:
-    """Makes the jobs' files those of the user whose jobs they are in OAR, as A-REX does."""
+    """Make the owner of the jobs in OAR the owner of their files, as A-REX does."""
     folder.chmod(0o755)
     for path in (*site.control.iterdir(), site.sessions, *site.sessions.iterdir()):
         if path != site.control / "processing":
@@ -57,7 +57,7 @@ def _give(site: Site, folder: Path) -> None:
 
 
 def measure_queries(jobs: int, ended: int, again: int = 3) -> list[Result]:
-    """The medians of each candidate for the bulk query."""
+    """Return the median of each candidate for the bulk query."""
     with _real_jobs(jobs, ended) as ids, tempfile.TemporaryDirectory() as folder:
         return [
             median(kind, jobs, ended, [_query(argv, Path(folder)) for _ in range(again)], 1)
@@ -92,18 +92,18 @@ def _range(ids: Sequence[int]) -> str:
 def _query(argv: list[str], place: Path) -> Run:
     run = run_command(["/usr/bin/" + argv[0], *argv[1:]], _ENVIRONMENT, place / "answer")
     if run.status != 0:
-        raise SystemExit(f"{argv[0]} {argv[1]} ended with status {run.status}")
+        raise SystemExit(f"{argv[0]} {argv[1]}: wait status {run.status}")
     return run
 
 
 @contextmanager
 def _real_jobs(jobs: int, ended: int) -> Iterator[list[int]]:
-    """The ids of a held array, of which the first `ended` have ended."""
+    """Yield the job IDs of a held array; the first `ended` have ended."""
     submit = ["oarsub", "--hold", "--array", str(jobs), "true"]
     said = _as(_USER, submit)
     ids = sorted(int(found) for found in re.findall(r"^OAR_JOB_ID=([0-9]+)$", said, re.M))
     if len(ids) != jobs:
-        raise SystemExit(f"oarsub made {len(ids)} of {jobs} jobs: {said[-500:]}")
+        raise SystemExit(f"oarsub created {len(ids)} of {jobs} jobs: {said[-500:]}")
     try:
         if ended:
             _sql(
@@ -120,7 +120,7 @@ def _sql(statement: str) -> None:
 
 
 def _as(user: str, argv: Sequence[str]) -> str:
-    """What a command prints that another user runs; in /, which everybody may enter."""
+    """Run a command as another user in / and return what it prints."""
     done = subprocess.run(
         ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", *argv],
         capture_output=True,
@@ -130,5 +130,5 @@ def _as(user: str, argv: Sequence[str]) -> str:
         check=False,
     )
     if done.returncode != 0:
-        raise SystemExit(f"{argv[0]} ended with exit code {done.returncode}: {done.stderr[-500:]}")
+        raise SystemExit(f"{argv[0]}: exit status {done.returncode}: {done.stderr[-500:]}")
     return done.stdout

@@ -1,6 +1,6 @@
-"""A control directory full of grid jobs, with what OAR says of them, and one scan over it.
+"""A control directory full of grid jobs, the answers of OAR about them, and one scan of it.
 
-Must not judge: what is measured here is compared and printed elsewhere.
+Results are compared and printed by the callers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from measure import ROOT, SHARE, Run, program, run_measured
 
 FIRST_ID = 5_000_000
 _STATES = ("Running", "Waiting", "Launching", "Finishing")
-# It only prints a file, so that what is measured is ours.
+# A stub that prints a file, so that OAR's own time is not measured.
 _OARSTAT = """#!/bin/sh
 echo "$#" >>{calls}
 case "$1 $2 $*" in
@@ -29,12 +29,12 @@ esac
 
 
 class Site:
-    """A control directory of `jobs` grid jobs, of which `ended` have ended in OAR."""
+    """A control directory with `jobs` grid jobs; `ended` of them have ended in OAR."""
 
     def __init__(
         self, place: Path, jobs: int, ended: int, ids: Sequence[int] | None = None
     ) -> None:
-        """`ids` are those of real jobs of a real OAR; without them there are recorded answers."""
+        """`ids`: job IDs of a real OAR; without them, a stub prints recorded answers."""
         self.place = place
         self.jobs = jobs
         self.ended = ended
@@ -55,7 +55,7 @@ class Site:
             f"[arex]\ncontroldir={self.control}\nsessiondir={self.sessions}\n"
             f"[lrms]\nlrms=OAR\nslurm_bin_path={place}/slurm\n{bin_path}"
         )
-        # A-REX's tools are in the one or the other, as the package was built.
+        # The directory of A-REX's tools depends on how ARC was built.
         for place_of_tools in ("lib", "libexec"):
             kick = place / "arc" / place_of_tools / "arc" / "gm-kick"
             kick.parent.mkdir(parents=True)
@@ -96,35 +96,35 @@ class Site:
         program(self.place / "bin" / "oarstat", text)
 
     def session_dirs(self) -> list[str]:
-        """The session directories of all jobs; only jobs that have ended really have one."""
+        """Return the session directories of all jobs; only those of ended jobs exist."""
         return [f"{self.sessions}/{_grid_id(number)}" for number in range(self.jobs)]
 
     def warm_up(self) -> None:
-        """One scan before anything has ended, so that the measured one is as most scans are."""
+        """Run one scan before any job has ended, since most scans have a predecessor."""
         rows = self.rows.read_text()
         self.rows.write_text("")
         self.run()
         self.rows.write_text(rows)
 
     def scan(self) -> tuple[Run, int]:
-        """One scan in a process of its own; also how many commands it called (stand-ins only)."""
+        """Run and check one scan; also return the number of commands it ran (stubs only)."""
         self.settle()
         run = self.run()
         self.check(run)
         return run, len(self.calls.read_text().splitlines())
 
     def settle(self) -> None:
-        """Has on disk what making the site has left to be written: no scan is to pay for that."""
+        """Flush the site's files to disk, so that the scan does not wait for them."""
         self.calls.write_text("")
         os.sync()
 
     def run(self) -> Run:
-        """One scan, whatever comes of it."""
+        """Run one scan without checking its result."""
         words = [str(SHARE / "scan-OAR-job"), "--config", str(self.conf), str(self.control)]
         return run_measured(words, self.environment(), self.place / "log")
 
     def environment(self) -> dict[str, str]:
-        """What a scan is run with."""
+        """Return the environment of a scan."""
         return {
             "PATH": os.defpath,
             "PYTHONPATH": str(ROOT),
@@ -133,11 +133,11 @@ class Site:
         }
 
     def check(self, run: Run) -> None:
-        """Ends the benchmark where not exactly the jobs that have ended were reported."""
+        """End the benchmark unless the scan reported exactly the ended jobs."""
         done = len(list(self.control.glob("*.lrms_done")))
         if run.status != 0 or done != self.ended:
             raise SystemExit(
-                f"the scan went wrong: status {run.status}, {done} of {self.ended} reported\n"
+                f"scan failed: wait status {run.status}, {done} of {self.ended} jobs reported\n"
                 + (self.place / "log").read_text(errors="replace")[-2000:]
             )
 
@@ -153,7 +153,7 @@ def _write(path: str, text: str) -> None:
 
 
 def _recorded() -> dict[str, object]:
-    """What `oarstat -J -f` of 2.5.9 tells of a job that ended well (fixtures/2.5.9, exit0)."""
+    """Return the record of a successful job by `oarstat -J -f` 2.5.9 (fixtures/2.5.9, exit0)."""
     now = int(time.time())
     event = {
         "type": "SWITCH_INTO_TERMINATE_STATE",

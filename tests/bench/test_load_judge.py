@@ -1,4 +1,4 @@
-"""What bench/load takes for right and for wrong, and which jobs its load is made of."""
+"""The checks of bench/load, and the plan of its jobs."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def test_nothing_wrong(planned: Planned) -> None:
 
 @pytest.mark.parametrize("planned", GRID)
 @pytest.mark.parametrize("other", GRID)
-def test_an_end_that_was_not_wanted(planned: Planned, other: Planned) -> None:
-    """Each half is judged by itself, and so is the accounting."""
+def test_job_that_ended_differently_than_planned(planned: Planned, other: Planned) -> None:
+    """A-REX, OAR and the accounting are checked separately."""
     same = planned == other
     assert (wrongs_in_arex(planned, GRID[other]) == []) is same
     assert (wrongs_in_oar(planned, OAR[other]) == []) is same
@@ -43,7 +43,7 @@ def test_an_end_that_was_not_wanted(planned: Planned, other: Planned) -> None:
 
 
 @pytest.mark.parametrize("planned", GRID)
-def test_a_job_that_has_not_ended(planned: Planned) -> None:
+def test_job_that_has_not_ended(planned: Planned) -> None:
     job = GridJob("INLRMS", "", "12", None)
     running = OarJob(12, "aB3", "Running", None)
     assert wrongs_in_arex(planned, job) == ["is in INLRMS"]
@@ -53,38 +53,38 @@ def test_a_job_that_has_not_ended(planned: Planned) -> None:
 
 
 @pytest.mark.parametrize("planned", GRID)
-def test_a_second_oar_job(planned: Planned) -> None:
+def test_second_oar_job(planned: Planned) -> None:
     held = [OAR[planned], replace(OAR[planned], job_id=13)]
-    expected = ["has OAR jobs ['12', '13'], and A-REX knows of '12'"]
+    expected = ["has OAR jobs ['12', '13'], and A-REX has local ID '12'"]
     assert wrongs_through_us(planned, GRID[planned], held) == expected
 
 
 @pytest.mark.parametrize("planned", GRID)
-def test_another_oar_job_than_a_rex_knows_of(planned: Planned) -> None:
+def test_other_oar_job_than_the_local_id(planned: Planned) -> None:
     unknown = replace(GRID[planned], local_id="")
-    expected = ["has OAR jobs ['12'], and A-REX knows of 'none'"]
+    expected = ["has OAR jobs ['12'], and A-REX has local ID 'none'"]
     assert wrongs_through_us(planned, unknown, [OAR[planned]]) == expected
 
 
 @pytest.mark.parametrize("planned", GRID)
 def test_no_oar_job(planned: Planned) -> None:
-    expected = ["has OAR jobs [], and A-REX knows of '12'"]
+    expected = ["has OAR jobs [], and A-REX has local ID '12'"]
     assert wrongs_through_us(planned, GRID[planned], []) == expected
 
 
-def test_only_one_that_is_killed_may_never_reach_oar() -> None:
+def test_only_a_killed_job_may_have_no_oar_job() -> None:
     early = GridJob("FINISHED", CANCELED, "", None)
     assert wrongs_through_us(KILLED, early, []) == []
     assert wrongs_through_us(ENDS, GridJob("FINISHED", "", "", None), []) != []
 
 
 @pytest.mark.parametrize("planned", GRID)
-def test_no_accounting(planned: Planned) -> None:
+def test_missing_accounting_record(planned: Planned) -> None:
     job = replace(GRID[planned], accounted=None)
-    assert wrongs_through_us(planned, job, [OAR[planned]]) == ["has no accounting"]
+    assert wrongs_through_us(planned, job, [OAR[planned]]) == ["has no accounting record"]
 
 
-def test_a_load_has_its_shares_and_is_the_same_again() -> None:
+def test_plan_is_reproducible_and_has_its_shares() -> None:
     plan = make_plan(1000, seed=1)
     assert plan == make_plan(1000, seed=1) != make_plan(1000, seed=2)
     assert sum(job.killed for job in plan) == 200

@@ -1,4 +1,4 @@
-"""How bench/load feeds, kills and waits, on something that ends one job a look."""
+"""Submitting, killing and waiting of bench/load, on a target that ends one job per poll."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PLAN = [Planned(0), Planned(None, 0), Planned(3), Planned(None, 2), Planned(0)]
 
 
 class Slow:
-    """Ends one job a look, in order; refuses the first kill of each that is killed."""
+    """Ends one job per poll, in order; refuses the first kill of each job."""
 
     def __init__(self) -> None:
         self.running: list[str] = []
@@ -43,7 +43,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_run, "_POLL", 0)
 
 
-def test_each_is_killed_when_its_moment_has_come_and_again_where_that_was_refused() -> None:
+def test_kills_come_at_their_moment_and_are_repeated_if_refused() -> None:
     target = Slow()
     course = load_run.run(target, PLAN)
     assert course.names == ["j0", "j1", "j2", "j3", "j4"]
@@ -52,9 +52,9 @@ def test_each_is_killed_when_its_moment_has_come_and_again_where_that_was_refuse
     assert all(over >= 2 for name, over in target.kills if name == "j3")
 
 
-def test_no_more_than_some_are_on_their_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_jobs_in_flight_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_run, "_BLOCK", 3)
-    monkeypatch.setattr(load_run, "_ON_THE_WAY", 7)
+    monkeypatch.setattr(load_run, "_MOST_IN_FLIGHT", 7)
     target = Slow()
     most = []
     submit = target.submit
@@ -70,7 +70,7 @@ def test_no_more_than_some_are_on_their_way(monkeypatch: pytest.MonkeyPatch) -> 
     assert max(most) <= 7
 
 
-def test_what_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load_run, "_PATIENCE", 0)
+def test_job_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_run, "_TIMEOUT", 0)
     course = load_run.run(Slow(), [Planned(None, 9)])
     assert course.names == ["j0"]
