@@ -1,4 +1,4 @@
-"""`python3 -m arc_lrms_oar`."""
+"""Run the command line: `python3 -m arc_lrms_oar`."""
 
 import sys
 

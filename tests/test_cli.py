@@ -1,4 +1,4 @@
-"""The scripts that A-REX calls and `python3 -m arc_lrms_oar`: exit codes and what they print."""
+"""The scripts that A-REX runs and `python3 -m arc_lrms_oar`: exit status and output."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def site(place: Path, oar: Standin) -> Site:
 
 
 def run(argv: Sequence[object], place: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs Python as A-REX runs its scripts: no stdin, umask 077, nearly no environment."""
+    """Run Python as A-REX runs its scripts: no stdin, hardly any environment."""
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": "/", **NO_ARC}
     return subprocess.run(
         [sys.executable, *(str(word) for word in argv)],
@@ -48,7 +48,7 @@ def run(argv: Sequence[object], place: Path, **variables: str) -> subprocess.Com
 def arex(
     site: Site, verb: str, *words: object, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs one of the scripts with A-REX's own first arguments."""
+    """Run one of the scripts with the first arguments that A-REX gives it."""
     script = SHARE / f"{verb}-OAR-job"
     return run([script, "--config", site.ce.conf, *words], site.ce.place, **variables)
 
@@ -58,11 +58,11 @@ def module(site: Site, *words: object) -> subprocess.CompletedProcess[str]:
 
 
 def bare(line: str) -> str:
-    """A line of the log without its time."""
+    """A log line without its time."""
     return re.sub(r"^\[[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\] ", "", line)
 
 
-def test_way_of_a_job(site: Site, gm_kick: FakeGmKick) -> None:
+def test_job_from_submission_to_report(site: Site, gm_kick: FakeGmKick) -> None:
     gm_kick.install()
     files = site.ce.job(executable="/bin/sh", arguments=["-c", "exit 3"])
     done = arex(site, "submit", files.file("grami"))
@@ -86,8 +86,8 @@ def test_way_of_a_job(site: Site, gm_kick: FakeGmKick) -> None:
 REASON = "the queue nosuch is closed"
 
 
-def test_refused_submission_says_why_first(site: Site) -> None:
-    """A-REX takes the sentence for the user from stdout, and keeps stderr in `errors`."""
+def test_refused_submission_prints_the_reason_first(site: Site) -> None:
+    """A-REX shows the first line of stdout to the user and keeps stderr in `errors`."""
     site.oar.set("admission_refusal", REASON)
     done = arex(site, "submit", site.ce.job().file("grami"))
     assert done.returncode == 1
@@ -95,7 +95,7 @@ def test_refused_submission_says_why_first(site: Site) -> None:
     assert done.stdout == f"OAR refused the job: {REASON}\n"
 
 
-def test_details_stand_below_the_sentence(site: Site) -> None:
+def test_details_follow_the_sentence_on_stderr(site: Site) -> None:
     site.ce.rte("R", "echo first; echo second >&2; return 3\n")
     done = arex(site, "submit", site.ce.job(rtes=[("R",)]).file("grami"))
     sentence = "the runtime environment R refused the job at submission (exit code 3)"
@@ -104,7 +104,7 @@ def test_details_stand_below_the_sentence(site: Site) -> None:
     assert done.stderr == f"{sentence}\nfirst\nsecond\n"
 
 
-def test_malformed_grami_is_no_traceback(site: Site) -> None:
+def test_malformed_grami_file_is_one_line(site: Site) -> None:
     files = site.ce.job()
     files.file("grami").write_bytes(b"joboption_arg_0='\xff\n")
     done = arex(site, "submit", files.file("grami"))
@@ -114,7 +114,7 @@ def test_malformed_grami_is_no_traceback(site: Site) -> None:
     assert done.stdout.count("\n") == 1
 
 
-def test_scan_that_cannot_ask_oar(site: Site) -> None:
+def test_scan_while_oar_is_unavailable(site: Site) -> None:
     files = site.running(state="Terminated")
     site.oar.set("db_down")
     done = arex(site, "scan", site.ce.control)
@@ -135,14 +135,14 @@ def test_scan_of_several_directories(site: Site) -> None:
     assert (files.done() is None, second.done() is None) == (False, False)
 
 
-def test_scan_of_what_is_no_control_directory(site: Site) -> None:
+def test_scan_of_a_missing_control_directory(site: Site) -> None:
     done = arex(site, "scan", site.ce.place / "none")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
     assert str(site.ce.place / "none") in done.stderr
 
 
-def test_cancel_that_oar_refuses(site: Site) -> None:
+def test_cancel_refused_by_oar(site: Site) -> None:
     site.running()
     site.oar.set("refuse_del")
     done = arex(site, "cancel", 1)
@@ -152,8 +152,8 @@ def test_cancel_that_oar_refuses(site: Site) -> None:
     )
 
 
-def test_cancel_while_oar_does_not_answer_is_no_failure(site: Site) -> None:
-    """Exit non-zero, and A-REX would leave the job running as an orphan."""
+def test_cancel_while_oar_is_unavailable_succeeds(site: Site) -> None:
+    """On another exit status A-REX would leave the OAR job running."""
     site.configure("submit_budget=0")
     site.running()
     site.oar.set("fail_times", "oardel:99:25:DB connection error")
@@ -175,7 +175,7 @@ def test_wrong_configuration(site: Site, verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["submit", "cancel", "scan"])
-def test_scripts_in_lower_case_are_the_same(verb: str) -> None:
+def test_scripts_in_lower_case_are_identical(verb: str) -> None:
     assert (SHARE / f"{verb}-oar-job").read_text() == (SHARE / f"{verb}-OAR-job").read_text()
 
 
@@ -278,7 +278,7 @@ def test_query(site: Site) -> None:
     }
 
 
-def test_query_while_oar_does_not_answer(site: Site) -> None:
+def test_query_while_oar_is_unavailable(site: Site) -> None:
     site.oar.set("db_down")
     done = module(site, "query", 1)
     assert (done.returncode, done.stdout) == (1, "")
@@ -309,7 +309,7 @@ def translated(
     text: str,
     *words: object,
 ) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of translate with `text` on its standard input."""
+    """Exit status, stdout and stderr of translate with `text` on its standard input."""
     content = io.BytesIO(text.encode("utf-8", "surrogateescape"))
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(content))
     code = cli.main(["translate", *map(str, words), "-"])
@@ -334,8 +334,8 @@ def test_translate_to_json(
         assert one["oarsub"][0] == "oarsub"
         assert one["oarsub"][one["oarsub"].index("-q") + 1] == "long"
         assert one["script"].startswith("#!/bin/bash\n")
-    told = {key: value for key, value in first["description"].items() if value not in (None, [])}
-    assert told == {
+    given = {key: value for key, value in first["description"].items() if value not in (None, [])}
+    assert given == {
         "executable": "/bin/a",
         "arguments": ["b", "c d"],
         "environment": [["K", "v w"]],
@@ -343,9 +343,9 @@ def test_translate_to_json(
         "cpu_time": 3600,
         "count": 2,
     }
-    told = second["description"]
-    assert told["runtime_environments"] == [{"name": "A/B", "options": ["o"]}]
-    assert (told["memory"], told["input_files"], told["rerun"]) == (5, ["f"], 3)
+    given = second["description"]
+    assert given["runtime_environments"] == [{"name": "A/B", "options": ["o"]}]
+    assert (given["memory"], given["input_files"], given["rerun"]) == (5, ["f"], 3)
 
 
 def test_translate_to_text(
@@ -373,7 +373,7 @@ def test_translate_a_grami_file(site: Site, capsys: pytest.CaptureFixture[str]) 
     assert cli.main(["translate", "--from", "xrsl", str(path)]) == 1
 
 
-def test_translate_what_is_wrong(
+def test_translate_a_wrong_description(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert translated(capsys, monkeypatch, "&(executable=a)\n(count=x)\n", "--json") == (
@@ -392,12 +392,12 @@ def test_translate_what_is_wrong(
     )
 
 
-def test_log_level_of_the_site(site: Site) -> None:
+def test_log_level_of_arc_conf(site: Site) -> None:
     site.configure("", arex="loglevel=1")
     assert arex(site, "submit", site.ce.job().file("grami")).stderr == ""
 
 
-def test_reader_that_goes_away(site: Site) -> None:
+def test_reader_that_closes_the_pipe(site: Site) -> None:
     site.oar.add_jobs(1, state="Terminated")
     reader, writer = os.pipe()
     os.close(reader)
@@ -417,8 +417,8 @@ def test_reader_that_goes_away(site: Site) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 500])
-def test_disk_without_room_for_the_answer(site: Site, jobs: int) -> None:
-    """Whether it fits into a buffer or not."""
+def test_full_disk_under_the_output(site: Site, jobs: int) -> None:
+    """The output fits into the buffer of stdout, or does not."""
     ids = site.oar.add_jobs(jobs, state="Terminated")
     words = ["query", *map(str, ids), "--config", str(site.ce.conf)]
     with open("/dev/full", "w") as full:
@@ -434,7 +434,7 @@ def test_disk_without_room_for_the_answer(site: Site, jobs: int) -> None:
     assert (done.returncode, done.stderr) == (1, said)
 
 
-def test_error_that_nobody_has_foreseen(
+def test_unexpected_error_is_one_line_with_its_place(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> None:
@@ -449,7 +449,7 @@ def test_error_that_nobody_has_foreseen(
     assert re.fullmatch(r".*test_cli\.py, line \d+\)\n", err)
 
 
-def test_interrupted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keyboard_interrupt(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -457,8 +457,8 @@ def test_interrupted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.main(["submit", "--config", str(site.ce.conf), "grami"]) == 130
 
 
-def test_signals_of_ended_commands_are_ours(site: Site) -> None:
-    """Who starts us may ignore them, and exit codes would be lost."""
+def test_ignored_sigchld_is_reset(site: Site) -> None:
+    """With SIGCHLD ignored the exit status of OAR's commands would be lost."""
     site.oar.add_jobs(1, state="Terminated")
     script = (
         "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
@@ -469,14 +469,14 @@ def test_signals_of_ended_commands_are_ours(site: Site) -> None:
     assert "Terminated" in done.stdout
 
 
-def test_umask_is_closed(site: Site) -> None:
+def test_umask_denies_access_to_others(site: Site) -> None:
     os.umask(0)
     cli.main(["query", "--config", str(site.ce.conf), "1"])
     assert os.umask(0o022) == 0o077
 
 
-def test_what_is_to_happen_at_the_end_does() -> None:
-    """A-REX's scripts leave without Python's own end, at which the ssh connection is closed."""
+def test_leave_runs_the_functions_of_atexit() -> None:
+    """One of them closes the ssh connection."""
     script = (
         "import atexit, os; from arc_lrms_oar.entrypoint import leave; "
         "atexit.register(os.write, 1, b'closed'); leave(3)"

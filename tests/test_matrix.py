@@ -1,4 +1,4 @@
-"""The table of what was seen to work where."""
+"""The table of results of the live tests for the README."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_table(tmp_path: Path) -> None:
     assert matrix.table({"trixie": tmp_path / "none"}) == []
 
 
-def test_readme_gets_the_table_between_its_marks(tmp_path: Path) -> None:
+def test_table_is_written_between_the_marks_of_the_readme(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     marks = "<!-- what tests/run --readme writes -->", "<!-- end of it -->"
     readme.write_text(f"before\n{marks[0]}\nold\n{marks[1]}\nafter\n")

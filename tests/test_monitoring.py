@@ -44,7 +44,7 @@ def expressions() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("expression", list(expressions()))
-def test_only_what_scan_writes(expression: str) -> None:
+def test_expression_uses_only_metrics_that_scan_writes(expression: str) -> None:
     known = written()
     asked = METRIC.findall(expression)
     assert asked
@@ -57,12 +57,12 @@ def test_only_what_scan_writes(expression: str) -> None:
         assert any(key in known[name] for name, _ in asked)
 
 
-def test_all_metrics_are_on_the_dashboard_or_in_an_alert() -> None:
+def test_every_metric_is_on_the_dashboard_or_in_an_alert() -> None:
     asked = {name for text in expressions() for name, _ in METRIC.findall(text)}
     assert set(written()) - asked == {"arc_oar_batch_jobs_timestamp_seconds"}
 
 
-def test_every_alert_says_what_to_do() -> None:
+def test_every_alert_has_a_summary_and_a_description() -> None:
     alerts = (PLACE / "alerts.yml").read_text().split("- alert: ")[1:]
     assert len(alerts) == len(set(alerts)) >= 5
     for alert in alerts:

@@ -1,4 +1,4 @@
-"""What A-REX has open, and what the user has confided to the job, reaches nobody else."""
+"""A-REX's open files and the private values of a job do not reach other processes or logs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from arc_lrms_oar import cli
 
 ROOT = Path(__file__).parent.parent
 SECRET = "s3cr3t"
-# Prints where each of its open files leads to, and answers as the command would.
+# Logs the target of each of its open files, then answers as the real command would.
 OPEN_FILES = """#!/bin/bash
 for fd in /proc/$$/fd/*; do readlink "$fd"; done >>{log}
 {answer}
@@ -27,7 +27,7 @@ for fd in /proc/$$/fd/*; do readlink "$fd"; done >>{log}
 
 @pytest.fixture
 def leak() -> Iterator[int]:
-    """A descriptor that A-REX has left open and inheritable."""
+    """An open and inheritable descriptor of A-REX."""
     reader, writer = os.pipe()
     os.set_inheritable(writer, True)
     yield writer
@@ -42,7 +42,7 @@ def command(path: Path, log: Path, answer: str) -> None:
 
 
 def script(ce: Ce, verb: str, path: Path, leak: int) -> None:
-    """Runs one of the scripts as A-REX does, with a descriptor too many."""
+    """Run one of the scripts as A-REX does, with an inherited descriptor."""
     environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "ARC_LOCATION": str(ce.place)}
     words = [sys.executable, str(ROOT / f"arc_lrms_oar/share/{verb}-OAR-job")]
     subprocess.run(
@@ -55,7 +55,7 @@ def script(ce: Ce, verb: str, path: Path, leak: int) -> None:
 
 
 def test_open_files_of_arex_reach_no_command(ce: Ce, leak: int) -> None:
-    """Neither runtime environments nor OAR's commands nor gm-kick; but oarsub holds the mark."""
+    """Neither runtime environments nor OAR's commands nor gm-kick; only oarsub has the journal."""
     place, pipe = ce.place, os.readlink(f"/proc/self/fd/{leak}")
     logs = {name: place / f"{name}.log" for name in ("rte", "oarsub", "oarstat", "oardel", "kick")}
     states = '{"1": "Terminated"}'
@@ -85,8 +85,8 @@ def test_open_files_of_arex_reach_no_command(ce: Ce, leak: int) -> None:
         assert (f"{files.session}/.arc_oar/submitting" in opened) is (name == "oarsub"), name
 
 
-def confided(site: Site) -> JobFiles:
-    """A job all of whose private values are the secret."""
+def job_with_secrets(site: Site) -> JobFiles:
+    """A job that has the secret as every private value."""
     files = site.ce.job(
         arguments=[SECRET],
         environment={"TOKEN": SECRET, "MY-TOKEN": SECRET, "BASH_ENV": SECRET},
@@ -112,7 +112,7 @@ def test_no_secret_on_a_command_line_or_in_a_log(
     with Standin.create(ce.place / "oar", version) as oar:
         site = Site(ce, oar)
         site.configure("log_level=DEBUG\nsubmit_budget=1")
-        files = confided(site)
+        files = job_with_secrets(site)
         monkeypatch.setenv("X509_USER_PROXY", str(files.file("proxy")))
         monkeypatch.setenv("BEARER_TOKEN", SECRET)
         grami = str(files.file("grami"))
@@ -125,16 +125,16 @@ def test_no_secret_on_a_command_line_or_in_a_log(
         oar.clear("garbage")
         assert cli.main(["scan", *verb, str(ce.control)]) == 0
         assert cli.main(["cancel", *verb, grami]) == 0
-        told = [*capfd.readouterr(), files.errors(), str(gm_kick.calls())]
-        asked = [(call.argv, call.env) for call in oar.calls()]
-        held = [(row["command"], row["initial_request"], row["job_env"]) for row in oar.jobs()]
+        printed = [*capfd.readouterr(), files.errors(), str(gm_kick.calls())]
+        calls = [(call.argv, call.env) for call in oar.calls()]
+        rows = [(row["command"], row["initial_request"], row["job_env"]) for row in oar.jobs()]
     assert files.done() is not None
-    assert SECRET not in "".join(told)
-    assert SECRET not in str(asked)
-    assert SECRET not in str(held)
+    assert SECRET not in "".join(printed)
+    assert SECRET not in str(calls)
+    assert SECRET not in str(rows)
 
 
-def test_no_secret_in_a_complaint_about_its_grami_file(
+def test_no_secret_in_an_error_about_a_grami_file(
     ce: Ce, capfd: pytest.CaptureFixture[str]
 ) -> None:
     files = ce.job(GRID_ID, environment={"TOKEN": SECRET}, executable="a=b", arguments=[SECRET])
@@ -150,6 +150,6 @@ def test_no_secret_in_a_complaint_about_its_grami_file(
     for how, content in broken.items():
         path.write_text(content)
         assert cli.main(["submit", "--config", str(ce.conf), str(path)]) == 1, how
-        said = "".join(capfd.readouterr())
-        assert said.strip(), how
-        assert SECRET not in said, how
+        printed = "".join(capfd.readouterr())
+        assert printed.strip(), how
+        assert SECRET not in printed, how

@@ -1,4 +1,4 @@
-"""What A-REX asks for: submit, cancel, scan, query and info, one module a verb."""
+"""From a configuration file to its settings, and from those to a client of OAR."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from arc_lrms_oar.settings import Settings
 
 
 def settings_of(config: str | None) -> Settings:
-    """The settings in the file `config`, or in the one that this machine uses."""
+    """The settings in the file `config`, None: in the file of this CE. Raises ConfigError."""
     return load(find_config(config))
 
 
 def client_of(settings: Settings) -> OarClient:
-    """OAR as `settings` say that it is to be reached."""
+    """A client for OAR, local or on `remote_host`."""
     return OarClient(transport_of(settings), settings.dialect)
 
 
 def transport_of(settings: Settings) -> Transport:
-    """What runs OAR's commands on the machine that `settings` name."""
+    """The transport for OAR's commands: this machine, or ssh to `remote_host`."""
     if not settings.remote_host:
         return LocalTransport(settings.bin_path, settings.command_timeout)
     from arc_lrms_oar.oar.ssh import Frontend, SshTransport

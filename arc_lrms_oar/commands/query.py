@@ -1,4 +1,4 @@
-"""Query: what OAR tells of some jobs, for people and for programs."""
+"""Query: state and outcome of OAR jobs, as values and as a table."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from arc_lrms_oar.oar.states import UNKNOWN, has_ended
 
 
 class QueryResult(NamedTuple):
-    """One job. `state` is OAR's word, or "unknown". Times are seconds since 1970.
+    """One OAR job. Times are seconds since 1970.
 
-    `exit_code` is as `lrms_done` takes it and None for a job that has not ended; `reason` says
-    how it ended, or why it waits.
+    `state` is OAR's name of it, or "unknown". `exit_code` is the one that scan reports in
+    `lrms_done` (see `oar.outcome`), None for a job that has not ended. `reason` is the reason for
+    the end, or OAR's message about a job that has not ended.
     """
 
     job_id: int
@@ -30,7 +31,7 @@ class QueryResult(NamedTuple):
 
 
 def query(client: OarClient, ids: Iterable[int]) -> list[QueryResult]:
-    """What OAR tells of each of `ids`, in their order; raises OarUnavailable."""
+    """One result for each of `ids`, in their order. Raises OarUnavailable."""
     wanted = list(ids)
     states = client.states(wanted)
     records = client.records(states)
@@ -42,7 +43,7 @@ def query(client: OarClient, ids: Iterable[int]) -> list[QueryResult]:
 
 def _bare(job_id: int, states: dict[int, str]) -> QueryResult:
     if job_id in states:
-        return QueryResult(job_id, states[job_id], reason="OAR tells no more than its state")
+        return QueryResult(job_id, states[job_id], reason="OAR reports only its state")
     return QueryResult(job_id, UNKNOWN, reason="OAR does not know this job")
 
 
@@ -61,7 +62,7 @@ def _result(record: JobRecord) -> QueryResult:
 
 
 def table(results: Sequence[QueryResult]) -> str:
-    """`results` as text for people, a line each below a heading."""
+    """A table of `results` with a heading."""
     rows: list[tuple[str, ...]] = [("job ID", "state", "exit code", "nodes", "reason")]
     for result in results:
         code = "-" if result.exit_code is None else str(result.exit_code)

@@ -1,7 +1,7 @@
 package OARmod;
 
-# What A-REX's information provider loads for lrms = OAR. It asks the Python package
-# arc_lrms_oar, which asks OAR, and hands on the answer; nothing is computed here.
+# The module that A-REX's information provider loads for lrms = OAR. It runs
+# `python3 -m arc_lrms_oar info`, which queries OAR, and returns the result unchanged.
 
 use strict;
 use warnings;
@@ -24,44 +24,44 @@ sub get_lrms_options_schema {
     };
 }
 
-# The provider does not hand on the name of its configuration file, and its own reader drops
-# [custom:oar]; the package reads that file itself.
+# The path of the configuration file. The provider does not pass it on, and its own reader drops
+# [custom:oar], so the package reads the file itself.
 sub config_file {
     return $CEInfo::configfile if defined $CEInfo::configfile;
     open(my $handle, '<', '/proc/self/cmdline') or return;
     local $/ = undef;
-    my @words = split(/\0/, <$handle>);
+    my @arguments = split(/\0/, <$handle>);
     close($handle);
-    for my $index (0 .. $#words - 1) {
-        return $words[ $index + 1 ] if $words[$index] eq '--config';
+    for my $index (0 .. $#arguments - 1) {
+        return $arguments[ $index + 1 ] if $arguments[$index] eq '--config';
     }
     return;
 }
 
 sub get_lrms_info {
     my ($options) = @_;
-    my %asked = map { $_ => $options->{$_} } grep { defined $options->{$_} } qw(queues jobs);
+    my %wanted = map { $_ => $options->{$_} } grep { defined $options->{$_} } qw(queues jobs);
     my $request = File::Temp->new();
-    print $request encode_json(\%asked);
+    print $request encode_json(\%wanted);
     close($request);
     my @command = ('python3', '-m', 'arc_lrms_oar', 'info', '--json', '--options', $request->filename);
     my $config  = config_file();
     push(@command, '--config', $config) if defined $config;
-    my ($answer, $said) = run(@command);
+    my ($answer, $errors) = run(@command);
     my $info = eval { decode_json($answer) };
-    # A-REX keeps its last document when the provider ends with an exit code that is not 0.
-    $log->fatal("OAR could not be asked, nothing new is published: $said") unless ref $info eq 'HASH';
-    $log->warning($said) if length $said;
+    # A-REX keeps its last document if the exit status of the provider is not 0.
+    $log->fatal("OAR is unavailable, nothing new is published: $errors") unless ref $info eq 'HASH';
+    $log->warning($errors) if length $errors;
     return $info;
 }
 
-# What the command prints on its standard output, and in one line what it prints on the other one.
+# Returns what the command prints on stdout, and on stderr as one line.
 sub run {
     my (@command) = @_;
-    my $complaint = File::Temp->new();
-    my $answer    = '';
+    my $error_file = File::Temp->new();
+    my $answer     = '';
     open(my $stderr, '>&', \*STDERR)   or return ('', "$!");
-    open(STDERR, '>', $complaint->filename) or return ('', "$!");
+    open(STDERR, '>', $error_file->filename) or return ('', "$!");
     if (open(my $pipe, '-|', @command)) {
         local $/ = undef;
         $answer = <$pipe>;
@@ -69,10 +69,10 @@ sub run {
     }
     open(STDERR, '>&', $stderr);
     local $/ = undef;
-    my $said = <$complaint> // '';
-    $said =~ s/\s+/ /g;
-    $said =~ s/^ | $//g;
-    return ($answer, $said);
+    my $errors = <$error_file> // '';
+    $errors =~ s/\s+/ /g;
+    $errors =~ s/^ | $//g;
+    return ($answer, $errors);
 }
 
 1;

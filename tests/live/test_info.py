@@ -197,7 +197,7 @@ def _with_oar_away(grid: Grid, bed: Bed) -> None:
     assert (code, document) == (2, "")
     (line,) = [line for line in log.splitlines() if "[OARmod]" in line]
     assert "[FATAL]" in line
-    assert "OAR could not be asked, nothing new is published: oarnodes: exit code 25:" in line
+    assert "OAR is unavailable, nothing new is published: oarnodes: exit code 25:" in line
     failed = "Resource information provider failed with exit status: 2"
     until(lambda: failed in grid.read("/var/log/arc/arex.log"), "A-REX has not noticed", 150)
     assert grid.read(DOCUMENT) == before

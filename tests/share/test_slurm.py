@@ -1,4 +1,4 @@
-"""The drop-in for ARC 6 under the like of ARC's own Python wrappers."""
+"""share/slurm.py, run as ARC 6's own Python wrappers run it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LINE = "joboption_jobid=1\n"
 
 @pytest.fixture
 def site(place: Path, oar: Standin) -> Site:
-    """A site with the drop-in installed, in an `arc.lrms` that has nothing else in it."""
+    """A site with slurm.py installed in an otherwise empty `arc.lrms`."""
     package = place / "arc" / "lrms"
     package.mkdir(parents=True)
     for folder in (package, package.parent):
@@ -34,7 +34,7 @@ def site(place: Path, oar: Standin) -> Site:
 def arex(
     site: Site, verb: str, *words: object, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a wrapper as A-REX does: no stdin, nearly no environment."""
+    """Run a wrapper as A-REX does: no stdin, hardly any environment."""
     path = os.pathsep.join(map(str, (site.ce.place, ROOT, ROOT / "tests", ROOT / "testbed")))
     return subprocess.run(
         [sys.executable, HERE / "wrappers.py", verb, *(str(word) for word in words)],
@@ -52,8 +52,8 @@ def submit(site: Site, **variables: str) -> subprocess.CompletedProcess[str]:
     return arex(site, "submit", site.ce.conf, grami, **variables)
 
 
-def test_submitted_as_its_grami_file_says(site: Site) -> None:
-    """The wrapper's description has lost the quotes and the arguments."""
+def test_job_is_submitted_from_its_grami_file(site: Site) -> None:
+    """The description that the wrapper passes has neither quotes nor arguments."""
     files = site.ce.job(executable="/bin/sh", arguments=["-c", 'echo "it\'s" >here'], walltime=60)
     before = files.file("grami").read_text()
     done = submit(site)
@@ -65,8 +65,8 @@ def test_submitted_as_its_grami_file_says(site: Site) -> None:
     assert (files.session / "here").read_text() == "it's\n"
 
 
-def test_submitted_once_by_a_wrapper_that_was_killed(site: Site) -> None:
-    """The id was in the GRAMi file before the wrapper could write it."""
+def test_wrapper_killed_after_submit_does_not_submit_twice(site: Site) -> None:
+    """The job ID is in the GRAMi file before the wrapper writes it."""
     files = site.ce.job()
     before = files.file("grami").read_text()
     assert submit(site, ARC_OAR_KILLED="yes").returncode == -9
@@ -76,7 +76,7 @@ def test_submitted_once_by_a_wrapper_that_was_killed(site: Site) -> None:
     assert len(site.submitted()) == 1
 
 
-def test_refused(site: Site) -> None:
+def test_refused_job(site: Site) -> None:
     files = site.ce.job(queue="ghost")
     done = submit(site)
     assert done.returncode == 1
@@ -86,7 +86,7 @@ def test_refused(site: Site) -> None:
 
 
 @pytest.mark.parametrize("missing", ["gridid", "controldir"])
-def test_description_without_a_place(site: Site, missing: str) -> None:
+def test_description_without_grid_id_or_control_directory(site: Site, missing: str) -> None:
     path = site.ce.job().file("grami")
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if f"_{missing}=" not in line))
@@ -100,39 +100,39 @@ def test_description_without_a_place(site: Site, missing: str) -> None:
 
 
 @pytest.mark.parametrize("by", ["path", "id"])
-def test_cancelled(site: Site, by: str) -> None:
+def test_cancel(site: Site, by: str) -> None:
     files = site.running()
     target = files.file("grami") if by == "path" else "1"
     assert arex(site, "cancel", site.ce.conf, target).returncode == 0
     assert site.argvs("oardel") == [["oardel", "1"]]
 
 
-def test_not_cancelled(site: Site) -> None:
+def test_cancel_of_a_job_without_id(site: Site) -> None:
     done = arex(site, "cancel", site.ce.conf, site.ce.job().file("grami"))
     assert done.returncode == 1
     assert done.stderr.endswith(": the job has no OAR id, so there is nothing to cancel\n")
     assert done.stderr.count("\n") == 1
 
 
-def test_scanned(site: Site) -> None:
+def test_scan(site: Site) -> None:
     files = site.running(exit_code=3 << 8)
     site.oar.update(1, state="Terminated")
     assert arex(site, "scan", site.ce.conf, site.ce.control).returncode == 0
     assert files.done() == "3 Job finished with exit code 3\n"
 
 
-def test_information(site: Site) -> None:
-    """The provider's own command line says which configuration is meant."""
+def test_info_with_the_configuration_of_the_command_line(site: Site) -> None:
+    """The configuration is an argument of the provider, the process that calls get_lrms_info."""
     site.running()
     done = arex(site, "info", "--unused", "--config", site.ce.conf)
-    schema, told = json.loads(done.stdout)
+    schema, info = json.loads(done.stdout)
     assert set(schema) >= {"queues", "jobs"}
-    assert told["cluster"]["lrms_version"] == "2.5.9"
-    assert set(told["queues"]) == {"default"}
-    assert set(told["queues"]["default"]["users"]) == {"/CN=Š�"}
-    assert told["jobs"]["1"]["status"] == "R"
+    assert info["cluster"]["lrms_version"] == "2.5.9"
+    assert set(info["queues"]) == {"default"}
+    assert set(info["queues"]["default"]["users"]) == {"/CN=Š�"}
+    assert info["jobs"]["1"]["status"] == "R"
 
 
-def test_information_without_a_configuration_in_the_command_line(site: Site) -> None:
+def test_info_without_a_configuration_on_the_command_line(site: Site) -> None:
     done = arex(site, "info", "x", ARC_CONFIG=str(site.ce.conf))
     assert json.loads(done.stdout)[1]["cluster"]["lrms_version"] == "2.5.9"

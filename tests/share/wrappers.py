@@ -1,8 +1,8 @@
-"""Stands for ARC 6's own Python wrappers, as its scripts call them: `wrappers.py VERB CONF WHAT…`.
+"""Stand-in for ARC 6's own Python wrappers: `wrappers.py COMMAND CONF ARGUMENT…`.
 
-It does to the drop-in what the wrappers of ARC 6.10 and 6.17 do, and finds it where they do. The
-GRAMi file is open for reading and writing around Submit, and the description that is made of it is
-as poor as theirs. $ARC_OAR_KILLED is set for a wrapper that is killed when Submit has ended.
+It imports and calls slurm.py as the wrappers of ARC 6.10 and 6.17 do: the GRAMi file is open for
+reading and writing during Submit, and the description made of it is as incomplete as theirs. With
+$ARC_OAR_KILLED the wrapper is killed after Submit.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from job.readers import arc_object
 
 
 def described(text: str) -> Any:
-    """What ARC's own parser of GRAMi makes of it: a line is a value, and a quote stays doubled."""
+    """The description that ARC's parser makes of a GRAMi file: one line is one value."""
     values = dict(line.split("=", 1) for line in text.splitlines())
-    said = {name: re.sub("^'(.*)'$", r"\1", value) for name, value in values.items()}
+    unquoted = {name: re.sub("^'(.*)'$", r"\1", value) for name, value in values.items()}
     other = ("gridid", "directory", "controldir")
-    present = {name: said[f"joboption_{name}"] for name in other if f"joboption_{name}" in said}
-    return arc_object({"executable": said["joboption_arg_0"]}, **present)
+    present = {
+        name: unquoted[f"joboption_{name}"] for name in other if f"joboption_{name}" in unquoted
+    }
+    return arc_object({"executable": unquoted["joboption_arg_0"]}, **present)
 
 
 def submit(drop_in: Any, config: str, path: str) -> int:
@@ -48,10 +50,10 @@ def main() -> int:
     if verb == "scan":
         drop_in.Scan(config, words)
         return 0
-    # As Inline::Python calls it in the provider, of which this is the command line.
-    asked = {b"queues": {b"default": {b"users": [b"/CN=\xc5\xa0\xff"]}}, b"jobs": [b"1"]}
-    told = (drop_in.get_lrms_options_schema(), drop_in.get_lrms_info(asked))
-    print(json.dumps(told))
+    # As Inline::Python calls it in the provider. This process has the provider's command line.
+    options = {b"queues": {b"default": {b"users": [b"/CN=\xc5\xa0\xff"]}}, b"jobs": [b"1"]}
+    results = (drop_in.get_lrms_options_schema(), drop_in.get_lrms_info(options))
+    print(json.dumps(results))
     return 0
 
 
