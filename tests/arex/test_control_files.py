@@ -51,7 +51,7 @@ def test_replaced_files_keep_their_modes(place: Path, count: int) -> None:
     assert len(os.listdir(place)) == count
 
 
-def test_new_file_is_for_its_owner_alone(place: Path) -> None:
+def test_new_file_is_private(place: Path) -> None:
     replaced(place / "new", b"text")
     assert stat.S_IMODE((place / "new").stat().st_mode) == 0o600
 

@@ -100,7 +100,7 @@ def test_other_files_of_the_processing_directory_are_left_out(any_ce: Ce) -> Non
 
 
 @pytest.mark.parametrize("local_id", ["", "0", "-5", "12a", "1" * 19, "12 ", "007", "none"])
-def test_local_id_that_is_none(any_ce: Ce, local_id: str) -> None:
+def test_invalid_local_id(any_ce: Ce, local_id: str) -> None:
     any_ce.in_lrms(GRID_ID, local_id)
     assert only(any_ce).local_id is None
 
@@ -122,7 +122,7 @@ def test_local_file_that_is_a_directory(any_ce: Ce) -> None:
     assert only(any_ce).local_id is None
 
 
-def test_local_file_of_any_bytes(any_ce: Ce) -> None:
+def test_local_file_with_arbitrary_bytes(any_ce: Ce) -> None:
     path = any_ce.in_lrms(GRID_ID, 1).file("local")
     path.write_bytes(b"\xff\xfe\0=\n\nlocalid=8\n=\nsessiondir=/s/\xe9\nlocalid=9\n")
     assert (only(any_ce).local_id, only(any_ce).session_dir) == (9, "/s/\udce9")

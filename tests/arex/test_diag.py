@@ -1,4 +1,4 @@
-"""The diag file: what is read of it, whatever stands in it, and what A-REX is given."""
+"""The diag file: parsing arbitrary content, and the format for A-REX."""
 
 from __future__ import annotations
 
@@ -69,20 +69,20 @@ def test_complete(content: bytes, complete: bool) -> None:
     assert Diag.parse(content).complete is complete
 
 
-def test_keys_have_no_case_and_the_last_counts() -> None:
+def test_keys_are_case_insensitive_and_the_last_line_counts() -> None:
     assert Diag.parse(b"WALLTIME=1s\nwalltime=2s\n").values == {"walltime": "2s"}
 
 
-def test_keys_that_arex_does_not_know_are_dropped() -> None:
+def test_unknown_keys_are_dropped() -> None:
     assert Diag.parse(b"foo=1\nfrontend_subject=/O=x\nsessiondir=/etc\n").values == {}
 
 
-def test_odd_bytes_are_dropped_with_their_line() -> None:
+def test_lines_with_control_characters_are_dropped() -> None:
     content = b"\xff\xfe\nexitcode=1\x1b[31m\nbenchmark=\xc3\xbc\n" + bytes(range(256))
     assert Diag.parse(content).values == {"benchmark": "ü"}
 
 
-def test_only_the_beginning_of_a_huge_one_is_read() -> None:
+def test_only_the_beginning_of_a_huge_diag_is_read() -> None:
     content = b"processors=1\n" + b"x" * LIMIT + b"\nexitcode=0\n"
     assert Diag.parse(content).values == {"processors": "1"}
     assert Diag.parse(b"exitcode=" + b"1" * 100_000).values == {}
@@ -107,14 +107,14 @@ def test_seconds(text: str, seconds: float | None) -> None:
     assert Diag().seconds("usertime") is None
 
 
-def test_what_arex_reads() -> None:
+def test_format() -> None:
     diag = Diag({"exitcode": "0", "walltime": "1s", "lrmsmessage": "ü"}, ["b", "a", "b"])
     assert diag.format().decode() == (
         "nodename=b\nnodename=a\nexitcode=0\nWallTime=1s\nLRMSMessage=ü\n"
     )
 
 
-def test_what_is_written_can_be_read_again() -> None:
+def test_formatted_diag_parses_to_the_same() -> None:
     diag = Diag.parse(WRITTEN)
     again = Diag.parse(diag.format())
     assert (again.values, again.nodes) == (diag.values, diag.nodes)

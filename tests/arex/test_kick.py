@@ -1,4 +1,4 @@
-"""gm-kick, as a real executable below ARC_LOCATION that notes how it was called."""
+"""gm-kick, a real executable below ARC_LOCATION that records its arguments."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_all_jobs_in_one_call(
     assert capfd.readouterr() == ("", "")
 
 
-def test_no_job_no_call(gm_kick: FakeGmKick) -> None:
+def test_no_call_without_jobs(gm_kick: FakeGmKick) -> None:
     gm_kick.install()
     kick([], Log("Scan"))
     assert gm_kick.calls() == []
 
 
-def test_many_jobs_go_in_blocks(
+def test_many_jobs_are_split_into_blocks(
     ce: Ce, gm_kick: FakeGmKick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gm_kick.install()
@@ -55,7 +55,7 @@ def test_most_jobs_of_one_call_fit_into_a_command_line() -> None:
 
 
 @pytest.mark.parametrize("place", ["libexec/arc", "lib/arc", "lib64/arc"])
-def test_where_it_is_looked_for(gm_kick: FakeGmKick, place: str) -> None:
+def test_locations_of_gm_kick(gm_kick: FakeGmKick, place: str) -> None:
     path = gm_kick.install(place)
     assert find_gm_kick() == str(path)
     path.chmod(0o644)
@@ -75,7 +75,7 @@ def test_default_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked[0] == "/usr/libexec/arc/gm-kick"
 
 
-def test_none_installed_is_no_trouble(
+def test_missing_gm_kick_is_no_problem(
     ce: Ce, gm_kick: FakeGmKick, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kick(jobs(ce, 1), Log("Scan"))

@@ -1,4 +1,4 @@
-"""Files that the job's user owns: touched as that user, never through a link, never hanging.
+"""Files of the job's user: accessed as that user, never through a link, and without waiting.
 
 Where root runs the tests, the user is really another one; elsewhere it is the caller.
 """
@@ -23,7 +23,7 @@ USER = Owner(NOBODY, NOBODY) if os.geteuid() == 0 else Owner(os.geteuid(), os.ge
 
 @pytest.fixture
 def home(place: Path) -> Path:
-    """A directory of the user's."""
+    """A directory that the user owns."""
     made = place / "home"
     made.mkdir(mode=0o700)
     os.chown(made, USER.uid, USER.gid)
@@ -45,13 +45,13 @@ def test_start_and_end_of_a_file(home: Path) -> None:
     assert read_start(path, 0, USER) == read_end(path, 0, USER) == b""
 
 
-def test_empty_file_is_no_missing_one(home: Path) -> None:
+def test_empty_file_differs_from_a_missing_one(home: Path) -> None:
     path = str(users_file(home / "file", b""))
     assert read_start(path, 4, USER) == read_end(path, 4, USER) == b""
     assert read_start(path + "x", 4, USER) is None
 
 
-def test_gigabytes_are_read_only_so_far(home: Path) -> None:
+def test_huge_file_is_read_up_to_the_limit(home: Path) -> None:
     path = users_file(home / "file", b"begin")
     with open(path, "r+b") as file:
         file.truncate(1 << 40)
@@ -74,7 +74,7 @@ ODD: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_what_is_no_plain_file_is_left_alone(home: Path, kind: str) -> None:
+def test_other_kinds_of_files_are_left_alone(home: Path, kind: str) -> None:
     path = home / "file"
     users_file(home / "elsewhere", b"secret")
     ODD[kind](path)
@@ -111,7 +111,7 @@ def test_real_device_is_left_alone(home: Path) -> None:
     assert overwrite(str(path), b"text", USER) is False
 
 
-def test_overwrite_makes_shortens_and_keeps(home: Path) -> None:
+def test_overwrite_creates_shortens_and_keeps_the_mode(home: Path) -> None:
     path = home / "file"
     assert overwrite(str(path), b"a longer text", USER) is True
     assert path.stat().st_uid == USER.uid
@@ -122,26 +122,26 @@ def test_overwrite_makes_shortens_and_keeps(home: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o400, 0o000])
-def test_file_that_the_user_has_closed_is_written(home: Path, mode: int) -> None:
-    """Or else he could keep his own accounting in the place of OAR's."""
+def test_file_without_write_permission_is_written(home: Path, mode: int) -> None:
+    """Otherwise users could keep their own accounting instead of OAR's."""
     path = users_file(home / "file", b"WallTime=1s\n", mode)
     assert overwrite(str(path), b"text", USER) is True
     assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"text", 0o600)
 
 
-def test_overwrite_where_there_is_no_directory(home: Path) -> None:
+def test_overwrite_without_the_directory(home: Path) -> None:
     assert overwrite(str(home / "none" / "file"), b"text", USER) is False
 
 
 @needs_root
-def test_everything_happens_as_the_user(home: Path, place: Path) -> None:
+def test_files_are_accessed_as_the_user(home: Path, place: Path) -> None:
     roots = place / "roots"
     roots.write_bytes(b"secret")
     roots.chmod(0o600)
     assert read_start(str(roots), 10, USER) is None
     assert overwrite(str(roots), b"text", USER) is False
     assert overwrite(str(place / "new"), b"text", USER) is False
-    # A name of the user's for root's file: of no use, since the user's rights decide.
+    # A hard link of the user to root's file gives no access: the user's permissions apply.
     os.link(roots, home / "file")
     assert read_end(str(home / "file"), 10, USER) is None
     assert overwrite(str(home / "file"), b"text", USER) is False
@@ -149,8 +149,8 @@ def test_everything_happens_as_the_user(home: Path, place: Path) -> None:
 
 
 @needs_root
-def test_what_others_leave_open_to_all_is_not_the_users(place: Path) -> None:
-    """Links in the user's directories may lead to it, and by root's hand it would be his."""
+def test_file_of_another_user_is_left_alone_even_if_it_is_open_to_all(place: Path) -> None:
+    """Links in the user's directories may lead to it."""
     folder = place / "open"
     folder.mkdir()
     path = folder / "file"
@@ -191,7 +191,7 @@ def test_identity_inside_and_after() -> None:
 
 
 @needs_root
-def test_job_of_roots_own_switches_nothing() -> None:
+def test_nothing_is_switched_for_a_job_of_root() -> None:
     with acting_as(Owner(0, 0)):
         assert os.geteuid() == 0
 
@@ -220,7 +220,7 @@ def test_link_to_a_directory_is_not_emptied(home: Path) -> None:
     assert (home / "private").is_symlink()
 
 
-def test_directory_with_another_in_it_is_left(home: Path) -> None:
+def test_directory_with_a_subdirectory_is_kept(home: Path) -> None:
     folder = home / "private"
     (folder / "sub").mkdir(parents=True)
     os.chown(folder, USER.uid, USER.gid)
@@ -228,7 +228,7 @@ def test_directory_with_another_in_it_is_left(home: Path) -> None:
     assert (folder / "sub").exists()
 
 
-def test_directory_of_very_many_files_takes_bounded_work(home: Path) -> None:
+def test_removing_a_directory_of_very_many_files_is_bounded(home: Path) -> None:
     folder = home / "private"
     folder.mkdir()
     os.chown(folder, USER.uid, USER.gid)
@@ -239,7 +239,7 @@ def test_directory_of_very_many_files_takes_bounded_work(home: Path) -> None:
 
 
 @needs_root
-def test_directory_of_roots_is_not_removed(home: Path) -> None:
+def test_directory_of_root_is_not_removed(home: Path) -> None:
     folder = home / "private"
     folder.mkdir()
     (folder / "file").touch()

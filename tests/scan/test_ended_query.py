@@ -1,4 +1,4 @@
-"""The question which jobs have ended: when it is asked, for which ids, and how often."""
+"""The query which jobs have ended: when it starts, for which job IDs, and how often."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ENDED = "state IN ('Terminated','Error')"
 
 
 def conditions(site: Site) -> list[str]:
-    """All that was asked so far in this way."""
+    """The conditions of all such queries so far."""
     return [argv[-1] for argv in site.argvs("oarstat") if "--sql" in argv]
 
 
 @pytest.fixture
 def story(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What happens in a scan, in its order."""
+    """The steps of a cycle, in their order."""
     events: list[str] = []
     begin, look = LocalTransport.begin, JobIndex.refresh
 
@@ -47,7 +47,7 @@ def story(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return events
 
 
-def test_asked_before_the_directory_is_read(site: Site, story: list[str]) -> None:
+def test_query_starts_before_the_directory_is_read(site: Site, story: list[str]) -> None:
     site.running()
     site.scan()
     story.clear()
@@ -55,7 +55,7 @@ def test_asked_before_the_directory_is_read(site: Site, story: list[str]) -> Non
     assert story == ["begun", "looked", "answered"]
 
 
-def test_ids_of_the_last_scan_and_those_that_come_next(site: Site) -> None:
+def test_query_covers_the_ids_of_the_last_cycle_and_the_next_ones(site: Site) -> None:
     site.oar.add_jobs(4)
     site.running()
     site.scan()
@@ -63,7 +63,7 @@ def test_ids_of_the_last_scan_and_those_that_come_next(site: Site) -> None:
     assert conditions(site)[1:] == [f"{ENDED} AND (job_id BETWEEN 5 AND 105)"]
 
 
-def test_job_that_has_come_since_is_in_the_same_question(site: Site) -> None:
+def test_new_job_is_in_the_same_query(site: Site) -> None:
     site.running()
     site.scan()
     files = ended(site, OTHER)
@@ -73,7 +73,7 @@ def test_job_that_has_come_since_is_in_the_same_question(site: Site) -> None:
 
 
 @pytest.mark.parametrize("job_id", [1, 150])
-def test_job_of_another_id_is_asked_for_besides(site: Site, job_id: int) -> None:
+def test_job_with_another_id_needs_a_second_query(site: Site, job_id: int) -> None:
     site.oar.add_jobs(1, state="Terminated", exit_code=0)
     site.oar.add_jobs(8)
     site.running()
@@ -88,15 +88,15 @@ def test_job_of_another_id_is_asked_for_besides(site: Site, job_id: int) -> None
     ]
 
 
-def test_no_jobs_no_question(site: Site, hours: Hours) -> None:
+def test_no_query_without_jobs(site: Site, hours: Hours) -> None:
     for _ in range(3):
         assert site.scan() == []
         hours.ahead += 60
     assert conditions(site) == []
 
 
-def test_row_of_another_user_in_the_ids_that_come_next(site: Site) -> None:
-    """It says that our job has ended, which OAR's record of our job must confirm."""
+def test_forged_row_of_another_user_among_the_next_ids(site: Site) -> None:
+    """The row says that our job has ended, and OAR's record of the job does not confirm it."""
     files = site.running()
     site.scan()
     forged = "x\n1         T griduser    0:00:10 R=1,W=1:0:0,J=B,N=x\n"
@@ -107,7 +107,7 @@ def test_row_of_another_user_in_the_ids_that_come_next(site: Site) -> None:
 
 
 def test_directory_that_cannot_be_read(site: Site, story: list[str]) -> None:
-    """The answer is waited for all the same, so that no command is left behind."""
+    """The answer is collected all the same, so that no command is left running."""
     site.running(GRID_ID)
     site.scan()
     story.clear()

@@ -1,4 +1,4 @@
-"""Which jobs are in the LRMS: found with few files opened, and memory never makes it wrong."""
+"""The index of the jobs in the LRMS: few files are opened, and a wrong cache does no harm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from arc_lrms_oar.scan import job_index as module
 from arc_lrms_oar.scan.job_cache import JobCache
 from arc_lrms_oar.scan.job_index import IndexedJob, JobIndex
 
-MEMORY = "arc_lrms_oar.jobs"
+CACHE = "arc_lrms_oar.jobs"
 
 
 def look(ce: Ce, turn: int = 0) -> dict[int, IndexedJob]:
@@ -23,7 +23,7 @@ def look(ce: Ce, turn: int = 0) -> dict[int, IndexedJob]:
 
 
 def status(files: JobFiles, text: str, when: int) -> None:
-    """A-REX writes a status file anew."""
+    """Replace a status file as A-REX does."""
     aside = files.status.with_name("new")
     aside.write_text(text + "\n")
     os.utime(aside, (when, when))
@@ -31,7 +31,7 @@ def status(files: JobFiles, text: str, when: int) -> None:
 
 
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The status files that are read from now on."""
+    """The names of the status files that are read from now on."""
     names: list[str] = []
     real = controldir.read_job
 
@@ -45,7 +45,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def _one_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is read anew only because its turn has come."""
+    """No file is read again only because of the number of the cycle."""
     monkeypatch.setattr(module, "_REREAD_CYCLES", 1 << 62)
 
 
@@ -108,7 +108,7 @@ def test_job_that_gets_its_id_later(any_ce: Ce) -> None:
     assert list(look(any_ce)) == [5]
 
 
-def test_whatever_is_remembered_is_read_anew_now_and_then(any_ce: Ce) -> None:
+def test_cached_files_are_read_again_now_and_then(any_ce: Ce) -> None:
     files = any_ce.in_lrms("a" * 12, 5)
     look(any_ce)
     local = files.file("local")
@@ -117,7 +117,7 @@ def test_whatever_is_remembered_is_read_anew_now_and_then(any_ce: Ce) -> None:
     assert cycles <= module._REREAD_CYCLES
 
 
-def test_jobs_are_not_all_read_anew_in_the_same_scan(
+def test_cached_files_are_not_all_read_again_in_the_same_cycle(
     ce: Ce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(50):
@@ -133,15 +133,15 @@ def test_jobs_are_not_all_read_anew_in_the_same_scan(
     assert max(counts) < 10
 
 
-def test_job_that_is_gone_is_forgotten(any_ce: Ce) -> None:
+def test_finished_job_leaves_the_cache(any_ce: Ce) -> None:
     files = any_ce.in_lrms("a" * 12, 5)
     look(any_ce)
     files.status.unlink()
     assert look(any_ce) == {}
-    assert (any_ce.control / MEMORY).read_text() == "\n{}"
+    assert (any_ce.control / CACHE).read_text() == "\n{}"
 
 
-def test_id_that_stands_twice(any_ce: Ce) -> None:
+def test_id_that_two_jobs_have(any_ce: Ce) -> None:
     names = {any_ce.in_lrms(letter * 12, 5).status.name for letter in "ab"}
     index = JobIndex(JobCache(str(any_ce.control)))
     (sighting,) = index.refresh(0).values()
@@ -177,28 +177,28 @@ def test_other_files_are_left_out(any_ce: Ce) -> None:
         b"\xff" * 10,
     ],
 )
-def test_nonsense_is_no_memory(any_ce: Ce, content: bytes) -> None:
+def test_invalid_cache_is_ignored(any_ce: Ce, content: bytes) -> None:
     files = any_ce.in_lrms("a" * 12, 5)
-    memory = any_ce.control / MEMORY
-    memory.write_bytes(content.replace(b"STATUS", files.status.name.encode()))
+    cache = any_ce.control / CACHE
+    cache.write_bytes(content.replace(b"STATUS", files.status.name.encode()))
     assert list(look(any_ce)) == [5]
     assert list(look(any_ce)) == [5]
 
 
-def test_memory_that_lies_about_another_file(any_ce: Ce) -> None:
+def test_cache_with_wrong_rows(any_ce: Ce) -> None:
     files = any_ce.in_lrms("a" * 12, 5)
     rows = {files.status.name: [1, 1, 99, 1], "job.none.status": [1, 1, 98, 0]}
-    (any_ce.control / MEMORY).write_text("98-99\n" + json.dumps(rows))
+    (any_ce.control / CACHE).write_text("98-99\n" + json.dumps(rows))
     assert list(look(any_ce)) == [5]
 
 
-def test_memory_is_for_its_owner_alone_and_no_link(any_ce: Ce) -> None:
+def test_cache_is_private_and_never_a_link(any_ce: Ce) -> None:
     any_ce.in_lrms("a" * 12, 5)
     target = any_ce.place / "target"
-    (any_ce.control / f".{MEMORY}.arc_oar").symlink_to(target)
+    (any_ce.control / f".{CACHE}.arc_oar").symlink_to(target)
     assert list(look(any_ce)) == [5]
     assert not target.exists()
-    assert (any_ce.control / MEMORY).stat().st_mode & 0o777 == 0o600
+    assert (any_ce.control / CACHE).stat().st_mode & 0o777 == 0o600
 
 
 def before(ce: Ce) -> list[tuple[int, int]]:
@@ -206,15 +206,15 @@ def before(ce: Ce) -> list[tuple[int, int]]:
 
 
 @pytest.mark.usefixtures("_one_round")
-def test_ids_of_the_last_look_are_known_before_the_next(any_ce: Ce) -> None:
+def test_ids_of_the_last_cycle_are_cached(any_ce: Ce) -> None:
     assert before(any_ce) == []
     for number in (5, 6, 2**33):
         any_ce.in_lrms(f"{number:012}", number)
     any_ce.in_lrms("a" * 12, "")
     look(any_ce)
     assert before(any_ce) == [(5, 6), (2**33, 2**33)]
-    memory = any_ce.control / MEMORY
-    memory.write_text("\n" + memory.read_text().partition("\n")[2])
+    cache = any_ce.control / CACHE
+    cache.write_text("\n" + cache.read_text().partition("\n")[2])
     look(any_ce)
     assert before(any_ce) == [(5, 6), (2**33, 2**33)]
 
@@ -226,25 +226,25 @@ def test_ids_of_the_last_look_are_known_before_the_next(any_ce: Ce) -> None:
         *("[[7, 8]]", "7-8 9", "7 - 8", "-", "7-" + "9" * 5000, "[" * 100_000, "\udcff-8"),
     ],
 )
-def test_nonsense_is_no_id(any_ce: Ce, line: str) -> None:
-    (any_ce.control / MEMORY).write_bytes(os.fsencode(line + "\n{}"))
+def test_invalid_id_ranges_are_ignored(any_ce: Ce, line: str) -> None:
+    (any_ce.control / CACHE).write_bytes(os.fsencode(line + "\n{}"))
     assert before(any_ce) == []
 
 
 @pytest.mark.usefixtures("_one_round")
-def test_memory_is_written_only_when_something_has_changed(any_ce: Ce) -> None:
+def test_cache_is_written_only_after_a_change(any_ce: Ce) -> None:
     any_ce.in_lrms("a" * 12, 5)
     look(any_ce)
-    first = (any_ce.control / MEMORY).stat().st_ino
+    first = (any_ce.control / CACHE).stat().st_ino
     look(any_ce)
-    assert (any_ce.control / MEMORY).stat().st_ino == first
+    assert (any_ce.control / CACHE).stat().st_ino == first
     any_ce.in_lrms("b" * 12, 6)
     look(any_ce)
-    assert (any_ce.control / MEMORY).stat().st_ino != first
+    assert (any_ce.control / CACHE).stat().st_ino != first
 
 
 @pytest.mark.parametrize("what", ["missing", "file"])
-def test_what_is_no_control_directory(tmp_path: Path, what: str) -> None:
+def test_error_for_another_directory(tmp_path: Path, what: str) -> None:
     if what == "file":
         (tmp_path / "processing").touch()
     with pytest.raises(ControlDirError) as caught:
@@ -254,7 +254,7 @@ def test_what_is_no_control_directory(tmp_path: Path, what: str) -> None:
     )
 
 
-def test_job_whose_id_has_changed_is_read_anew(any_ce: Ce) -> None:
+def test_invalidated_job_is_read_again(any_ce: Ce) -> None:
     files = any_ce.in_lrms("a" * 12, 5)
     index = JobIndex(JobCache(str(any_ce.control)))
     index.refresh(0)

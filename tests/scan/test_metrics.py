@@ -1,4 +1,4 @@
-"""Metrics: what scan writes for Prometheus, read by Prometheus' own parser."""
+"""The metrics file, read by Prometheus' own parser."""
 
 from __future__ import annotations
 
@@ -76,9 +76,7 @@ def test_jobs_by_state(site: Site, file: Path) -> None:
     assert value(file, "jobs", state="CANCELING") == 1
 
 
-def test_jobs_by_oars_state_as_of_the_last_question_for_all(
-    site: Site, hours: Hours, file: Path
-) -> None:
+def test_jobs_by_oars_state_as_of_the_last_audit(site: Site, hours: Hours, file: Path) -> None:
     site.running()
     site.running(OTHER, state="Waiting")
     site.ce.in_lrms("x" * 12, 4711)
@@ -94,9 +92,7 @@ def test_jobs_by_oars_state_as_of_the_last_question_for_all(
     assert value(file, "batch_jobs", state="Running") == 1
 
 
-def test_submissions_and_verdicts_count_on_from_cycle_to_cycle(
-    site: Site, hours: Hours, file: Path
-) -> None:
+def test_counters_live_on_from_cycle_to_cycle(site: Site, hours: Hours, file: Path) -> None:
     site.scan()
     assert value(file, "submissions_total") == 0
     first = ended(site)
@@ -115,13 +111,13 @@ def test_submissions_and_verdicts_count_on_from_cycle_to_cycle(
     assert value(file, "scan_cycles_total", result="ok") == 5
 
 
-def test_jobs_that_were_there_before_are_no_submissions(site: Site, file: Path) -> None:
+def test_jobs_of_the_first_cycle_are_no_submissions(site: Site, file: Path) -> None:
     site.running()
     site.scan()
     assert value(file, "submissions_total") == 0
 
 
-def test_job_that_oar_submits_again_is_no_submission(site: Site, file: Path) -> None:
+def test_resubmitted_job_is_no_submission(site: Site, file: Path) -> None:
     site.scan()
     site.running()
     site.scan()
@@ -154,7 +150,7 @@ def test_commands_and_their_failures(site: Site, hours: Hours, file: Path) -> No
     assert value(file, "scan_duration_seconds_count") == 2
 
 
-def test_file_can_be_read_by_all_and_is_put_in_place_at_once(site: Site, file: Path) -> None:
+def test_file_is_replaced_and_readable_for_everybody(site: Site, file: Path) -> None:
     os.umask(0o077)
     site.scan()
     before = file.stat()
@@ -177,7 +173,7 @@ def test_other_file_in_the_place_of_the_metrics_file_is_replaced_and_never_opene
     assert Path("/etc/passwd").read_bytes() == before
 
 
-def trouble_cases() -> dict[str, Any]:
+def unwritable_files() -> dict[str, Any]:
     return {
         "no such directory": lambda file: file.with_name("none") / "x.prom",
         "a directory": lambda file: (file.mkdir(), file)[1],
@@ -185,11 +181,11 @@ def trouble_cases() -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("kind", trouble_cases())
-def test_trouble_with_the_file_hurts_no_job(
+@pytest.mark.parametrize("kind", unwritable_files())
+def test_unwritable_file_delays_no_job(
     site: Site, file: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
-    path = trouble_cases()[kind](file)
+    path = unwritable_files()[kind](file)
     site.configure(f"metrics_file={path}")
     files = ended(site)
     assert site.scan() == [GRID_ID]
@@ -200,7 +196,7 @@ def test_trouble_with_the_file_hurts_no_job(
     assert lines[0].startswith(f"[WARNING] the metrics cannot be written to {path}: ")
 
 
-def test_full_disk_hurts_no_job_and_leaves_the_old_numbers(
+def test_full_disk_delays_no_job_and_keeps_the_old_file(
     site: Site, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.scan()
@@ -218,14 +214,14 @@ def test_full_disk_hurts_no_job_and_leaves_the_old_numbers(
     assert value(file, "verdicts_total", reason="success") == 1
 
 
-def test_no_file_no_numbers(site: Site) -> None:
+def test_nothing_is_counted_without_the_option(site: Site) -> None:
     ended(site)
     site.scan()
     assert b"verdict" not in (site.ce.control / "arc_lrms_oar.scan").read_bytes()
     assert list(site.ce.place.glob("*.prom*")) == []
 
 
-def test_odd_words_of_states_are_labels_all_the_same(tmp_path: Path) -> None:
+def test_unknown_states_are_escaped_labels(tmp_path: Path) -> None:
     odd = 'a"b\\c\nd'
     numbers = Numbers({}, {}, {odd: 3, "asked": 5}, 0.25, 1e9, True)
     (tmp_path / "x").write_text(text_of(numbers))

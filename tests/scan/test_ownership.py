@@ -1,4 +1,4 @@
-"""Users who write other users' OAR ids into the files that A-REX gives them, and scan as root.
+"""Users write other users' OAR job IDs into the files that A-REX gives them; scan runs as root.
 
 Where root runs the tests the job's user is really another one; elsewhere it is the caller.
 """
@@ -50,14 +50,14 @@ def test_job_of_another_user_is_not_cancelled(
 
 
 def test_job_that_does_not_exist_yet_is_not_cancelled(hostile: Site) -> None:
-    """It might be anybody's by the time that oardel comes to it."""
+    """By the time of the oardel it could be another user's."""
     canceling(hostile, 4711)
     hostile.scan()
     assert hostile.argvs("oardel") == []
 
 
 @pytest.mark.parametrize("version", ["2.5.9", "2.6.1", "3.0.2"])
-def test_how_the_job_of_another_user_ended_is_not_told(
+def test_end_of_another_users_job_is_not_reported(
     ce: Ce, version: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Standin.create(ce.place / "oar", version) as oar:
@@ -74,8 +74,8 @@ def test_how_the_job_of_another_user_ended_is_not_told(
 
 
 @needs_root
-def test_id_that_others_claim_as_well(hostile: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever of them is listed first, the job's own user is told of its end, and nobody else."""
+def test_id_that_other_users_claim_too(hostile: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """The job of OAR's owner is reported and no other, whatever the order of the listing."""
     thieves = [noted(hostile.ce.in_lrms(letter * 50, 1)) for letter in "0159aAzZ"]
     for files in thieves:
         for kind in ("grami", "local", "errors"):
@@ -87,9 +87,7 @@ def test_id_that_others_claim_as_well(hostile: Site, capsys: pytest.CaptureFixtu
     assert sum("have the same OAR job ID" in line for line in said(capsys)) == 1
 
 
-def test_what_oar_made_of_the_job_of_another_user_is_not_deleted(
-    hostile: Site, hours: Hours
-) -> None:
+def test_successor_of_another_users_job_is_not_deleted(hostile: Site, hours: Hours) -> None:
     hostile.configure("resubmitted=delete")
     files = hostile.running(owner=VICTIM)
     hostile.oar.resubmit(1, 1)

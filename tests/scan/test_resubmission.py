@@ -1,4 +1,4 @@
-"""Scan and the jobs that OAR submits again by itself: followed or deleted, and never an orphan."""
+"""Jobs that OAR resubmits by itself: the successor is followed or deleted, never left alone."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from arc_lrms_oar.job import grami
 
 
 @pytest.mark.parametrize("style", [1, 2, 3, 4, 5])
-def test_new_job_is_followed(any_site: Site, style: int) -> None:
-    """To its end, and noted where A-REX and cancel find it."""
+def test_successor_is_followed(any_site: Site, style: int) -> None:
+    """To its end; its job ID is written where A-REX and cancel read it."""
     site = any_site
     files = noted(site.running(), 1)
     grami.append_local_id(str(files.file("grami")), 1)
@@ -34,11 +34,11 @@ def test_new_job_is_followed(any_site: Site, style: int) -> None:
 
 
 def put_back(files: JobFiles, job_id: int) -> None:
-    """What A-REX does when a job is cancelled: `.local` anew, with the id that it remembers."""
+    """Write `.local` anew with the old job ID, as A-REX does when a job is cancelled."""
     files.ce.accepted(files, job_id, "CANCELING")
 
 
-def test_cancel_finds_the_new_job(any_site: Site) -> None:
+def test_cancel_finds_the_successor(any_site: Site) -> None:
     site = any_site
     files = site.running()
     grami.append_local_id(str(files.file("grami")), 1)
@@ -51,7 +51,7 @@ def test_cancel_finds_the_new_job(any_site: Site) -> None:
     assert files.file("grami").read_text().count(f"joboption_jobid={new}\n") == 1
 
 
-def test_scan_finds_the_new_job_of_a_cancelled_one(site: Site, hours: Hours) -> None:
+def test_scan_finds_the_successor_of_a_cancelled_job(site: Site, hours: Hours) -> None:
     files = site.running()
     new = site.oar.resubmit(1)
     put_back(files, 1)
@@ -61,7 +61,7 @@ def test_scan_finds_the_new_job_of_a_cancelled_one(site: Site, hours: Hours) -> 
     assert site.argvs("oardel") == [["oardel", str(new)]]
 
 
-def test_unusable_grami_file_does_not_stop_it(
+def test_successor_is_followed_without_a_valid_grami_file(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = site.running()
@@ -72,8 +72,8 @@ def test_unusable_grami_file_does_not_stop_it(
     assert any("[WARNING]" in line and "grami" in line for line in said(capsys))
 
 
-def test_error_just_before_the_new_job(site: Site, hours: Hours) -> None:
-    """OAR writes Error first; until the event may have come, nothing is concluded."""
+def test_error_is_not_reported_while_a_successor_may_come(site: Site, hours: Hours) -> None:
+    """OAR writes Error first and the event later; until then nothing is reported."""
     now = int(time.time())
     files = noted(site.running(state="Error", exit_code=None, stop_time=now))
     site.oar.add_event(1, "PROLOGUE_ERROR", "x")
@@ -102,8 +102,8 @@ def deleting(site: Site) -> tuple[JobFiles, int]:
     return files, site.oar.resubmit(1)
 
 
-def test_new_job_is_deleted_where_the_site_wants_that(any_site: Site) -> None:
-    """And only then is the grid job reported."""
+def test_successor_is_deleted_if_the_site_wants_it(any_site: Site) -> None:
+    """The grid job is reported only after the successor has ended."""
     site = any_site
     site.oar.set("delay_frag", 1000)
     files, new = deleting(site)
@@ -119,7 +119,7 @@ def test_new_job_is_deleted_where_the_site_wants_that(any_site: Site) -> None:
     assert other.done() == "0 Job finished with exit code 0\n"
 
 
-def test_new_job_that_was_submitted_again_is_deleted_as_well(site: Site) -> None:
+def test_successor_of_a_successor_is_deleted(site: Site) -> None:
     files, second = deleting(site)
     site.oar.set("delay_frag", 1000)
     third = site.oar.resubmit(second)
@@ -130,11 +130,11 @@ def test_new_job_that_was_submitted_again_is_deleted_as_well(site: Site) -> None
     assert (files.done() or "").startswith("512 ")
 
 
-@pytest.mark.parametrize("trouble", ["oardel:1:25:DB connection error", "oardel:1:3:x"])
-def test_deletion_that_fails_is_tried_again(site: Site, trouble: str) -> None:
+@pytest.mark.parametrize("failure", ["oardel:1:25:DB connection error", "oardel:1:3:x"])
+def test_deletion_that_fails_is_tried_again(site: Site, failure: str) -> None:
     files, new = deleting(site)
     other = ended(site, OTHER)
-    site.oar.set("fail_times", trouble)
+    site.oar.set("fail_times", failure)
     assert site.scan() == [OTHER]
     assert (files.done(), other.done() is None) == (None, False)
     site.scan()
@@ -152,7 +152,7 @@ def test_deletion_that_is_refused_leaves_no_orphan(
     assert any(f"OAR refuses to delete some of [{new}]" in line for line in said(capsys))
 
 
-def test_new_job_that_oar_does_not_know(site: Site) -> None:
+def test_successor_that_oar_does_not_know(site: Site) -> None:
     site.configure("resubmitted=delete")
     files = site.running(state="Error", exit_code=None)
     site.oar.add_event(1, "RESUBMIT_JOB_AUTOMATICALLY", "Resubmiting job 1 => 4711) (due to x)")

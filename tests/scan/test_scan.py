@@ -1,4 +1,4 @@
-"""Scan: the jobs that have ended are reported, once, and everything else is left as it is."""
+"""Scan reports each job that has ended once, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from arc_lrms_oar.scan.reconcile import scan
 from arc_lrms_oar.scan.state import ScanState
 
 
-def test_whole_way_of_a_job(any_site: Site, gm_kick: FakeGmKick) -> None:
+def test_a_job_from_submission_to_report(any_site: Site, gm_kick: FakeGmKick) -> None:
     site = any_site
     gm_kick.install()
     files = site.ce.job(
@@ -62,7 +62,7 @@ def test_job_is_reported_once(any_site: Site) -> None:
 
 
 @needs_root
-def test_users_files_stay_the_users(place: Path, oar: Standin, layout: int) -> None:
+def test_users_files_keep_their_owner(place: Path, oar: Standin, layout: int) -> None:
     site = Site(Ce(place, layout, owner=NOBODY), oar)
     files = ended(site)
     (files.session / ".arc_oar").mkdir()
@@ -133,7 +133,7 @@ def test_jobs_that_have_not_ended_are_left_alone(any_site: Site, hours: Hours) -
     assert "oardel" not in site.commands()
 
 
-def test_state_that_nobody_knows(
+def test_unknown_state_is_logged_once(
     site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = noted(site.running())
@@ -147,7 +147,7 @@ def test_state_that_nobody_knows(
 
 
 def cancelling(site: Site, *ids: int, age: float = 100) -> list[JobFiles]:
-    """Jobs that A-REX has cancelled `age` seconds ago and that still run."""
+    """Jobs that A-REX cancelled `age` seconds ago and that still run."""
     found = []
     for job_id in ids:
         site.oar.add_jobs(1, first_id=job_id)
@@ -157,7 +157,7 @@ def cancelling(site: Site, *ids: int, age: float = 100) -> list[JobFiles]:
     return found
 
 
-def test_cancelled_jobs_that_live_on_are_deleted(any_site: Site, hours: Hours) -> None:
+def test_cancelled_jobs_that_still_run_are_deleted(any_site: Site, hours: Hours) -> None:
     site = any_site
     site.oar.set("delay_frag", 1000)
     cancelling(site, 5, 3)
@@ -179,7 +179,7 @@ def test_cancelled_jobs_that_are_deleted_are_reported(site: Site) -> None:
     assert (files.done() or "").startswith("265 Job was deleted in OAR by user ")
 
 
-def test_fresh_cancel_is_left_to_the_cancel_script(site: Site) -> None:
+def test_recent_cancel_is_left_to_the_cancel_script(site: Site) -> None:
     cancelling(site, 5, age=10)
     site.scan()
     assert site.argvs("oardel") == []
@@ -219,7 +219,7 @@ def test_end_of_the_diag_is_waited_for(site: Site, hours: Hours) -> None:
     assert files.accounting()["usertime"] == ["1.5s"]
 
 
-def test_end_of_the_diag_is_not_waited_for_without_end(site: Site, hours: Hours) -> None:
+def test_end_of_the_diag_is_waited_for_with_a_timeout(site: Site, hours: Hours) -> None:
     files = site.running(state="Terminated", exit_code=768, stop_time=int(time.time()))
     hours.ahead = 100
     assert site.scan() == [GRID_ID]
@@ -270,7 +270,7 @@ def test_row_that_another_user_has_forged(site: Site, forged: str) -> None:
 
 
 def test_processes_of_one_scan(site: Site, hours: Hours) -> None:
-    """A few for all jobs together, and none for each."""
+    """The number of processes does not depend on the number of jobs."""
     site.oar.add_jobs(30, state="Running")
     site.oar.add_jobs(30, state="Terminated", exit_code=0)
     for number in range(1, 61):
@@ -284,7 +284,7 @@ def test_processes_of_one_scan(site: Site, hours: Hours) -> None:
     assert max(counts) <= 4
 
 
-def test_version_is_asked_with_the_states_of_all_only(site: Site, hours: Hours) -> None:
+def test_version_is_asked_in_audits_only(site: Site, hours: Hours) -> None:
     site.running()
     for _ in range(3):
         site.scan()
@@ -295,7 +295,7 @@ def test_version_is_asked_with_the_states_of_all_only(site: Site, hours: Hours) 
 
 
 def test_oar_that_was_upgraded(place: Path, ce: Ce, hours: Hours) -> None:
-    """Until its version is asked again its answers tell nothing, and nothing is concluded."""
+    """Nothing is reported until the next audit asks for the version."""
     with Standin.create(place / "old", "2.6.1") as old:
         site = Site(ce, old)
         files = ended(site)
@@ -311,7 +311,7 @@ def test_oar_that_was_upgraded(place: Path, ce: Ce, hours: Hours) -> None:
         assert files.done() == "0 Job finished with exit code 0\n"
 
 
-def test_accounting_is_oars_first(site: Site, paris: None) -> None:
+def test_accounting_prefers_oars_record(site: Site, paris: None) -> None:
     files = ended(
         site,
         start_time=1782864000,
@@ -329,7 +329,7 @@ def test_accounting_is_oars_first(site: Site, paris: None) -> None:
     assert (found["usertime"], found["maxresidentmemory"]) == (["1.5s"], ["77kB"])
 
 
-def test_time_suspended_is_no_wall_time(site: Site) -> None:
+def test_suspended_time_is_no_wall_time(site: Site) -> None:
     now = int(time.time())
     files = ended(site, start_time=now - 100, stop_time=now + 100)
     site.oar.add_event(1, "HOLD_RUNNING_JOB", "User root launched oarhold on the job 1")

@@ -1,4 +1,4 @@
-"""What scan remembers between two runs, and the lock that keeps two scans apart."""
+"""The state that scan keeps between two cycles, and the lock that keeps two scans apart."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def missing(place: Path, grid_id: str, now: float) -> tuple[int, float]:
         return state.count_missing(grid_id, now)
 
 
-def test_counts_from_run_to_run(tmp_path: Path) -> None:
+def test_missing_cycles_are_counted_across_runs(tmp_path: Path) -> None:
     assert missing(tmp_path, "a", 100.0) == (1, 100.0)
     assert missing(tmp_path, "a", 110.0) == (2, 100.0)
     assert missing(tmp_path, "b", 120.0) == (1, 120.0)
     assert missing(tmp_path, "a", 130.0) == (3, 100.0)
 
 
-def test_job_that_is_seen_again_starts_anew(tmp_path: Path) -> None:
+def test_cleared_job_starts_from_one(tmp_path: Path) -> None:
     missing(tmp_path, "a", 100.0)
     with ScanState.locked(str(tmp_path)) as state:
         assert state is not None
@@ -37,7 +37,7 @@ def test_job_that_is_seen_again_starts_anew(tmp_path: Path) -> None:
     assert missing(tmp_path, "a", 200.0) == (1, 200.0)
 
 
-def test_clock_that_jumped_back_starts_anew(tmp_path: Path) -> None:
+def test_clock_that_jumped_back_restarts_the_count(tmp_path: Path) -> None:
     missing(tmp_path, "a", 5000.0)
     assert missing(tmp_path, "a", 100.0) == (1, 100.0)
 
@@ -53,7 +53,7 @@ def test_pause_between_two_deletions(tmp_path: Path) -> None:
         assert state.deletion_due("a", 10.0, 60.0), "a clock that jumped back must not silence it"
 
 
-def test_what_is_said_is_said_once(tmp_path: Path) -> None:
+def test_first_time_is_true_once(tmp_path: Path) -> None:
     for what, is_first in (("x", True), ("x", False), ("y", True), ("x", False)):
         with ScanState.locked(str(tmp_path)) as state:
             assert state is not None
@@ -63,7 +63,7 @@ def test_what_is_said_is_said_once(tmp_path: Path) -> None:
 
 
 def audited(place: Path, now: float, generation: int | None = None) -> tuple[bool, int | None]:
-    """Whether an audit is due, and the generation that was remembered."""
+    """Whether an audit is due, and the stored generation."""
     with ScanState.locked(str(place)) as state:
         assert state is not None
         before = state.generation
@@ -87,7 +87,7 @@ def test_audit_and_generation(tmp_path: Path) -> None:
     "head",
     ["", "-", "- -", "2", "2 x", "2 nan", "2 inf", "2 ", "x 1", "{}", "é 5", "1e3 7", "9 9 9"],
 )
-def test_nonsense_before_the_rows(tmp_path: Path, head: str) -> None:
+def test_invalid_first_line(tmp_path: Path, head: str) -> None:
     (tmp_path / NAME).write_text(f'{head}\n{{"a": {{"cycles": 1, "since": 1.0}}}}\n')
     assert audited(tmp_path, 5.0)[1] is None
     assert missing(tmp_path, "a", 2.0) == (2, 1.0)
@@ -107,7 +107,7 @@ def test_other_jobs_are_dropped_and_the_file_ends_empty(tmp_path: Path) -> None:
     assert (tmp_path / NAME).read_bytes() == b""
 
 
-def test_unchanged_memory_is_not_written(tmp_path: Path) -> None:
+def test_unchanged_state_is_not_written(tmp_path: Path) -> None:
     with ScanState.locked(str(tmp_path)) as state:
         assert state is not None
         assert state.deletion_due("a", 1000.0, 60.0)
@@ -149,18 +149,18 @@ def test_saved_also_after_an_error(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("head", [b"", b"2 5.0\n"])
-def test_nonsense_counts_as_nothing(tmp_path: Path, head: bytes, content: bytes) -> None:
+def test_invalid_state_is_ignored(tmp_path: Path, head: bytes, content: bytes) -> None:
     (tmp_path / NAME).write_bytes(head + content)
     assert missing(tmp_path, "a", 5.0) == (1, 5.0)
     assert missing(tmp_path, "a", 6.0) == (2, 5.0)
 
 
-def test_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_state_file_is_private(tmp_path: Path) -> None:
     missing(tmp_path, "a", 1.0)
     assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
 
 
-def test_second_scan_gets_nothing(tmp_path: Path) -> None:
+def test_second_scan_gets_no_state(tmp_path: Path) -> None:
     with ScanState.locked(str(tmp_path)) as first:
         assert first is not None
         with ScanState.locked(str(tmp_path)) as second:
@@ -169,7 +169,7 @@ def test_second_scan_gets_nothing(tmp_path: Path) -> None:
         assert third is not None
 
 
-def test_dead_owner_keeps_no_lock(tmp_path: Path) -> None:
+def test_lock_ends_with_its_process(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys; from arc_lrms_oar.scan.state import ScanState\n"
         "with ScanState.locked(sys.argv[1]) as state: os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -196,24 +196,24 @@ def test_directory_that_cannot_be_written(tmp_path: Path) -> None:
     assert not (tmp_path / "target").exists()
 
 
-def test_notes_belong_to_no_job_and_stay(tmp_path: Path) -> None:
+def test_sections_belong_to_no_job_and_are_kept(tmp_path: Path) -> None:
     with ScanState.locked(str(tmp_path)) as state:
         assert state is not None
-        state.section("trouble it burns")["cycles"] = 3
-        state.section("trouble over")
+        state.section("problem disk full")["cycles"] = 3
+        state.section("problem over")
         state.section("metrics")["x"] = 1.5
         state.drop_section("metrics")
         state.drop_section("never heard of")
         state.keep_only([])
     with ScanState.locked(str(tmp_path)) as state:
         assert state is not None
-        assert state.sections("trouble ") == ["trouble it burns"]
-        assert state.section("trouble it burns") == {"cycles": 3}
+        assert state.sections("problem ") == ["problem disk full"]
+        assert state.section("problem disk full") == {"cycles": 3}
         assert state.section("metrics") == {}
 
 
-def test_killed_before_the_old_rest_is_cut(tmp_path: Path) -> None:
-    """What is longer than the new content stays behind it, and is not read."""
+def test_killed_before_the_truncation(tmp_path: Path) -> None:
+    """The end of a longer old content stays behind the new one and is not read."""
     missing(tmp_path, "a", 100.0)
     path = tmp_path / NAME
     path.write_bytes(path.read_bytes() + b'since": 5}, "b": {"cycles": 9}}\n')

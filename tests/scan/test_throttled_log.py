@@ -22,14 +22,14 @@ SILENT = (
 
 
 def cycles(site: Site, hours: Hours, number: int, seconds: float) -> None:
-    """So many scans, so many seconds apart, whether OAR can be asked or not."""
+    """Run `number` cycles, `seconds` apart, whether OAR is available or not."""
     for _ in range(number):
         with contextlib.suppress(OarUnavailable):
             site.scan()
         hours.ahead += seconds
 
 
-def test_oar_away_is_one_line_until_it_answers_again(
+def test_unavailable_oar_is_logged_once_and_when_it_answers_again(
     site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site.running()
@@ -41,7 +41,7 @@ def test_oar_away_is_one_line_until_it_answers_again(
     assert said(capsys) == ["[INFO] OAR answers again after 5 cycles, 5 min"]
 
 
-def test_oar_away_for_hours_is_called_to_mind_each_hour(
+def test_unavailable_oar_is_logged_again_each_hour(
     site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site.running()
@@ -54,7 +54,7 @@ def test_oar_away_for_hours_is_called_to_mind_each_hour(
     ]
 
 
-def test_trouble_of_one_job_is_told_once_and_as_over(
+def test_problem_of_one_job_is_logged_once_and_when_it_clears(
     any_site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = any_site.ce.in_lrms(GRID_ID, "")
@@ -67,7 +67,7 @@ def test_trouble_of_one_job_is_told_once_and_as_over(
     assert said(capsys) == [f"[INFO] cleared: no OAR job ID in {path}, after 4 cycles, 1 min"]
 
 
-def test_cycle_that_could_not_look_ends_no_trouble(
+def test_failed_cycle_clears_no_problem(
     site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = site.ce.in_lrms(GRID_ID, "")
@@ -79,7 +79,7 @@ def test_cycle_that_could_not_look_ends_no_trouble(
     assert [line for line in said(capsys) if "over" in line] == []
 
 
-def test_report_that_fails_names_the_job_once(
+def test_failed_report_is_logged_once(
     site: Site,
     hours: Hours,
     monkeypatch: pytest.MonkeyPatch,
@@ -103,10 +103,10 @@ def test_report_that_fails_names_the_job_once(
     ]
 
 
-def test_cancel_that_oar_refuses_is_told_once(
+def test_refused_cancel_is_logged_once(
     site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Scan asks OAR to delete once a minute, and looks every few seconds."""
+    """Scan runs every few seconds and asks OAR to delete once a minute."""
     (job_id,) = site.oar.add_jobs(1, state="Running")
     site.ce.in_lrms(GRID_ID, job_id, "CANCELING")
     site.oar.set("refuse_del")
@@ -116,7 +116,9 @@ def test_cancel_that_oar_refuses_is_told_once(
     assert line.startswith(f"[WARNING] OAR refuses to delete some of: {GRID_ID} (OAR job 1): ")
 
 
-def test_events_name_both_ids(site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_lines_name_both_ids(
+    site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]
+) -> None:
     ended(site)
     site.ce.in_lrms(OTHER, 4711)
     cycles(site, hours, 4, 310)
@@ -130,17 +132,17 @@ def test_clock_that_jumps_back(site: Site, capsys: pytest.CaptureFixture[str]) -
         with ScanState.locked(str(site.ce.control)) as state:
             assert state is not None
             problems = ThrottledLog(state, Log("Scan"), now)
-            problems.say("ERROR", "it burns")
+            problems.say("ERROR", "the disk is full")
             problems.end_cycle()
         assert bool(said(capsys)) is spoken, now
 
 
 @pytest.mark.parametrize("level", ["WARNING", "ERROR"])
-def test_level_of_the_site_holds(
+def test_log_level_of_the_site_is_used(
     site: Site, capsys: pytest.CaptureFixture[str], level: str
 ) -> None:
     with ScanState.locked(str(site.ce.control)) as state:
         assert state is not None
-        ThrottledLog(state, Log("Scan", level), 1000.0).say("WARNING", "it burns")
+        ThrottledLog(state, Log("Scan", level), 1000.0).say("WARNING", "the disk is full")
         ThrottledLog(state, Log("Scan", level), 2000.0).end_cycle()
-    assert said(capsys) == ([] if level == "ERROR" else ["[WARNING] it burns"])
+    assert said(capsys) == ([] if level == "ERROR" else ["[WARNING] the disk is full"])

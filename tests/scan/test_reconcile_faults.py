@@ -1,4 +1,4 @@
-"""Scan in odd surroundings: what OAR's commands may print, clocks, disks, great numbers."""
+"""Scan with wrong or partial answers of OAR, clock jumps, full disks and large numbers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.transport import Completed
 from arc_lrms_oar.scan.reconcile import scan
 
-# More than one command asks for (oar.client.RECORDS_IN_ONE_CALL).
+# More than fit into one command (oar.client.RECORDS_IN_ONE_CALL).
 MANY = 1500
 
 
@@ -31,8 +31,8 @@ def test_slow_oarstat(site: Site) -> None:
     assert site.scan() == [GRID_ID]
 
 
-def test_half_a_document(site: Site, hours: Hours) -> None:
-    """However much of it there is: no verdict, and no step nearer to being lost."""
+def test_partial_answer(site: Site, hours: Hours) -> None:
+    """A partial answer reports nothing and does not count towards lost."""
     site.configure("lost_cycles=1\nlost_time=0")
     files = ended(site)
     site.oar.set("half", "oarstat")
@@ -46,7 +46,7 @@ def test_half_a_document(site: Site, hours: Hours) -> None:
 
 
 class Altered(FakeTransport):
-    """OAR's commands, of which something is changed in what oarstat prints as JSON."""
+    """OAR's commands with a change in the JSON that oarstat prints."""
 
     def __init__(self, site: Site, change: Callable[[dict[str, dict[str, object]]], object]):
         self.transport = site.client().transport
@@ -71,7 +71,7 @@ WRONG: dict[str, Callable[[dict[str, dict[str, object]]], object]] = {
 
 
 @pytest.mark.parametrize("how", WRONG)
-def test_record(site: Site, how: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_record(site: Site, how: str, capsys: pytest.CaptureFixture[str]) -> None:
     files = ended(site)
     client = OarClient(Altered(site, WRONG[how]), "2")
     assert scan(site.settings(), client, [str(site.ce.control)], Log("Scan")) == []
@@ -89,7 +89,7 @@ def test_clock_that_jumps_while_a_job_ends(site: Site, hours: Hours, jump: float
 
 
 def test_clock_that_jumps_back_after_a_cancel(site: Site, hours: Hours) -> None:
-    """The status file then comes from the future; the job is deleted all the same, and once."""
+    """The status file is then newer than the clock; the job is deleted all the same, and once."""
     site.oar.set("delay_frag", 1000)
     (job_id,) = site.oar.add_jobs(1)
     site.ce.in_lrms(GRID_ID, job_id, "CANCELING")
@@ -122,7 +122,7 @@ def doubled(files: JobFiles) -> bool:
     return text.count("----- output of OAR job") != 1 or text.count("----- end of OAR job") != 1
 
 
-def test_errors_of_which_a_killed_scan_has_written_half(site: Site) -> None:
+def test_partial_report_of_a_killed_scan_is_replaced(site: Site) -> None:
     files = ended(site)
     files.comment.write_text("said by the LRMS\n")
     half = "Job finished with exit code 0\n----- output of OAR job 1 -----\nsaid by"
@@ -134,7 +134,7 @@ def test_errors_of_which_a_killed_scan_has_written_half(site: Site) -> None:
     )
 
 
-def test_disk_with_room_for_half_of_the_errors(
+def test_disk_full_in_the_middle_of_errors(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = ended(site)
@@ -174,7 +174,7 @@ def test_entries_that_vanish_between_listing_and_reading(
 
 
 class Ended(FakeTransport):
-    """OAR in which every job that it is asked for by id has ended well; counts the questions."""
+    """An OAR in which every job has ended with exit code 0; counts the queries."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -191,7 +191,7 @@ class Ended(FakeTransport):
 
 
 def test_very_many_jobs_that_end_in_one_cycle(site: Site, hours: Hours) -> None:
-    """All reported, with a number of questions that grows with the size of the answers alone."""
+    """All are reported, and the number of queries depends on the size of the answers only."""
     for job_id in range(1, MANY + 1):
         files = site.ce.in_lrms(f"{job_id:020}", job_id)
         files.diag.write_text("exitcode=0\n")

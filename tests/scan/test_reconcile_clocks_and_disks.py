@@ -1,4 +1,4 @@
-"""Scan where time and room are odd: late diags, summer time, no room for what users own."""
+"""Scan with late diags, changes of the clock, and full disks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from arc_lrms_oar.commands.cancel import cancel
 def test_diag_that_comes_late(
     site: Site, hours: Hours, delay: int, reported: int, code: int
 ) -> None:
-    """Over a slow file system: right after a minute also without it, and sooner with it."""
+    """The diag comes late over a slow file system: scan waits for it, for up to a minute."""
     site.configure("lost_cycles=1\nlost_time=0")
     now = int(time.time())
     hours.stop(now)
@@ -38,7 +38,7 @@ def test_diag_that_comes_late(
 
 
 def no_room(monkeypatch: pytest.MonkeyPatch, files: JobFiles, number: int) -> None:
-    """Nothing can be written to the job's diag, as the user's quota or the disk has it."""
+    """Let writes to the job's diag fail because the disk or the quota is full."""
     real = os.write
 
     def write(descriptor: int, data: bytes) -> int:
@@ -50,14 +50,14 @@ def no_room(monkeypatch: pytest.MonkeyPatch, files: JobFiles, number: int) -> No
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_no_room_for_the_accounting(
+def test_disk_full_for_the_accounting(
     site: Site,
     hours: Hours,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     number: int,
 ) -> None:
-    """It waits for room, holds no other job up, and is written once there is room."""
+    """The job waits, delays no other job, and is reported once the diag can be written."""
     files = ended(site, code=3, stop_time=int(time.time()))
     other = ended(site, OTHER)
     with monkeypatch.context() as patched:
@@ -74,7 +74,7 @@ def test_no_room_for_the_accounting(
     )
 
 
-def test_user_who_never_makes_room(
+def test_disk_full_for_the_accounting_for_long(
     site: Site, hours: Hours, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = ended(site, code=3, stop_time=int(time.time()))
@@ -88,7 +88,7 @@ def test_user_who_never_makes_room(
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])
-def test_no_room_in_the_control_directory(
+def test_disk_full_in_the_control_directory(
     site: Site, monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:
     files = ended(site, code=3)
@@ -107,7 +107,7 @@ def test_no_room_in_the_control_directory(
 
 @pytest.mark.parametrize("day", [(2026, 3, 29), (2026, 10, 25)], ids=["begins", "ends"])
 def test_summer_time(site: Site, paris: None, day: tuple[int, int, int]) -> None:
-    """The clock on the wall jumps at 01:00 UTC, in the middle of the job."""
+    """Local time jumps at 01:00 UTC, in the middle of the job."""
     start = calendar.timegm((*day, 0, 30, 0))
     files = ended(site, start_time=start, stop_time=start + 3600)
     assert site.scan() == [GRID_ID]
@@ -119,7 +119,9 @@ def test_summer_time(site: Site, paris: None, day: tuple[int, int, int]) -> None
 
 
 @pytest.mark.parametrize("version", ["2.5.9", "3.0.2"])
-def test_whole_way_with_an_id_beyond_31_bits(site: Site, version: str) -> None:
+def test_a_job_with_an_id_beyond_31_bits_from_submission_to_report(
+    site: Site, version: str
+) -> None:
     big = 2**33 + 7
     with Standin.create(site.ce.place / version, version, first_id=big) as oar:
         site = Site(site.ce, oar)

@@ -1,4 +1,4 @@
-"""Scan where OAR cannot be asked, does not know a job, or the user has left odd files."""
+"""Scan while OAR is unavailable, does not know a job, or the user's files are unusual."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BLIND: dict[str, Callable[[Standin], object]] = {
 
 
 @pytest.mark.parametrize("how", BLIND)
-def test_nothing_changes_where_oar_cannot_be_asked(
+def test_nothing_changes_while_oar_is_unavailable(
     site: Site, hours: Hours, gm_kick: FakeGmKick, how: str
 ) -> None:
     gm_kick.install()
@@ -47,8 +47,8 @@ def test_nothing_changes_where_oar_cannot_be_asked(
     assert gm_kick.calls() == []
 
 
-def test_trouble_leaves_no_trace(site: Site, hours: Hours) -> None:
-    """However long OAR was away: a job is not nearer to being lost for it."""
+def test_unavailable_oar_does_not_count_towards_lost(site: Site, hours: Hours) -> None:
+    """A job is not lost because OAR was unavailable, however long."""
     site.configure("lost_cycles=2\nlost_time=1")
     files = ended(site)
     site.oar.set("db_down")
@@ -62,8 +62,8 @@ def test_trouble_leaves_no_trace(site: Site, hours: Hours) -> None:
 
 
 @pytest.mark.parametrize("nth", [2, 3])
-def test_details_that_cannot_be_asked(site: Site, hours: Hours, nth: int) -> None:
-    """Each of scan's questions may be the one that fails."""
+def test_any_query_may_fail(site: Site, hours: Hours, nth: int) -> None:
+    """Whichever query fails, nothing is reported, and the next cycle reports the job."""
     files = ended(site)
     script = site.oar.bin / "oarstat"
     real = script.with_name("real-oarstat")
@@ -95,7 +95,7 @@ def test_warning_before_the_answer(site: Site) -> None:
 
 
 def lost(site: Site, hours: Hours, scans: int, seconds: float) -> None:
-    """Scans again and again; the first two let OAR be asked for all jobs at least once."""
+    """Scan repeatedly; among the first two cycles there is an audit."""
     for _ in range(scans):
         site.scan()
         hours.ahead += seconds
@@ -111,7 +111,7 @@ def test_job_that_oar_does_not_know_is_kept_for_a_while(site: Site, hours: Hours
     assert files.errors().startswith("Job is lost: OAR does not know it any more\n")
 
 
-def test_job_that_is_unknown_only_a_few_times_is_kept(site: Site, hours: Hours) -> None:
+def test_job_missing_for_a_few_cycles_is_kept(site: Site, hours: Hours) -> None:
     site.configure("lost_cycles=4\nlost_time=0")
     files = site.ce.in_lrms(GRID_ID, 4711)
     lost(site, hours, 4, 5000)
@@ -121,7 +121,7 @@ def test_job_that_is_unknown_only_a_few_times_is_kept(site: Site, hours: Hours) 
 
 
 @pytest.mark.parametrize(("code", "line"), [(0, "0 Job finished"), (7, "7 Job finished")])
-def test_diag_decides_about_a_job_that_oar_has_forgotten(
+def test_diag_decides_about_a_job_that_oar_no_longer_knows(
     site: Site, hours: Hours, code: int, line: str
 ) -> None:
     site.configure("lost_cycles=1\nlost_time=0")
@@ -133,7 +133,9 @@ def test_diag_decides_about_a_job_that_oar_has_forgotten(
     assert (found["processors"], found["nodename"]) == (["9"], ["scripts-node"])
 
 
-def test_job_that_oar_knows_again_starts_anew(site: Site, hours: Hours) -> None:
+def test_count_of_missing_cycles_restarts_when_oar_knows_the_job_again(
+    site: Site, hours: Hours
+) -> None:
     site.configure("lost_cycles=3\nlost_time=0")
     files = site.ce.in_lrms(GRID_ID, 4711)
     lost(site, hours, 3, 1000)
@@ -189,8 +191,8 @@ def test_odd_files_of_the_user(site: Site, hours: Hours, name: str, kind: str) -
 
 
 @needs_root
-def test_nothing_of_others_is_shown_to_the_user(place: Path, oar: Standin) -> None:
-    """By a link or by a name of his own for it: what the user cannot read, scan does not."""
+def test_files_of_others_are_not_shown_to_the_user(place: Path, oar: Standin) -> None:
+    """Scan reads nothing for users that they cannot read themselves, by a link of either kind."""
     site = Site(Ce(place, owner=NOBODY), oar)
     secret = place / "secret"
     secret.write_text("secret\nexitcode=7\nnodename=secret\n")
@@ -207,7 +209,7 @@ def test_nothing_of_others_is_shown_to_the_user(place: Path, oar: Standin) -> No
     assert secret.stat().st_uid == 0
 
 
-def test_comment_is_shown_only_in_part(site: Site) -> None:
+def test_only_the_end_of_a_large_comment_is_shown(site: Site) -> None:
     files = ended(site)
     files.comment.write_bytes(b"first\n" + b"x" * (1 << 20) + b"\nlast")
     site.scan()
@@ -217,7 +219,7 @@ def test_comment_is_shown_only_in_part(site: Site) -> None:
     assert len(text) < (1 << 18) + 1000
 
 
-def test_full_disk_reports_nothing_half(
+def test_full_disk_leaves_no_partial_report(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = ended(site)
@@ -233,7 +235,7 @@ def test_full_disk_reports_nothing_half(
     assert site.scan() == [GRID_ID]
 
 
-def test_jobs_without_an_id_and_with_the_same(
+def test_jobs_without_an_id_and_with_a_shared_id(
     any_site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site = any_site
@@ -250,7 +252,7 @@ def test_jobs_without_an_id_and_with_the_same(
     assert sum("have the same OAR job ID" in line for line in lines) == 1
 
 
-def test_job_whose_files_vanish_meanwhile(any_site: Site) -> None:
+def test_job_with_files_that_vanish_during_the_cycle(any_site: Site) -> None:
     site = any_site
     files = ended(site)
     ended(site, OTHER)
@@ -260,8 +262,8 @@ def test_job_whose_files_vanish_meanwhile(any_site: Site) -> None:
     assert site.scan() == [OTHER]
 
 
-def test_id_that_has_changed_since_it_was_last_read(site: Site) -> None:
-    """Scan remembers ids, but the end of the old OAR job is not that of the new one."""
+def test_id_that_has_changed_since_it_was_cached(site: Site) -> None:
+    """The end of the OAR job with the cached ID is not reported."""
     files = noted(site.running())
     site.oar.add_jobs(1)
     site.scan()
@@ -272,8 +274,10 @@ def test_id_that_has_changed_since_it_was_last_read(site: Site) -> None:
     assert files.done() is None
 
 
-def test_job_that_arex_has_finished_meanwhile(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the look at the directory and the report A-REX may have moved on."""
+def test_job_that_arex_moves_on_during_the_cycle(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A-REX may change the state between the listing and the report."""
     files = ended(site)
     settings, client = site.settings(), site.client()
     real = client.records

@@ -1,4 +1,4 @@
-"""Scan killed at every single one of its steps ends, in the end, like an undisturbed run."""
+"""Scan killed at any of its steps and started again leaves the same files as an undisturbed run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORKERS = 4
 
 
 class Recorded(FakeTransport):
-    """What OAR's commands have answered the first time, without running them again."""
+    """Repeats the first answer of each of OAR's commands without running it again."""
 
     def __init__(self, transport: LocalTransport) -> None:
         self.transport = transport
@@ -57,7 +57,7 @@ def made(place: Path) -> Ce:
 
 
 def state(ce: Ce) -> dict[str, tuple[str, bytes]]:
-    """All files of the CE; paths in names and contents are those below it."""
+    """All files of the CE, with paths relative to it in names and contents."""
     here = str(ce.place)
     return {
         path.replace(here, ""): (owner, content.replace(here.encode(), b""))
