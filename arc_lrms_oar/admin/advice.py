@@ -22,7 +22,7 @@ BY_KIND = {
         "there."
     ),
     "no_exit_code": f"OAR lost the program's exit code. {_NODES}",
-    "error": f"OAR gives no reason. {_NODES}",
+    "error": f"The reason above is all that OAR recorded. {_NODES}",
     "lost": (
         "OAR does not know the job any more: check whether its database was cleaned or restored. "
         "The session directory may hold all output; otherwise the user must submit the job again."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from collections.abc import Iterable
@@ -21,6 +22,8 @@ from arc_lrms_oar.oar.states import UNKNOWN, has_ended
 from arc_lrms_oar.settings import Settings
 
 _SCRIPT = "JOB_SCRIPT"
+# How A-REX records what scan wrote to lrms_done (docs/internals/arc.md#lrms_done).
+_LRMS_ERROR = r"LRMS error: \((-?[0-9]{1,9})\) (.*)"
 
 
 def explain(settings: Settings, client: OarClient, text: str) -> str:
@@ -53,9 +56,17 @@ def explain(settings: Settings, client: OarClient, text: str) -> str:
 
 
 def verdict_of(facts: JobFacts) -> Verdict | None:
-    """How the job ended, from OAR or else from its own script; None if it has not ended."""
+    """How the job ended, from OAR or else from its own script; None if it has not ended.
+
+    After scan has reported the job, its code and reason stand: the diag that they were derived from
+    has since been completed by scan, also with an exit code.
+    """
     if facts.record is not None and has_ended(facts.state):
-        return verdict(facts.record, facts.diag.values)
+        if not facts.finished:
+            return verdict(facts.record, facts.diag.values)
+        end = verdict(facts.record, {})
+        reported = re.match(_LRMS_ERROR, facts.failure)
+        return end._replace(code=int(reported[1]), reason=reported[2]) if reported else end
     if facts.state == UNKNOWN and not facts.finished and facts.diag.complete:
         return verdict_of_lost(facts.diag.values)
     return None

@@ -149,9 +149,10 @@ def _ask_oar(client: OarClient, job_id: int | None) -> tuple[str, JobRecord | No
         return "", None, ""
     try:
         states = client.states([job_id])
-        record = client.records(states).get(job_id)
+        records = client.with_resources(list(client.records(states).values()))
     except OarUnavailable as error:
         return "", None, str(error)
+    record = next((record for record in records if record.job_id == job_id), None)
     return states.get(job_id, UNKNOWN), record, ""
 
 

@@ -180,9 +180,13 @@ class OarClient:
             return list(records)
         found = resources.assigned(self._ask(ask))
         return [
-            record._replace(resources=ids, cores=len(ids) or None)
+            record
+            if own is None
+            else record._replace(
+                resources=own.resources, cores=len(own.resources) or None, nodes=own.nodes
+            )
             for record in records
-            for ids in [found.get(record.job_id, record.resources)]
+            for own in [found.get(record.job_id)]
         ]
 
     def resources(self, where: str = "") -> Iterator[dict[str, Any]]:

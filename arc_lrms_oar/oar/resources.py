@@ -86,12 +86,23 @@ def queues(stdout: str) -> dict[str, Queue]:
     }
 
 
-def assigned(stdout: str) -> dict[int, tuple[int, ...]]:
-    """Ids of the resources given to each job, by job id, from OAR 3's `oarstat -p -J`."""
-    rows = document(stdout)
+class Assigned(NamedTuple):
+    """What a job was given: the IDs of its resources, and its nodes, each once."""
+
+    resources: tuple[int, ...] = ()
+    nodes: tuple[str, ...] = ()
+
+
+def assigned(stdout: str) -> dict[int, Assigned]:
+    """The resources and nodes given to each job, by job ID, from OAR 3's `oarstat -p -J`."""
+    document_rows = document(stdout)
     found = {}
-    for key, own in rows.items() if isinstance(rows, dict) else ():
+    for key, own in document_rows.items() if isinstance(document_rows, dict) else ():
         ids = ids_in([key])
         if ids and isinstance(own, list):
-            found[ids[0]] = tuple(resource_id(row) for row in own if isinstance(row, dict))
+            rows = [row for row in own if isinstance(row, dict)]
+            nodes = [str(row["network_address"]) for row in rows if row.get("network_address")]
+            found[ids[0]] = Assigned(
+                tuple(resource_id(row) for row in rows), tuple(dict.fromkeys(nodes))
+            )
     return found

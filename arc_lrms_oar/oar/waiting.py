@@ -117,7 +117,7 @@ def _quota(found: re.Match[str], cores: int | None) -> WaitReason:
     if cores is not None and 0 <= limit < cores:
         return WaitReason(
             reason,
-            f"The job can never start: it requests {cores} cores, and the quota is {limit:g}. "
+            f"The job can never start: it requests {_cores(cores)}, and the quota is {limit:g}. "
             "Raise the quota (/etc/oar/scheduler_quotas.conf), or cancel the job.",
             True,
         )
@@ -132,24 +132,24 @@ def _by_capacity(record: JobRecord, cores: int | None, site: SiteState) -> WaitR
     unmatched = re.search(_NO_MATCH, record.message)
     if site.alive == 0 and site.total:
         return WaitReason(
-            f"none of OAR's {site.total} cores is Alive",
+            f"none of OAR's {_cores(site.total)} is Alive",
             "Bring nodes up: `oarnodes -s` shows their states.",
             True,
         )
     if cores is not None and site.total is not None and cores > site.total:
         return WaitReason(
-            f"it requests {cores} cores, and OAR has {site.total}",
-            f"The job can never start. Cancel it; at most {site.total} cores can be requested.",
+            f"it requests {_cores(cores)}, and OAR has {site.total}",
+            f"The job can never start. Cancel it; at most {_cores(site.total)} can be requested.",
             True,
         )
     if cores is not None and site.alive is not None and cores > site.alive:
         return WaitReason(
-            f"it requests {cores} cores, and {site.alive} of OAR's {site.total} are Alive",
+            f"it requests {_cores(cores)}, and {site.alive} of OAR's {site.total} are Alive",
             "Bring nodes up (`oarnodes -s` shows their states), or cancel the job.",
             True,
         )
     if unmatched:
-        of = f" among {site.alive} Alive cores" if site.alive is not None else ""
+        of = f" among {_cores(site.alive, 'Alive ')}" if site.alive is not None else ""
         return WaitReason(
             f"OAR finds no matching resources{of}",
             f"Compare the job's properties, memory and cores per node (`oarstat -f -j "
@@ -169,3 +169,7 @@ def _by_capacity(record: JobRecord, cores: int | None, site: SiteState) -> WaitR
         "OAR has not scheduled it yet",
         "Wait for OAR's next scheduling round; if nothing changes, check /var/log/oar.log.",
     )
+
+
+def _cores(number: int, adjective: str = "") -> str:
+    return f"{number} {adjective}core{'' if number == 1 else 's'}"

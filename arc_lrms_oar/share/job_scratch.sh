@@ -83,7 +83,7 @@ arc_oar_stage_out() {
     done
     [ -n "$arc_oar_keep_all" ] || arc_oar_clean
     if ! cp -a -- . "$RUNTIME_FRONTEND_JOB_DIR/"; then
-        arc_oar_say "Cannot bring the output back; it stays in $RUNTIME_NODE_JOB_DIR on $HOSTNAME"
+        arc_oar_say "Cannot bring the output back. It is in $RUNTIME_NODE_JOB_DIR on $HOSTNAME until it is cleaned up there"
         arc_oar_staged=
         return 1
     fi

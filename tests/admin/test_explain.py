@@ -134,15 +134,30 @@ def test_every_kind_of_end_has_advice() -> None:
 
 def test_failed_job(any_site: Site) -> None:
     any_site.oar.add_jobs(1, state="Terminated", exit_code=768)
-    files = finished(any_site, GRID_ID, "LRMS error: (3) bad\n", local_id=1)
+    files = finished(
+        any_site, GRID_ID, "LRMS error: (3) Job finished with exit code 3\n", local_id=1
+    )
     files.file("diag").write_text("WallTime=5s\nUserTime=1s\nMaxResidentMemory=10kB\nexitcode=3\n")
     found = page(any_site)
     ended = found["How it ended"]
     assert row(ended, "exit code") == "3"
     assert row(ended, "reason") == "Job finished with exit code 3 (exit_code)"
-    assert row(ended, "A-REX reports") == "LRMS error: (3) bad"
+    assert row(ended, "A-REX reports") == "LRMS error: (3) Job finished with exit code 3"
     assert row(ended, "used") == "wall time 5s, user CPU time 1s, memory 10kB"
     assert found["What to do"] == [f"  {BY_KIND['exit_code']}"]
+
+
+def test_reason_is_the_one_that_scan_reported(site: Site) -> None:
+    """Also after scan has completed the diag with an exit code of its own."""
+    message = "Inner job: container 4 does not exist, inner job will never run"
+    site.oar.add_jobs(1, state="Error", exit_code=None, message=message)
+    reason = f"OAR ended the job with an error: {message}"
+    files = finished(site, GRID_ID, f"LRMS error: (512) {reason}\n", local_id=1)
+    files.file("diag").write_text("exitcode=512\nWallTime=0s\n")
+    found = page(site)
+    assert row(found["How it ended"], "exit code") == "512"
+    assert row(found["How it ended"], "reason") == f"{reason} (error)"
+    assert "gives no reason" not in found["What to do"][0]
 
 
 def test_successful_job(site: Site) -> None:
@@ -275,3 +290,11 @@ def test_oar_3(ce: Ce) -> None:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(NOW - 6))
         assert f"  {when}  OAR     WALLTIME: Job: 1 (Elapsed)" in found["What happened"]
         assert row(found["How it ended"], "exit code") == "265"
+
+
+def test_nodes_on_oar_3(ce: Ce) -> None:
+    """OAR 3 lists the nodes of a job with `oarstat -p` only."""
+    with Standin.create(ce.place / "oar3", "3.0.2") as oar:
+        site = Site(ce, oar)
+        site.running(resources=[1, 2, 3])
+        assert row(page(site)["head"], "nodes") == "127.0.0.1 127.0.0.2"

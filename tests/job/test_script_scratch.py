@@ -233,7 +233,9 @@ def test_session_directory_that_is_gone_at_the_end(node: Node, scratch: Path) ->
     ran = node.shell(f"echo x >out; rm -r {session}; touch {session}", outputs=["/out"])
     place = f"{scratch}/{GRID_ID}"
     assert ran.code == 1
-    assert ran.comment.endswith(f"Cannot bring the output back; it stays in {place} on node1\n")
+    assert ran.comment.endswith(
+        f"Cannot bring the output back. It is in {place} on node1 until it is cleaned up there\n"
+    )
     assert (Path(place) / "out").read_text() == "x\n"
     assert ran.diag.values["exitcode"] == "1"
 

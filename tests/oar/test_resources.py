@@ -57,9 +57,9 @@ def test_the_resources_of_jobs_of_oar_3() -> None:
     ids = {
         key: value for call in recorded for key, value in resources.assigned(call.stdout).items()
     }
-    assert all(ids.values())
+    assert all(own.resources and own.nodes for own in ids.values())
     said = '{"7": [{"id": 3}, {"id": 4}, null], "x": [], "8": 1}'
-    assert resources.assigned(said) == {7: (3, 4)}
+    assert resources.assigned(said) == {7: resources.Assigned((3, 4))}
     with pytest.raises(OarAnswerError):
         resources.assigned("no")
 
