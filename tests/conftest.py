@@ -1,4 +1,4 @@
-"""Fixtures of the unit tests: a place that every user can reach, a CE in it, a stand-in OAR."""
+"""Fixtures of the unit tests: a directory open to all users, a CE in it, and a stand-in OAR."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _clean_process() -> Iterator[None]:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A directory that other users can enter; pytest's own are closed to them."""
+    """A directory that other users can enter, unlike pytest's `tmp_path`."""
     made = Path(tempfile.mkdtemp(prefix="arc_oar-"))
     made.chmod(0o755)
     yield made
@@ -45,25 +45,25 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture(params=[6, 7], ids=["arc6", "arc7"])
 def layout(request: pytest.FixtureRequest) -> int:
-    """The layout of the control directory, for tests that take `any_ce`."""
+    """The layout of the control directory for `any_ce`: that of ARC 6, then that of ARC 7."""
     return int(request.param)
 
 
 @pytest.fixture
 def ce(place: Path) -> Ce:
-    """A CE in ARC 6's layout whose jobs belong to the caller."""
+    """A CE with ARC 6's layout, whose jobs belong to the user that runs the tests."""
     return Ce(place)
 
 
 @pytest.fixture
 def any_ce(place: Path, layout: int) -> Ce:
-    """A CE in ARC 6's layout, then one in ARC 7's."""
+    """A CE with ARC 6's layout, then one with ARC 7's."""
     return Ce(place, layout)
 
 
 @pytest.fixture
 def oar(place: Path) -> Iterator[Standin]:
-    """A stand-in OAR 2.5.9 with 4 nodes of 2 cores."""
+    """A stand-in OAR 2.5.9 with 4 nodes of 2 cores each."""
     with Standin.create(place / "oar") as made:
         made.set("delay", 0.01)
         yield made

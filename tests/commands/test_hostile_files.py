@@ -16,7 +16,7 @@ import pytest
 from support.ce import GRID_ID, NOBODY, Ce, JobFiles
 from support.fake_clock import FakeClock
 from support.fake_transport import FakeTransport
-from support.file_swapper import SECRET, Prey, Swaps, clear_away, swapping
+from support.file_swapper import SECRET, ForeignFiles, Swaps, clear_away, swapping
 from support.scan_jobs import Hours
 from support.users import needs_root, run_as
 
@@ -61,8 +61,8 @@ class Race:
     def __init__(self, place: Path) -> None:
         self.ce = Ce(place / "ce", owner=NOBODY)
         os.chown(self.ce.sessions, NOBODY, NOBODY)
-        self.prey = Prey(place / "prey", OTHER_USER)
-        self.before = self.prey.state()
+        self.foreign = ForeignFiles(place / "foreign", OTHER_USER)
+        self.before = self.foreign.state()
         self.client = OarClient(Quick(), "2")
 
     def settings(self) -> Settings:
@@ -77,11 +77,11 @@ class Race:
         ]
 
     def run(self, files: JobFiles, rounds: int, work: Callable[[], object]) -> Swaps:
-        with swapping(NOBODY, self.targets(files), self.prey) as swaps:
+        with swapping(NOBODY, self.targets(files), self.foreign) as swaps:
             for _ in range(rounds):
                 swaps.wait_for_more()
                 work()
-        assert self.prey.state() == self.before
+        assert self.foreign.state() == self.before
         return swaps
 
     def owners(self) -> set[int]:

@@ -1,4 +1,4 @@
-"""A CE and the package's public API on it, for tests that do not care whose OAR it is."""
+"""A CE with the package's public API, for tests that run on any OAR, stand-in or real."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.ce import Ce, JobFiles
 
 
 class ApiSite:
-    """Submits, scans and cancels through the public API; jobs are named by number."""
+    """Submits, scans and cancels by the public API. Grid job IDs are unique in OAR's database."""
 
     def __init__(self, ce: Ce) -> None:
         self.ce = ce
@@ -25,7 +25,7 @@ class ApiSite:
         return str(self.ce.conf)
 
     def job(self, script: str, **options: Any) -> JobFiles:
-        """The files of a job that runs a shell script, before its submission."""
+        """Create the files of a job that runs a shell script, as before its submission."""
         self._number += 1
         grid_id = f"contract{self._number}{os.getpid()}{time.time_ns()}"
         options.setdefault("walltime", 300)
@@ -46,17 +46,17 @@ class ApiSite:
         return result.state
 
     def until(self, what: Callable[[], Any], seconds: float = 90) -> Any:
-        """Polls until `what()` is true, and gives it."""
+        """Poll until `what()` is true and return its value. Fails after `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             found = what()
             if found:
                 return found
             time.sleep(0.2)
-        raise AssertionError(f"it has not come after {seconds:.0f} s")
+        raise AssertionError(f"not true after {seconds:.0f} s")
 
     def reported(self, files: JobFiles) -> str:
-        """Scans until the job is reported; gives lrms_done."""
+        """Scan until the job is reported; return the content of lrms_done."""
 
         def done() -> str | None:
             self.scan()

@@ -1,7 +1,7 @@
-"""An ARC in a directory, as far as install and doctor look at it, and its `python3`.
+"""An installed ARC in a directory, with the files that install and doctor use.
 
-`python3` there is this Python with the tree's own site-packages and no others, so that
-what asks ARC's own module `arc.paths` gets this tree's answer.
+Its `python3` is the Python of the tests with only the tree's own site-packages, so that ARC's
+module `arc.paths` is the tree's.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ sys.exit(main(sys.argv[1:]))
 
 @functools.cache
 def compiled_package() -> Path:
-    """A copy of the package with its bytecode, made once in a run of the tests."""
+    """Return a copy of the package with its bytecode, made once per test process."""
     folder = Path(tempfile.mkdtemp(prefix="arc_oar-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     copied = folder / "package"
@@ -44,7 +44,7 @@ def compiled_package() -> Path:
 
 
 class ArcTree:
-    """ARC 6.17 below `prefix`, or 7.0, which has no arc.lrms; and a plain copy of the package."""
+    """ARC 6.17 or 7.0 (without `arc.lrms`) below `prefix`, and a copy of this package."""
 
     def __init__(self, place: Path, version: str = "6.17.0") -> None:
         self.prefix = place / "arc"
@@ -76,7 +76,7 @@ class ArcTree:
         python.chmod(0o755)
 
     def run(self, *words: object, **variables: str) -> subprocess.CompletedProcess[str]:
-        """`python3 -m arc_lrms_oar WORDS`, with this tree for the whole system."""
+        """Run `python3 -m arc_lrms_oar WORDS`, which finds no other ARC than this tree."""
         start = START.format(path=self.path, defaults=str(self.defaults))
         return subprocess.run(
             [sys.executable, "-c", start, *map(str, words)],
@@ -89,20 +89,20 @@ class ArcTree:
         )
 
     def ok(self, *words: object, **variables: str) -> list[str]:
-        """The lines that a run prints which succeeds without a complaint."""
+        """Run a command that must succeed with empty stderr; return the lines that it prints."""
         done = self.run(*words, **variables)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout.splitlines()
 
     def complaint(self, *words: object, **variables: str) -> str:
-        """The one line of a run that fails."""
+        """Run a command that must fail; return its single error line."""
         done = self.run(*words, **variables)
         assert done.returncode == 1
         assert done.stderr.count("\n") == 1
         return done.stderr
 
     def listing(self) -> dict[str, tuple[int, int, int, int, bytes]]:
-        """All that ARC has: mode, owner, time and content of each file."""
+        """Return mode, owner, modification time and content of each of ARC's files."""
         found = {}
         for root in (self.prefix, self.libraries / "arc"):
             for path in sorted(root.rglob("*")):

@@ -1,6 +1,6 @@
-"""Grid jobs of a control directory of our own, whose submit and scan are ended at a chosen step.
+"""A CE inside the testbed without an A-REX: tests run its submit and scan scripts themselves.
 
-No A-REX stands behind it: the test itself is the one who calls the scripts, and calls them again.
+Uses the testbed's OAR and a control directory of its own. `step` ends a script at a chosen step.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from support.oar_site import listing
 
 KILL_AT_STEP = "/opt/arc_lrms_oar/tests/support/kill_at_step.py"
 ENDED = ("Terminated", "Error")
-# Every step, not some of them; takes minutes.
+# Set in the environment, tests end a command at each of its steps, which takes minutes.
 ALL = "ARC_OAR_TEST_ALL_STEPS"
 
 
 def sample(steps: int, most: int) -> list[int]:
-    """The steps at which to end a command of so many: `most` of them, evenly, and the last."""
+    """Return the steps at which to end a command: about `most`, evenly spaced, and the last."""
     stride = 1 if os.environ.get(ALL) else math.ceil(steps / most)
     return sorted({*range(stride, steps + 1, stride), steps})
 
 
 @dataclass
 class BedJob:
-    """One job; paths are those inside the bed."""
+    """One grid job; its paths are those inside the bed."""
 
     site: BedSite
     grid_id: str
@@ -51,17 +51,17 @@ class BedJob:
         return ["/usr/share/arc/submit-OAR-job", "--config", conf, self.file("grami")]
 
     def submit(self) -> subprocess.CompletedProcess[str]:
-        """The submission, undisturbed, as A-REX makes it when it tries again."""
+        """Run the submit script to its end, as A-REX does when it retries."""
         return self.site.bed.run(self.submit_words(), user=USER, check=False)
 
     def ids(self) -> list[int]:
-        """The OAR ids in the GRAMi file."""
+        """Return the OAR job IDs in the GRAMi file."""
         lines = self.site.read(self.file("grami")).splitlines()
         return [int(line.partition("=")[2]) for line in lines if "joboption_jobid" in line]
 
 
 class BedSite:
-    """The directory `place` inside the bed, with arc.conf, control and session directories."""
+    """The directory `place` inside the bed, with arc.conf, control and session directory."""
 
     def __init__(self, bed: Bed, place: str) -> None:
         self.bed = bed
@@ -89,7 +89,7 @@ class BedSite:
             os.chown(path, self.user.uid, self.user.gid)
 
     def job(self, grid_id: str, script: str) -> BedJob:
-        """A job as it is when A-REX calls the submit script."""
+        """Create a job as it is when A-REX calls the submit script."""
         job = BedJob(self, grid_id)
         session = self.path(f"sessions/{grid_id}")
         session.mkdir(mode=0o700)
@@ -109,7 +109,7 @@ class BedSite:
         return job
 
     def in_lrms(self, job: BedJob) -> None:
-        """What A-REX writes once it knows the OAR id."""
+        """Write what A-REX writes after a successful submission."""
         (job_id,) = job.ids()
         local = f"lrms=OAR\nqueue=default\nlocalid={job_id}\nsessiondir={job.session}\n"
         self.write(f"control/job.{job.grid_id}.local", local, users=True)
@@ -120,11 +120,11 @@ class BedSite:
         return ["/usr/share/arc/scan-OAR-job", "--config", conf, f"{self.place}/control"]
 
     def files(self) -> dict[str, tuple[str, bytes]]:
-        """All files of the control and session directories, with owner, mode and content."""
+        """Return mode, owner and content of all files of the control and session directory."""
         return listing(self.path("control"), self.path("sessions"))
 
     def step(self, at: int, argv: list[str], *flags: str, user: str = "") -> dict[str, Any]:
-        """Runs a command to the step before `at` (0: to its end)."""
+        """Run a command up to its step `at` (0: to its end); return what kill_at_step prints."""
         words = [
             "python3",
             "-B",
@@ -141,7 +141,7 @@ class BedSite:
         return answer
 
     def held(self, prefix: str) -> dict[str, list[dict[str, Any]]]:
-        """All that OAR has ever held, by grid ID, of jobs whose grid ID begins so."""
+        """Return all jobs that OAR ever had for grid job IDs with this prefix, by grid job ID."""
         where = f"job_name LIKE 'some_name-{prefix}%'"
         said = self.bed.run(["oarstat", "--format", "2", "-J", "-f", "--sql", where]).stdout
         found: dict[str, list[dict[str, Any]]] = {}
@@ -150,7 +150,7 @@ class BedSite:
         return found
 
     def settled(self, prefix: str, seconds: float = 120) -> dict[str, list[dict[str, Any]]]:
-        """The same once OAR has ended all of them."""
+        """Wait until all of these jobs have ended in OAR, and return them."""
         deadline = time.monotonic() + seconds
         while True:
             held = self.held(prefix)

@@ -1,7 +1,7 @@
-"""A computing element in a directory, for tests: arc.conf, control directory, session directories.
+"""A computing element in a directory: arc.conf, control directory and session directories.
 
-Files are written here as A-REX itself writes them (ARC 6.17 and 7.0), by the facts of its source
-and not by calling the package, so that a test compares two independent readings of them.
+The files have the format that A-REX writes (ARC 6.17 and 7.0). It is implemented here a second
+time, from ARC's source and without the package, so that tests compare two independent readings.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ NOBODY = 65534
 
 
 def shell_value(text: str) -> str:
-    """A value as A-REX's `value_for_shell` writes it."""
+    """Quote a value as A-REX's `value_for_shell` does."""
     return "'" + text.replace("'", "'\\''") + "'"
 
 
 @dataclass
 class JobFiles:
-    """One job's files on disk; `layout` is 6 or 7."""
+    """The files of one job."""
 
     ce: Ce
     grid_id: str
@@ -39,7 +39,7 @@ class JobFiles:
         return self.ce.control / "processing" / name
 
     def file(self, kind: str) -> Path:
-        """A control file: grami, local, errors, lrms_done, …"""
+        """Return the path of a file of the control directory: grami, local, errors, lrms_done, …"""
         if self.ce.layout == 6:
             return self.ce.control / f"job.{self.grid_id}.{kind}"
         first, second, third = self.grid_id[:3], self.grid_id[3:6], self.grid_id[6:9]
@@ -54,7 +54,7 @@ class JobFiles:
         return Path(f"{self.session}.comment")
 
     def done(self) -> str | None:
-        """The content of lrms_done, None where the job has not been reported."""
+        """Return the content of lrms_done, None if the job has not been reported."""
         path = self.file("lrms_done")
         return path.read_text() if path.exists() else None
 
@@ -62,7 +62,7 @@ class JobFiles:
         return self.file("errors").read_text(errors="replace")
 
     def accounting(self) -> dict[str, list[str]]:
-        """The diag as A-REX reads it: keys in lower case, each with its values in order."""
+        """Return the diag as A-REX reads it: the values of each key, keys in lower case."""
         found: dict[str, list[str]] = {}
         for line in self.diag.read_text().splitlines():
             key, _, value = line.partition("=")
@@ -70,7 +70,7 @@ class JobFiles:
         return found
 
     def local_id(self) -> str:
-        """The id as A-REX reads it: the first such line of the GRAMi file."""
+        """Return the local job ID as A-REX reads it: from the first such line of the GRAMi file."""
         for line in self.file("grami").read_text(errors="surrogateescape").split("\n"):
             if line.startswith("joboption_jobid="):
                 return line.partition("=")[2].strip("'")
@@ -79,7 +79,11 @@ class JobFiles:
 
 @dataclass
 class Ce:
-    """The directories and arc.conf of a CE; `owner` is the uid and gid of the mapped user."""
+    """The directories and arc.conf of a CE.
+
+    `layout`: 6 or 7, for the control directory of that ARC. `owner`: uid and gid of the mapped
+    user; None: the user that runs the tests.
+    """
 
     place: Path
     layout: int = 6
@@ -104,7 +108,7 @@ class Ce:
         return self.place / "arc.conf"
 
     def configure(self, **blocks: str) -> None:
-        """Writes arc.conf; `custom_oar="a = b"` and so on add lines to the block of that name."""
+        """Write arc.conf. `custom_oar="a = b"` and the like add lines to that block."""
         names = {"custom_oar": "custom:oar", "queue": "queue:default"}
         self.blocks.update(blocks)
         text = {
@@ -117,7 +121,7 @@ class Ce:
         self.conf.write_text("".join(f"[{names.get(k, k)}]\n{v}\n\n" for k, v in text.items()))
 
     def rte(self, name: str, text: str, *, folder: str = "enabled", params: str = "") -> None:
-        """Puts a runtime environment into the control directory, as arcctl does by a link."""
+        """Enable a runtime environment by a symbolic link in the control directory, as arcctl."""
         source = self.place / "rtes" / name
         source.parent.mkdir(parents=True, exist_ok=True)
         source.write_text(text)
@@ -130,7 +134,7 @@ class Ce:
             path.write_text(params)
 
     def job(self, grid_id: str = GRID_ID, **options: Any) -> JobFiles:
-        """A job as it is when A-REX calls the submit script; see `grami_text` for `options`."""
+        """Create a job as it is when A-REX calls the submit script; `options`: see `grami_text`."""
         job = JobFiles(self, grid_id)
         job.session.mkdir(mode=0o700)
         job.file("grami").parent.mkdir(parents=True, exist_ok=True)
@@ -147,13 +151,13 @@ class Ce:
     def in_lrms(
         self, grid_id: str, local_id: int | str, state: str = "INLRMS", **options: Any
     ) -> JobFiles:
-        """A job as it is when the submit script has ended well."""
+        """Create a job as it is after a successful submission."""
         job = self.job(grid_id, **options)
         self.accepted(job, local_id, state)
         return job
 
     def accepted(self, job: JobFiles, local_id: int | str, state: str = "INLRMS") -> None:
-        """What A-REX writes once it knows the LRMS's id."""
+        """Write what A-REX writes after a successful submission."""
         job.file("local").write_text(
             f"globalid={job.grid_id}\nheadhost=localhost\nlrms=OAR\nqueue=default\n"
             f"localid={local_id}\nargs=/bin/sh -c true \nargscode=0\nsubject=/O=Test/CN=User\n"
@@ -163,11 +167,11 @@ class Ce:
 
     @property
     def user(self) -> str:
-        """The name of the mapped user."""
+        """Return the name of the mapped user."""
         return pwd.getpwuid(os.geteuid() if self.owner is None else self.owner).pw_name
 
     def give(self, *paths: Path) -> None:
-        """Makes paths the mapped user's."""
+        """Make the mapped user the owner of these paths."""
         if self.owner is not None:
             for path in paths:
                 os.lchown(path, self.owner, self.owner)
@@ -191,8 +195,9 @@ def grami_text(
     queue: str = "default",
     **plain: object,
 ) -> str:
-    """GRAMi as A-REX 6.17 writes it (`JobDescriptionHandler::write_grami`); names in the session
-    directory are relative. `plain` are unquoted values such as walltime=60.
+    """Return a GRAMi file as A-REX 6.17 writes it (`JobDescriptionHandler::write_grami`).
+
+    File names are relative to the session directory. `plain`: unquoted values such as walltime=60.
     """
     pairs = list(environment.items() if isinstance(environment, Mapping) else environment)
     values = [(f"arg_{i}", shell_value(w)) for i, w in enumerate([executable, *arguments])]

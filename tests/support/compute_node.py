@@ -1,4 +1,4 @@
-"""Runs a job script as OAR does on a node, without OAR: bash, a node file, nothing else."""
+"""Run a job script as OAR does on a compute node: with bash and a node file, without OAR."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 
 @dataclass
 class ScriptRun:
-    """How a job script ended: `comment` is what it said on its own stdout and stderr."""
+    """One run of a job script.
+
+    `code`: its exit status. `comment`: its own stdout and stderr. `diag`: the job's diag file,
+    parsed and as text.
+    """
 
     code: int
     comment: str
@@ -29,17 +33,18 @@ class ScriptRun:
     raw_diag: str
 
     def text(self, name: str) -> str:
+        """Return the content of a file of the session directory."""
         return (self.session / name).read_text(errors="surrogateescape")
 
     def names(self) -> list[str]:
-        """All files of the session directory, as relative paths in order."""
+        """Return the relative paths of all files of the session directory, sorted."""
         found = (p for p in self.session.rglob("*") if not p.is_dir())
         return sorted(str(p.relative_to(self.session)) for p in found)
 
 
 @dataclass
 class Node:
-    """A job of a CE on its node; change what is public, then `run()`."""
+    """A job of a CE on its compute node. Tests set the public attributes before `run`."""
 
     ce: Ce
     files: JobFiles
@@ -61,7 +66,7 @@ class Node:
         return self.files.session / ".arc_oar" / "job-1.sh"
 
     def write(self, **options: Any) -> None:
-        """Writes the job script for a job of these GRAMi options, see `ce.grami_text`."""
+        """Write the job script of a job with these options, see `ce.grami_text`."""
         text = grami_text(self.files.session, self.ce.control, GRID_ID, **options)
         job = grami.describe(grami.parse(text, "grami"), "grami")
         self.path.parent.mkdir(exist_ok=True)
@@ -69,11 +74,13 @@ class Node:
         script.write(str(self.path), script.build(job, list(self.rtes), plan))
 
     def command(self) -> tuple[list[str], dict[str, str]]:
+        """Write the node file; return arguments and environment of the job script."""
         self.node_file.write_text("".join(f"{node}\n" for node in self.nodes))
         environment = {"PATH": PATH, "OAR_NODE_FILE": str(self.node_file), **self.environment}
         return [str(self.path)], environment
 
     def start(self) -> subprocess.Popen[bytes]:
+        """Start the job script in a session of its own."""
         argv, environment = self.command()
         return subprocess.Popen(
             argv,
@@ -86,6 +93,7 @@ class Node:
         )
 
     def ended(self, child: subprocess.Popen[bytes], timeout: float = 30) -> ScriptRun:
+        """Wait for a started job script."""
         try:
             said, _ = child.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -101,10 +109,10 @@ class Node:
         )
 
     def run(self, **options: Any) -> ScriptRun:
-        """Writes the script and runs it to its end."""
+        """Write the job script and run it to its end."""
         self.write(**options)
         return self.ended(self.start())
 
     def shell(self, text: str, *arguments: str, **options: Any) -> ScriptRun:
-        """Runs a job that is `/bin/sh -c TEXT`."""
+        """Run a job with the command line `/bin/sh -c TEXT`."""
         return self.run(executable="/bin/sh", arguments=["-c", text, *arguments], **options)

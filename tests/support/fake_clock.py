@@ -1,4 +1,4 @@
-"""A clock that only sleeping moves."""
+"""A clock for tests that moves only by its own `sleep`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from arc_lrms_oar.retry import PAUSES, Retry
 
 
 class FakeClock:
-    """`pauses` are the sleeps that were asked for, in order."""
+    """`time`: the current time in seconds. `pauses`: the durations of all sleeps, in order."""
 
     def __init__(self) -> None:
         self.time = 1000.0

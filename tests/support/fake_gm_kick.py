@@ -1,4 +1,4 @@
-"""A gm-kick below ARC_LOCATION: a real executable that notes how it was called."""
+"""A gm-kick for tests: an executable below ARC_LOCATION that records its arguments."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ sys.exit({code})
 
 
 class FakeGmKick:
-    """The fake gm-kick below one prefix."""
+    """The gm-kick below one installation prefix of ARC. It does not exist before `install`."""
 
     def __init__(self, prefix: Path) -> None:
         self.prefix = prefix
         self.calls_file = prefix / "calls"
 
     def install(self, place: str = "libexec/arc", code: int = 0) -> Path:
+        """Create the executable; it prints to both outputs and exits with status `code`."""
         path = self.prefix / place / "gm-kick"
         path.parent.mkdir(parents=True)
         path.write_text(FAKE.format(python=sys.executable, calls=str(self.calls_file), code=code))
@@ -32,6 +33,7 @@ class FakeGmKick:
         return path
 
     def calls(self) -> list[list[str]]:
+        """Return the arguments of each call; its stdin must have been empty."""
         if not self.calls_file.exists():
             return []
         rows = [json.loads(line) for line in self.calls_file.read_text().splitlines()]

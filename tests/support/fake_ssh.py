@@ -1,4 +1,4 @@
-"""An ssh that runs the command here, and whose connection can be cut at any moment."""
+"""An ssh for tests that runs the command locally and can drop the connection at any moment."""
 
 from __future__ import annotations
 
@@ -75,13 +75,20 @@ sys.exit(done.returncode)
 
 
 class FakeSsh:
-    """`place` is a directory of its own; `path` is the executable.
+    """The executable is `path`, in the new directory `place`.
 
-    What becomes of the next connections is said by `next`: "" all is well, "refused" none is made,
-    "held" the network keeps what was sent until `deliver`, "left" the command goes on alone,
-    "unread" it has begun and does so with pipes that nobody reads any more,
-    "mute" its output is lost, "cut out N" and "cut err N" no more than N bytes of its output come
-    (all but the last -N), "stuck" nothing happens, "chatty" the login shell says something.
+    `next` sets the modes of the next connections:
+
+    - "": the connection works
+    - "refused": it is refused
+    - "held": the script is sent, but arrives only with `deliver`; the connection drops
+    - "left": the connection drops and the command runs on
+    - "unread": the same after one line of both outputs, which nobody reads any more
+    - "mute": the command ends, then the connection drops without its output
+    - "cut out N", "cut err N": only N bytes of stdout or stderr arrive (for a negative N, all but
+      the last -N), then the connection drops
+    - "stuck": nothing happens
+    - "chatty": the login shell prints to both outputs
     """
 
     def __init__(self, place: Path) -> None:
@@ -94,15 +101,16 @@ class FakeSsh:
         self.next()
 
     def next(self, *modes: str) -> None:
+        """Set the modes of the next connections; later ones work."""
         (self.place / "modes").write_text("".join(f"{mode}\n" for mode in modes))
 
     def calls(self) -> list[list[str]]:
-        """The arguments of each ssh."""
+        """Return the arguments of each ssh."""
         text = (self.place / "calls").read_text() if (self.place / "calls").exists() else ""
         return [list(ast.literal_eval(line)) for line in text.splitlines()]
 
     def deliver(self) -> str:
-        """Brings what was held back to its end; gives what it said to nobody."""
+        """Execute the script that was held back, and return its output, which is lost."""
         script = (self.place / "held").read_bytes()
         shell = ["/bin/sh", "-s", "held"]
         done = subprocess.run(shell, input=script, capture_output=True, check=False)

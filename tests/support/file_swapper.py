@@ -1,8 +1,7 @@
-"""A user who replaces his own files all the time, in a process of his own, while others use them.
+"""A hostile user who keeps replacing their own files, in a process of its own, during a test.
 
-What he puts there leads out of what is his: links to files of root's and of another user's, FIFOs,
-devices, directories, terabytes. How long he goes on is for the one who watches him to say, by how
-often he has swapped.
+The replacements are links to files of root and of another user, FIFOs, links to devices,
+directories and huge sparse files. A test decides by `Swaps.count` how long the attack lasts.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from pathlib import Path
 SECRET = "exitcode=7\nnodename=secret\nUserTime=7s\n"
 
 
-class Prey:
-    """What is not the hostile user's, in directories below `place`; root makes it."""
+class ForeignFiles:
+    """Files below `place` that the hostile user must neither read nor change. Made by root."""
 
     def __init__(self, place: Path, other: int) -> None:
         self.place = place
@@ -29,7 +28,7 @@ class Prey:
         self.roots = self._file("roots", 0, 0o600)
         self.others = self._file("others", other, 0o600)
         self.open_to_all = self._file("open-to-all", other, 0o666)
-        # As another job's session directory that was opened by mistake: all can read, none write.
+        # Like another job's session directory: readable for all by mistake, writable for its owner.
         self.folder = place / "folder"
         (self.folder / ".arc_oar").mkdir(parents=True)
         for name in ("out", ".arc_oar/submitting", ".arc_oar/job-0123456789ab.sh"):
@@ -46,7 +45,7 @@ class Prey:
         return path
 
     def state(self) -> dict[str, tuple[object, ...]]:
-        """All that a reader or writer must leave as it is."""
+        """Return mode, owner, modification time and content of everything, to compare later."""
         found: dict[str, tuple[object, ...]] = {}
         for path in [self.place, *self.place.rglob("*")]:
             status = path.lstat()
@@ -57,7 +56,7 @@ class Prey:
 
 
 class Swaps:
-    """How often the user has swapped until now."""
+    """The number of replacements so far, shared between the processes."""
 
     def __init__(self) -> None:
         self._shared = mmap.mmap(-1, 8)
@@ -70,14 +69,14 @@ class Swaps:
         self._shared[:8] = struct.pack("Q", self.count + 1)
 
     def wait_for_more(self) -> None:
-        """Until the next swap, so that none of the watcher's rounds passes undisturbed."""
+        """Wait for the next replacement, so that every round of a test is disturbed."""
         before = self.count
         while self.count == before:
             time.sleep(0)
 
 
-def kinds(prey: Prey, targets: Sequence[Path]) -> list[Callable[[Path], object]]:
-    """The things that are put in the place of a file; each is given the path to make it at."""
+def kinds(foreign: ForeignFiles, targets: Sequence[Path]) -> list[Callable[[Path], object]]:
+    """Return functions that each create one kind of replacement at a path."""
 
     def folder(path: Path) -> None:
         path.mkdir()
@@ -93,15 +92,16 @@ def kinds(prey: Prey, targets: Sequence[Path]) -> list[Callable[[Path], object]]
     def mark(path: Path) -> None:
         path.write_text('{"script": "job-0123456789ab.sh", "pid": 0, "tries": 3}')
 
-    # Whom a link leads to where another of the user's links is already.
-    aims = [prey.roots, prey.others, prey.open_to_all, prey.folder, prey.place / "new", *targets]
-    links = [lambda path, to=to: path.symlink_to(to) for to in [*aims, Path("/dev/zero")]]
+    # `targets` as well: links to links.
+    aims = [foreign.roots, foreign.others, foreign.open_to_all, foreign.folder]
+    aims += [foreign.place / "new", *targets, Path("/dev/zero")]
+    links = [lambda path, to=to: path.symlink_to(to) for to in aims]
     return [*links, os.mkfifo, folder, Path.mkdir, terabyte, plain, mark, mark]
 
 
 @contextmanager
-def swapping(user: int, targets: Sequence[Path], prey: Prey) -> Iterator[Swaps]:
-    """Swaps `targets`, outermost first, as `user` as long as the block lasts."""
+def swapping(user: int, targets: Sequence[Path], foreign: ForeignFiles) -> Iterator[Swaps]:
+    """Keep replacing `targets` as the user with this uid while the block lasts."""
     swaps = Swaps()
     child = os.fork()
     if child == 0:
@@ -110,7 +110,7 @@ def swapping(user: int, targets: Sequence[Path], prey: Prey) -> Iterator[Swaps]:
             os.setgid(user)
             os.setuid(user)
             os.umask(0o077)
-            _swap(targets, kinds(prey, targets), swaps)
+            _swap(targets, kinds(foreign, targets), swaps)
         finally:
             os._exit(1)
     try:
@@ -127,7 +127,7 @@ def _swap(
     while True:
         target = chance.choice(targets)
         aside = target.parent / "aside"
-        # His own earlier swaps are in his way as well.
+        # An earlier replacement of a directory can be in the way.
         with suppress(OSError):
             clear_away(aside)
             chance.choice(makers)(aside)
@@ -137,7 +137,7 @@ def _swap(
 
 
 def clear_away(path: Path) -> None:
-    """Removes whatever is there, if anything is."""
+    """Remove a file or directory, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -1,7 +1,7 @@
-"""Words that a user may choose to do harm with, wherever they end up: shell, SQL, options, text.
+"""Texts with which a user may attack shells, SQL, options and terminals.
 
-`CANARY` is a file that they try to make; it must never be there. `ALIKE` has the form of job types,
-which a site may name as it likes: `oarsub -t` gets it word by word.
+They try to create the file `CANARY`, which must never exist. `ALIKE` has the form of job types,
+which a site chooses freely: `oarsub -t` gets each of its words.
 """
 
 from __future__ import annotations

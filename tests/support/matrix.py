@@ -1,6 +1,6 @@
-"""The table of what was seen to work where, from pytest's reports on the live tests.
+"""The README's table of tested versions, from pytest's reports on the live tests.
 
-Must need nothing but the standard library: tests/run uses it before anything is installed.
+Standard library only: tests/run uses it before anything is installed.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "testbed"))
 from bed.suites import suite_named
 
 _BEGIN, _END = "<!-- what tests/run --readme writes -->", "<!-- end of it -->"
-# How jobs come in and reach us, by the module of the tests.
+# How jobs reach the backend, by test module; all other modules use `_USUAL`.
 _WAYS = {"test_slurmpy": "`lrms = SLURMPY`", "test_internal": "internal interface, ordinary user"}
 _USUAL = "`lrms = OAR`"
 
 
 def table(reports: Mapping[str, Path]) -> list[str]:
-    """Lines of Markdown from JUnit reports by suite; nothing where there are none."""
+    """Return the table in Markdown from the JUnit reports of suites; empty without reports."""
     suites = [name for name, path in reports.items() if path.exists()]
     if not suites:
         return []
@@ -39,7 +39,7 @@ def table(reports: Mapping[str, Path]) -> list[str]:
 
 
 def write(readme: Path, lines: Sequence[str]) -> None:
-    """Puts the table between its marks in the README; raises ValueError where they are missing."""
+    """Write the table between its marks in the README. Raises ValueError without the marks."""
     before, begin, rest = readme.read_text(encoding="utf-8").partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not end:
@@ -52,7 +52,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _counts(report: Path) -> dict[str, str]:
-    """By way in: "12 tests passed", with the number of those that did not."""
+    """Return the numbers of passed and failed tests, by how jobs reach the backend."""
     passed: dict[str, int] = {}
     failed: dict[str, int] = {}
     for case in ElementTree.parse(report).iter("testcase"):

@@ -1,4 +1,4 @@
-"""A CE together with its OAR, and the verbs as A-REX's scripts call them."""
+"""A CE with a stand-in OAR, and the commands as A-REX's scripts call them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from support.fake_clock import FakeClock
 
 @dataclass
 class Site:
-    """`configure` adds lines to [custom:oar]; the stand-in is found by bin_path."""
+    """A CE whose arc.conf has the stand-in's commands as `bin_path`."""
 
     ce: Ce
     oar: Standin
@@ -37,6 +37,7 @@ class Site:
         self.configure()
 
     def configure(self, lines: str = "", **blocks: str) -> None:
+        """Write arc.conf with additional lines in [custom:oar]; for `blocks` see `Ce`."""
         self.ce.configure(custom_oar=f"bin_path={self.oar.bin}\n{lines}", **blocks)
 
     def settings(self) -> Settings:
@@ -51,7 +52,7 @@ class Site:
         return submit(settings, client_of(settings), str(job.file("grami")), waits).job_id
 
     def prepare(self, job: JobFiles) -> list[str]:
-        """The arguments that oarsub would be given for the job."""
+        """Return the arguments of oarsub for the job, without submitting it."""
         path = str(job.file("grami"))
         values = grami.read_values(path)
         now = self.clock.time
@@ -63,28 +64,29 @@ class Site:
         return scan(settings, client_of(settings), [str(self.ce.control)], Log("Scan", "INFO"))
 
     def running(self, grid_id: str = GRID_ID, status: str = "INLRMS", **columns: Any) -> JobFiles:
-        """A grid job with its OAR job, whose row has these columns; no process behind it."""
+        """Create a grid job and its OAR job with these columns; no process runs."""
         (job_id,) = self.oar.add_jobs(1, **{"state": "Running", **columns})
         return self.ce.in_lrms(grid_id, job_id, status)
 
     def commands(self) -> list[str]:
-        """The names of OAR's commands that were called, in order."""
+        """Return the names of the OAR commands that were called, in order."""
         return [call.command for call in self.oar.calls()]
 
     def argvs(self, command: str) -> list[list[str]]:
         return [call.argv for call in self.oar.calls(command)]
 
     def submitted(self) -> list[list[str]]:
-        """The arguments of each oarsub."""
+        """Return the arguments of each oarsub."""
         return [argv[1:] for argv in self.argvs("oarsub")]
 
 
 def each(flag: str, ids: Iterable[object]) -> list[str]:
+    """Return command-line arguments that repeat an option for every ID."""
     return [word for job_id in ids for word in (flag, str(job_id))]
 
 
 def listing(*places: Path) -> dict[str, tuple[str, bytes]]:
-    """All files below `places` with owner and content, but for what scan keeps for itself."""
+    """Return mode, owner and content of all files below `places`, without scan's state files."""
     found = {}
     for place in places:
         for path in sorted(place.rglob("*")):

@@ -1,4 +1,4 @@
-"""Jobs for scan to find, the clock that it looks at, and what it says."""
+"""Jobs that a scan finds in different states, the wall clock, and the scan's log lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OTHER = "b" * 50
 
 
 class Hours:
-    """The wall clock, which a test moves on."""
+    """Replaces `time.time`; a test advances it by setting `ahead` (seconds)."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead = 0.0
@@ -25,12 +25,12 @@ class Hours:
         monkeypatch.setattr(time, "time", lambda: (self._stopped or real()) + self.ahead)
 
     def stop(self, moment: float) -> None:
-        """From now on it is `moment`, whatever the time that passes."""
+        """Stop the clock at `moment` (seconds since 1970)."""
         self._stopped = moment
 
 
 def noted(files: JobFiles, code: int = 0) -> JobFiles:
-    """The job script has come to its end and noted that in the diag."""
+    """Append what the job script writes to the diag at its end."""
     with open(files.diag, "a") as diag:
         diag.write(
             "nodename=scripts-node\nProcessors=9\nUserTime=1.5s\nMaxResidentMemory=77kB\n"
@@ -41,13 +41,13 @@ def noted(files: JobFiles, code: int = 0) -> JobFiles:
 
 
 def ended(site: Site, grid_id: str = GRID_ID, code: int = 0, **columns: Any) -> JobFiles:
-    """A job that has come to its own end."""
+    """Create a grid job whose program has exited and whose OAR job is Terminated."""
     row: dict[str, Any] = {"state": "Terminated", "exit_code": code << 8, **columns}
     return noted(site.running(grid_id, **row), code)
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """What scan has logged, without the time."""
+    """Return the lines that scan has logged, without time and name."""
     lines = capsys.readouterr().err.splitlines()
     return [re.sub(r"^\[[0-9: -]+\] \[Scan\] ", "", line) for line in lines]
 
@@ -60,7 +60,7 @@ def finished(
     local_id: int | str = 77,
     **options: Any,
 ) -> JobFiles:
-    """A job that A-REX has moved to its finished ones, `failure` in its `failed` file."""
+    """Create a job that A-REX has moved to `finished/`, with `failure` in its `failed` file."""
     files = site.ce.in_lrms(grid_id, local_id, **options)
     if failure:
         files.file("failed").write_text(failure)

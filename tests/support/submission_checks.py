@@ -1,4 +1,4 @@
-"""What a submission leaves in the session directory, and what a refused one must not."""
+"""Checks of what a submission leaves behind: files of the session directory, queries, errors."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from arc_lrms_oar.errors import OarLrmsError
 from support.ce import GRID_ID, JobFiles
 from support.oar_site import Site
 
-# How a submission asks for the job that an earlier try may have brought in.
+# How a submission looks for the OAR job of an earlier attempt.
 JOB_NAME_QUERY = ["oarstat", "--format", "2", "-J", "--sql", f"job_name = 'some_name-{GRID_ID}'"]
 
 
 def private_files(files: JobFiles) -> list[str]:
-    """What stands in the job's private directory, without the chance in the script's name."""
+    """Return the names in the job's private directory; the script's random name is "script"."""
     folder = files.session / ".arc_oar"
     names = sorted(os.listdir(folder)) if folder.exists() else []
     return ["script" if name.startswith("job-") else name for name in names]
 
 
 def script_of(files: JobFiles) -> Path:
+    """Return the path of the job script."""
     (path,) = (files.session / ".arc_oar").glob("job-*.sh")
     return path
 
 
 def refused(site: Site, files: JobFiles) -> OarLrmsError:
-    """The error of a submission that leaves no job, no id and no trace."""
+    """Submit a job that must be refused, and return the error: no job ID and no file is left."""
     with pytest.raises(OarLrmsError) as caught:
         site.submit(files)
     assert files.local_id() == ""

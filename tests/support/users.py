@@ -1,4 +1,4 @@
-"""Runs a function as another user, in a child process, for tests that root runs."""
+"""Run a function as another user, for tests that run as root."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as 
 
 
 def run_as(uid: int, function: Callable[[], Any], umask: int = 0o077) -> Any:
-    """What `function` gives (JSON values), run with this uid and gid only.
+    """Execute `function` in a forked child with this uid, the same gid and no other groups.
 
-    An exception in it becomes a RuntimeError here. The child can import nothing new: the
-    interpreter may stand where only root can read it.
+    The child cannot import modules, since the interpreter may be in a directory of root's.
+
+    Returns:
+        What `function` returns, as JSON values.
+
+    Raises:
+        RuntimeError: `function` raised; the message has the type and text of its exception.
     """
     reader, writer = os.pipe()
     child = os.fork()
