@@ -35,6 +35,9 @@ _SPELLED = {
         "runtimeenvironments",
     )
 }
+_MOST_KEYS = 200
+# About the CE, so a job must not set them (ARC 6.17 `lrms/arc/lrms/common/scan.py`).
+_FRONTEND = "frontend_"
 
 
 class Diag:
@@ -53,7 +56,7 @@ class Diag:
             match = _LINE.fullmatch(line.strip())
             if match and match[1].lower() == "nodename":
                 nodes.append(match[2])
-            elif match and match[1].lower() in _SPELLED:
+            elif match and not match[1].lower().startswith(_FRONTEND) and len(values) < _MOST_KEYS:
                 values[match[1].lower()] = match[2]
         return cls(values, nodes)
 
@@ -70,7 +73,7 @@ class Diag:
     def format(self) -> bytes:
         """The content of the file that A-REX reads."""
         lines = [f"nodename={node}" for node in self.nodes]
-        lines += [f"{_SPELLED[key]}={value}" for key, value in self.values.items()]
+        lines += [f"{_SPELLED.get(key, key)}={value}" for key, value in self.values.items()]
         return ("\n".join(lines) + "\n").encode()
 
 

@@ -7,11 +7,12 @@ and `commands.translate` shows the result.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from arc_lrms_oar import identity
 from arc_lrms_oar.errors import GramiError, JobError
-from arc_lrms_oar.job import grami, remote_paths, rte_overrides, runtime_env, script
+from arc_lrms_oar.job import grami, remote_paths, rte_overrides, rte_scripts, runtime_env, script
 from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.job.ignored_attributes import ignored_by_oar, ignored_keys
 from arc_lrms_oar.job.request import OarRequest, checkpoint_signal, make_request
@@ -56,7 +57,11 @@ def prepare(
 
     Raises OarLrmsError; its text is for the grid user.
     """
-    values = runtime_env.run_stage_0(values, settings)
+    queue_name = values.get("joboption_queue", "")
+    stage_0 = runtime_env.run_stage_0(
+        values, settings, path, lambda: _config_variables(settings, queue_name)
+    )
+    values = stage_0.values
     try:
         job = grami.describe(values, path)
     except GramiError as error:
@@ -68,18 +73,31 @@ def prepare(
     project, oar_queue = identity.choose(queue.identity, user)
     queue = queue._replace(project=project or queue.project, oar_queue=oar_queue or queue.oar_queue)
     queue = rte_overrides.for_one_job(queue, values)
-    environments = tuple((rte.name, rte.options) for rte in job.runtime_environments)
+    variables = stage_0.variables
     plan = script.NodePlan(
-        gnu_time=settings.gnu_time,
-        nodename_command=settings.nodename_command,
-        scratch_dir=settings.scratch_dir,
-        shared_scratch=settings.shared_scratch,
-        move_tool=settings.move_tool,
-        benchmark=queue.benchmark,
+        gnu_time=variables.get("GNU_TIME", settings.gnu_time),
+        nodename_command=variables.get("NODENAME", settings.nodename_command),
+        scratch_dir=variables.get("RUNTIME_LOCAL_SCRATCH_DIR", settings.scratch_dir),
+        shared_scratch=variables.get("RUNTIME_FRONTEND_SEES_NODE", settings.shared_scratch),
+        move_tool=variables.get("RUNTIME_LOCAL_SCRATCH_MOVE_TOOL", settings.move_tool),
+        multicore_scratch=bool(variables.get("RUNTIME_ENABLE_MULTICORE_SCRATCH")),
+        benchmark=":".join(values.get("joboption_benchmark", "").split()) or queue.benchmark,
+        instance=variables.get("ACCOUNTING_WN_INSTANCE", ""),
         checkpoint_signal=checkpoint_signal(job, queue),
-        runtime={name: text for name, text in values.items() if name.startswith("RUNTIME_")},
+        command=values.get("joboption_args", ""),
     )
     request = make_request(job, queue, script_path, now)
-    text = script.build(job, runtime_env.node_scripts(environments, settings.control_dir), plan)
+    rtes = rte_scripts.node_scripts(job.runtime_environments, settings.control_dir)
+    text = script.build(job, rtes, plan)
     ignored = [*ignored_keys(values), *ignored_by_oar(job, queue, now)]
     return Prepared(job, request, text, ignored)
+
+
+def _config_variables(settings: Settings, queue: str) -> Mapping[str, str]:
+    if not settings.config_file:
+        return {}
+    # Only jobs with runtime environments need the file a second time.
+    from arc_lrms_oar.arex.config import read_blocks
+    from arc_lrms_oar.arex.shell_config import shell_variables
+
+    return shell_variables(read_blocks(settings.config_file), queue)

@@ -1,16 +1,16 @@
-"""Runtime environments (RTEs) at submission: find them, run their stage 0, read their texts.
+"""Runtime environments (RTEs) at submission: find those of a job and run their stage 0.
 
-An RTE is a shell script that A-REX's administrator has enabled under CONTROLDIR/rte. Stage 0 runs
-it here, as the mapped user, with argument 0; it may change any `joboption_*`, also the list of
-RTEs. Stages 1 and 2 run on the node: `job.script` puts the text of the RTE into the job script.
-
-Source of the contract: ARC 6.17 `src/services/a-rex/lrms/submit_common.sh`.
+An RTE is a shell script that A-REX's administrator has enabled under CONTROLDIR/rte.
+`share/rte_stage0.sh` runs its stage 0 here, as the mapped user, with argument 0. Stage 0 may change
+any `joboption_*`, also the list of RTEs, and some variables of ARC's backends. Stages 1 and 2 run
+on the node. docs/internals/rte-contract.md lists everything that an RTE may use.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from arc_lrms_oar import process
@@ -23,50 +23,41 @@ from arc_lrms_oar.settings import Settings
 _TIMEOUT = 300
 _LIMIT = 16 * 1024 * 1024
 _MESSAGES = 16 * 1024
+# The variables of A-REX's own environment that RTEs get (ARC 6.17
+# `src/services/a-rex/grid-manager/run/RunParallel.cpp`), and those of every process.
+_INHERITED = (
+    *("ARC_LOCATION", "TMPDIR", "TZ", "USER", "LOGNAME"),
+    *("X509_USER_PROXY", "X509_USER_CERT", "X509_USER_KEY", "X509_CERT_DIR", "X509_VOMS_DIR"),
+)
+_ID = "GRID_GLOBAL_JOBID="
 
 
-class RteScript(NamedTuple):
-    """One RTE in the job script; `text` begins with its parameters file."""
+class Stage0(NamedTuple):
+    """The result of stage 0.
 
-    name: str
-    options: tuple[str, ...]
-    text: str
-
-
-def with_defaults(values: Values, rte_dir: str) -> Values:
-    """Return `values` with the RTEs added that the administrator has made default for every job."""
-    known: list[str] = []
-    while f"joboption_runtime_{len(known)}" in values:
-        known.append(values[f"joboption_runtime_{len(known)}"])
-    extended = dict(values)
-    for name in _default_names(os.path.join(rte_dir, "default")):
-        if name not in known:
-            extended[f"joboption_runtime_{len(known)}"] = name
-            known.append(name)
-    return extended
-
-
-def _default_names(folder: str) -> list[str]:
-    names = []
-    for place, _, files in os.walk(folder, followlinks=False):
-        for file in files:
-            path = os.path.join(place, file)
-            if os.path.exists(path):
-                names.append(os.path.relpath(path, folder))
-    return sorted(names)
-
-
-def run_stage_0(values: Values, settings: Settings) -> Values:
-    """Run stage 0 of all RTEs of the job and return the values as they leave them.
-
-    No process is started for a job without RTEs. Messages of the RTEs go to stderr, or into the
-    error's details. Raises JobError, with a text for the grid user, for an RTE that is missing or
-    fails.
+    `values` are the `joboption_*` that the RTEs leave; `joboption_args` is among them only if an
+    RTE has changed the command. `variables` are RUNTIME_*, ACCOUNTING_WN_INSTANCE, and GNU_TIME and
+    NODENAME if an RTE has changed them; empty for a job without RTEs.
     """
+
+    values: Values
+    variables: Mapping[str, str]
+
+
+def run_stage_0(
+    values: Values, settings: Settings, path: str, config: Callable[[], Mapping[str, str]]
+) -> Stage0:
+    """Run stage 0 of all RTEs of the job with the GRAMi `values` of the file at `path`.
+
+    `config` returns ARC's CONFIG_* variables. No process is started for a job without RTEs.
+    Messages of the RTEs go to stderr, or into the error's details. Raises JobError, with a text for
+    the grid user, for an RTE that is missing, fails, or uses what a job in OAR does not have.
+    """
+    values = {name: value for name, value in values.items() if name != "joboption_args"}
     rte_dir = os.path.join(settings.control_dir, "rte")
-    values = with_defaults(values, rte_dir)
+    values = _with_defaults(values, rte_dir)
     if "joboption_runtime_0" not in values:
-        return values
+        return Stage0(values, {})
     for name in (v for k, v in values.items() if re.fullmatch(r"joboption_runtime_\d+", k)):
         if not _is_plain(name):
             raise JobError(f"{name!r} is not the name of a runtime environment")
@@ -77,7 +68,12 @@ def run_stage_0(values: Values, settings: Settings) -> Values:
         finished = process.run(
             ["/bin/bash", "-c", stage_0, "arc-oar-stage-0"],
             _TIMEOUT,
-            _environment(values, settings, rte_dir),
+            {
+                **_environment(settings, config()),
+                **{k: v for k, v in values.items() if k.startswith("joboption_")},
+                "GRAMI_FILE": path,
+                "ARC_OAR_RTE_DIR": rte_dir,
+            },
         )
     except TimeoutError:
         raise JobError(
@@ -87,12 +83,35 @@ def run_stage_0(values: Values, settings: Settings) -> Values:
         raise JobError(f"the runtime environments cannot be run: {error.strerror}") from None
     messages = finished.stderr[-_MESSAGES:].decode("utf-8", "replace")
     try:
-        left = _left_behind(values, finished.stdout)
+        left = _variables(finished.stdout)
     except JobError as error:
         raise JobError(str(error), messages) from None
     if messages:
         complain(messages.removesuffix("\n"))
-    return left
+    return _result(values, left)
+
+
+def _with_defaults(values: Values, rte_dir: str) -> Values:
+    """Return `values` with the RTEs added that the administrator has made default for every job."""
+    names: list[str] = []
+    while f"joboption_runtime_{len(names)}" in values:
+        names.append(values[f"joboption_runtime_{len(names)}"])
+    extended = dict(values)
+    for name in _default_names(os.path.join(rte_dir, "default")):
+        if name not in names:
+            extended[f"joboption_runtime_{len(names)}"] = name
+            names.append(name)
+    return extended
+
+
+def _default_names(folder: str) -> list[str]:
+    names = []
+    for directory, _, files in os.walk(folder, followlinks=False):
+        for file in files:
+            path = os.path.join(directory, file)
+            if os.path.exists(path):
+                names.append(os.path.relpath(path, folder))
+    return sorted(names)
 
 
 def _is_plain(name: str) -> bool:
@@ -100,28 +119,24 @@ def _is_plain(name: str) -> bool:
     return all(part not in ("", ".", "..") for part in parts) and "\0" not in name
 
 
-def _environment(values: Values, settings: Settings, rte_dir: str) -> dict[str, str]:
-    """Return the variables that ARC's own backends set before stage 0, without the CE's others."""
-    environment = {
+def _environment(settings: Settings, config: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables for stage 0; nothing else of the CE's environment reaches an RTE."""
+    return {
         "PATH": os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin"),
         "HOME": os.environ.get("HOME", "/"),
         "LANG": "C.UTF-8",
+        **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+        **config,
         "ARC_CONFIG": settings.config_file,
-        "ARC_OAR_RTE": rte_dir,
         "CONFIG_controldir": settings.control_dir,
-        "RUNTIME_NODE_SEES_FRONTEND": "yes",
-        "RUNTIME_LOCAL_SCRATCH_DIR": settings.scratch_dir,
-        "RUNTIME_FRONTEND_SEES_NODE": settings.shared_scratch,
-        "joboption_lrms": "OAR",
+        "CONFIG_scratchdir": settings.scratch_dir,
+        "CONFIG_shared_scratch": settings.shared_scratch,
+        "CONFIG_shared_filesystem": "yes" if settings.shared_filesystem else "no",
+        "CONFIG_gnu_time": settings.gnu_time,
     }
-    environment.update((k, v) for k, v in values.items() if k.startswith("joboption_"))
-    for name in ("X509_USER_PROXY", "TMPDIR"):
-        if name in os.environ:
-            environment[name] = os.environ[name]
-    return environment
 
 
-def _left_behind(values: Values, answer: bytes) -> Values:
+def _variables(answer: bytes) -> dict[str, str]:
     verdict, *rest = answer[:_LIMIT].decode("utf-8", "surrogateescape").split("\0")
     if verdict == "missing":
         raise JobError(f"the runtime environment {rest[0]} is not enabled at this site")
@@ -129,41 +144,35 @@ def _left_behind(values: Values, answer: bytes) -> Values:
         raise JobError(
             f"the runtime environment {rest[0]} refused the job at submission (exit code {rest[1]})"
         )
+    if verdict == "refused":
+        raise JobError(f"the runtime environment {rest[0]} cannot be used with OAR: {rest[1]}")
+    if verdict == "ended":
+        raise JobError(
+            f"the runtime environment {rest[0]} ended the submission (exit code {rest[1]}); "
+            "see the job's errors file"
+        )
     if verdict != "done":
         raise JobError("a runtime environment ended the submission; see the job's errors file")
+    return dict(entry.partition("=")[::2] for entry in rest if entry)
+
+
+def _result(values: Values, left: Mapping[str, str]) -> Stage0:
     kept = {k: v for k, v in values.items() if not k.startswith("joboption_")}
-    kept.update(entry.partition("=")[::2] for entry in rest if entry)
-    return kept
+    kept.update((k, v) for k, v in left.items() if k.startswith("joboption_"))
+    _restore_grid_id(values, kept)
+    return Stage0(kept, {k: v for k, v in left.items() if not k.startswith("joboption_")})
 
 
-def node_scripts(
-    environments: tuple[tuple[str, tuple[str, ...]], ...], control_dir: str
-) -> list[RteScript]:
-    """Return the texts of RTEs for the node, each below the text of its parameters file.
-
-    `environments` is (name, options) in order. Raises JobError for one that does not exist.
-    """
-    scripts = []
-    for name, options in environments:
-        text = None
-        for folder in ("enabled", "default"):
-            if text is None:
-                text = _content(os.path.join(control_dir, "rte", folder, name))
-        if text is None:
-            raise JobError(f"the runtime environment {name} is not enabled at this site")
-        if text:
-            text = (_content(os.path.join(control_dir, "rte", "params", name)) or "") + text
-        scripts.append(RteScript(name, options, text))
-    return scripts
+def _restore_grid_id(before: Values, after: Values) -> None:
+    """Add GRID_GLOBAL_JOBID again if an RTE has overwritten its entry of the environment."""
+    entry = next((v for k, v in before.items() if _is_grid_id(k, v)), None)
+    if entry is None or any(_is_grid_id(k, v) for k, v in after.items()):
+        return
+    number = 0
+    while f"joboption_env_{number}" in after:
+        number += 1
+    after[f"joboption_env_{number}"] = entry
 
 
-def _content(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            text = file.read(_LIMIT)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        complain(f"cannot read {path}: {error.strerror}")
-        return None
-    return text + "\n" if text and not text.endswith("\n") else text
+def _is_grid_id(name: str, value: str) -> bool:
+    return name.startswith("joboption_env_") and value.startswith(_ID)

@@ -11,14 +11,13 @@ from __future__ import annotations
 import posixpath
 import re
 import stat
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.files import atomic_write
 from arc_lrms_oar.job.description import JobDescription
-from arc_lrms_oar.job.runtime_env import RteScript
+from arc_lrms_oar.job.rte_scripts import RteScript
 from arc_lrms_oar.job.shell import array, assignment, comment, quoted, shared, with_variables
 from arc_lrms_oar.job.submit_journal import PRIVATE_DIR
 from arc_lrms_oar.version import __version__
@@ -30,6 +29,8 @@ _PROGRAM_ONLY = re.compile(
     r"BASH.*|SHELLOPTS|IFS|ENV|POSIXLY_CORRECT|GLOBIGNORE|EXECIGNORE|TIMEFORMAT|UID|EUID|PPID"
     r"|FUNCNEST|FUNCNAME|RANDOM|SRANDOM|SECONDS|EPOCHSECONDS|EPOCHREALTIME|LINENO|GROUPS|DIRSTACK"
     r"|HISTCMD|PIPESTATUS|OPTIND|OPTERR|TMOUT|arc_oar_.*"
+    # The script itself uses these, so that a value of the user would change it.
+    r"|RESULT|GNU_TIME|JOB_ACCOUNTING|ACCOUNTING_.*|runtimeenvironments|script"
 )
 _VARIABLE_FIRST = re.compile(
     r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))(.*)", re.S
@@ -40,9 +41,11 @@ class NodePlan(NamedTuple):
     """The site's settings for the node: paths on it and how to account there.
 
     `scratch_dir` is empty where jobs run in the session directory itself; it may hold variables
-    that only the node can expand. `checkpoint_signal` is the number of the signal that OAR sends
-    before the end of the wall time, 0 for none. `runtime` are the `RUNTIME_*` values that runtime
-    environments set at submission.
+    that only the node can expand. `multicore_scratch` also uses it for a job on several nodes.
+    `checkpoint_signal` is the number of the signal that OAR sends before the end of the wall time,
+    0 for none. `instance` is the container image or the like for the accounting. `command` is set
+    if a runtime environment has replaced the user's command: a bash command with its arguments,
+    which the node expands.
     """
 
     gnu_time: str = "/usr/bin/time"
@@ -51,8 +54,10 @@ class NodePlan(NamedTuple):
     shared_scratch: str = ""
     move_tool: str = ""
     benchmark: str = "HEPSPEC:1.0"
+    multicore_scratch: bool = False
     checkpoint_signal: int = 0
-    runtime: Mapping[str, str] = MappingProxyType({})
+    instance: str = ""
+    command: str = ""
 
 
 def write(path: str, text: str) -> None:
@@ -93,7 +98,7 @@ def build(job: JobDescription, rtes: Sequence[RteScript], plan: NodePlan) -> str
 def _rte_function(index: int, rte: RteScript) -> str:
     if not rte.text:
         return ""
-    head = f"# Runtime environment {comment(rte.name)}\narc_oar_rte_{index}() {{\n:\n"
+    head = f"# Runtime environment {comment(rte.name)}\nRTE_function_{index}() {{\n:\n"
     return f"{head}{rte.text}\n}}\n"
 
 
@@ -122,7 +127,6 @@ def _environment(job: JobDescription) -> str:
 
 
 def _places(job: JobDescription, plan: NodePlan) -> str:
-    scratch = plan.runtime.get("RUNTIME_LOCAL_SCRATCH_DIR", plan.scratch_dir)
     values = {
         "arc_oar_grid_id": job.grid_id,
         "RUNTIME_JOB_DIR": job.session_dir,
@@ -134,18 +138,18 @@ def _places(job: JobDescription, plan: NodePlan) -> str:
         "RUNTIME_FRONTEND_SEES_NODE": plan.shared_scratch,
         "RUNTIME_NODE_SEES_FRONTEND": "yes",
         "arc_oar_private": PRIVATE_DIR,
-        "arc_oar_gnu_time": plan.gnu_time,
+        "RUNTIME_LOCAL_SCRATCH_MOVE_TOOL": plan.move_tool or "mv",
+        "RUNTIME_ENABLE_MULTICORE_SCRATCH": "yes" if plan.multicore_scratch else "",
+        "GNU_TIME": plan.gnu_time,
+        "ACCOUNTING_WN_INSTANCE": plan.instance,
         "arc_oar_nodename": plan.nodename_command,
-        "arc_oar_move_tool": "" if plan.move_tool == "mv" else plan.move_tool,
         "arc_oar_benchmark": plan.benchmark,
         "arc_oar_signal": str(plan.checkpoint_signal or ""),
+        "arc_oar_command": plan.command,
     }
     lines = [assignment(name, value) for name, value in values.items()]
-    lines.append(
-        f"RUNTIME_LOCAL_SCRATCH_DIR=${{RUNTIME_LOCAL_SCRATCH_DIR:-{with_variables(scratch)}}}\n"
-    )
-    if plan.runtime.get("RUNTIME_ENABLE_MULTICORE_SCRATCH"):
-        lines.append("RUNTIME_ENABLE_MULTICORE_SCRATCH=yes\n")
+    scratch = with_variables(plan.scratch_dir)
+    lines.append(f"RUNTIME_LOCAL_SCRATCH_DIR=${{RUNTIME_LOCAL_SCRATCH_DIR:-{scratch}}}\n")
     return "".join(lines)
 
 

@@ -3,10 +3,24 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # arc_oar_job assigns the variables of the job.
 
+# Linux fills in no averages: %t and %K are always 0. A-REX publishes AverageTotalMemory as the memory
+# that the job has used (ARC 6.17 and 7.0 GMJobsInfo.pm), so it gets the best figure there is.
 arc_oar_time_format='WallTime=%es\nKernelTime=%Ss\nUserTime=%Us\nCPUUsage=%P
-MaxResidentMemory=%MkB\nAverageResidentMemory=%tkB\nAverageTotalMemory=%KkB'
+MaxResidentMemory=%MkB\nAverageTotalMemory=%MkB'
+
+# Stage 1 of a runtime environment may change both variables.
+arc_oar_find_gnu_time() {
+    JOB_ACCOUNTING=
+    if [ -n "$GNU_TIME" ] && "$GNU_TIME" --version >/dev/null 2>&1; then
+        JOB_ACCOUNTING=gnutime
+    fi
+}
 
 arc_oar_check_program() {
+    if [ -n "$arc_oar_command" ]; then
+        arc_oar_check_command
+        return
+    fi
     arc_oar_program=$arc_oar_program_path
     # An executable may begin with a variable, which the environment or stage 1 has set.
     [ -z "$arc_oar_program_variable" ] || arc_oar_program=${!arc_oar_program_variable}$arc_oar_program
@@ -35,6 +49,18 @@ arc_oar_check_program() {
     esac
 }
 
+# The command of a runtime environment. An executable of the user may exist in its container alone.
+arc_oar_check_command() {
+    arc_oar_words=()
+    eval "arc_oar_words=($arc_oar_command
+)"
+    if ! type -P -- "${arc_oar_words[0]}" >/dev/null; then
+        arc_oar_say "Cannot run ${arc_oar_words[0]}, the command of a runtime environment: it does \
+not exist on $HOSTNAME"
+        return 127
+    fi
+}
+
 arc_oar_launch() {
     if [ "$RUNTIME_JOB_STDOUT" = "$RUNTIME_JOB_STDERR" ]; then
         "$@" <"$RUNTIME_JOB_STDIN" >>"$RUNTIME_JOB_STDOUT" 2>&1
@@ -45,7 +71,9 @@ arc_oar_launch() {
 
 arc_oar_run() {
     local -a command=("$arc_oar_program" "${arc_oar_arguments[@]}") env=()
-    local gnu_time=$arc_oar_gnu_time
+    local gnu_time=$GNU_TIME
+    [ "$JOB_ACCOUNTING" = gnutime ] || gnu_time=
+    [ -z "$arc_oar_command" ] || command=("${arc_oar_words[@]}")
     if [ "${#arc_oar_program_env[@]}" -gt 0 ]; then
         env=(/usr/bin/env -- "${arc_oar_program_env[@]}")
     fi
@@ -59,7 +87,7 @@ arc_oar_run() {
         [ "${#env[@]}" -eq 0 ] || gnu_time=
         env=()
     fi
-    if [ -n "$gnu_time" ] && "$gnu_time" --version >/dev/null 2>&1; then
+    if [ -n "$gnu_time" ]; then
         # env becomes GNU time, so no process keeps the variables on its command line.
         arc_oar_launch "${env[@]}" "$gnu_time" -o "$RUNTIME_JOB_DIAG" -a -f "$arc_oar_time_format" \
             "${command[@]}"

@@ -16,14 +16,17 @@ arc_oar_stage_in() {
         return 1
     fi
     arc_oar_staged=yes
-    local file
+    local file tool=$RUNTIME_LOCAL_SCRATCH_MOVE_TOOL
+    # ARC's default. The session directory must keep its files, so that OAR can run a job again.
+    [ "$tool" != mv ] || tool='cp -a --'
     for file in "$RUNTIME_FRONTEND_JOB_DIR"/* "$RUNTIME_FRONTEND_JOB_DIR"/.[!.]* \
         "$RUNTIME_FRONTEND_JOB_DIR"/..?*; do
         [ -e "$file" ] || [ -h "$file" ] || continue
         [ "${file##*/}" != "$arc_oar_private" ] || continue
         [ "$file" != "$RUNTIME_JOB_STDOUT" ] || continue
         [ "$file" != "$RUNTIME_JOB_STDERR" ] || continue
-        if ! ${arc_oar_move_tool:-cp -a --} "$file" "$RUNTIME_NODE_JOB_DIR/"; then
+        # shellcheck disable=SC2086 # A command with its arguments.
+        if ! $tool "$file" "$RUNTIME_NODE_JOB_DIR/"; then
             arc_oar_say "Cannot bring ${file##*/} to the scratch directory on $HOSTNAME"
             return 1
         fi
@@ -87,4 +90,11 @@ arc_oar_stage_out() {
         arc_oar_staged=
         return 1
     fi
+}
+
+# The bytes in the directory in which the job has run.
+arc_oar_note_scratch() {
+    local PATH=$arc_oar_path size rest
+    read -r size rest < <(du -sb "$RUNTIME_JOB_DIR" 2>/dev/null)
+    [ -z "$size" ] || arc_oar_note "usedscratch=$size"
 }

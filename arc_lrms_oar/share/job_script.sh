@@ -3,12 +3,20 @@
 # values of one job.
 #
 # It must work with bash 4.2 and with any PATH, locale and limits that the user's environment sets;
-# hence builtins wherever bash has one. Its own variables and functions begin with arc_oar_;
-# RUNTIME_* and ACCOUNTING_* are ARC's contract with runtime environments.
+# hence builtins wherever bash has one. Its own variables and functions begin with arc_oar_; the
+# others are ARC's contract with runtime environments (docs/internals/rte-contract.md).
 #
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # arc_oar_job assigns the variables of the job.
-# shellcheck disable=SC2317,SC2329 # The EXIT trap calls arc_oar_finish.
+# shellcheck disable=SC2317,SC2329 # The EXIT trap and runtime environments call functions.
+
+# A function of ARC's for runtime environments.
+sourcewithargs() {
+    script=$1
+    shift
+    # shellcheck source=/dev/null
+    . "$script"
+}
 
 arc_oar_say() {
     printf '%s\n' "$1" >&2
@@ -31,16 +39,34 @@ arc_oar_finish() {
     trap - EXIT
     # No result means that the script did not reach its end, which is never a success.
     [ -n "$arc_oar_result" ] || arc_oar_result=$((arc_oar_status ? arc_oar_status : 1))
+    # A trap of a runtime environment.
+    [ -z "$arc_oar_rte_trap" ] || eval "$arc_oar_rte_trap"
     if [ -n "$arc_oar_staged" ]; then
         PATH=$arc_oar_path
         cd / && rm -rf "$RUNTIME_NODE_JOB_DIR"
     fi
+    [ -z "$ACCOUNTING_BENCHMARK" ] || arc_oar_note "Benchmark=$ACCOUNTING_BENCHMARK"
+    [ -z "$ACCOUNTING_WN_INSTANCE" ] || arc_oar_note "wninstance=$ACCOUNTING_WN_INSTANCE"
     local arc_oar_end
     printf -v arc_oar_end '%(%s)T' -1
-    arc_oar_note_utc LRMSStartTime "$arc_oar_start"
+    arc_oar_note_utc LRMSStartTime "$ACCOUNTING_STARTTIME"
     arc_oar_note_utc LRMSEndTime "$arc_oar_end"
-    arc_oar_note "WallTime=$((arc_oar_end - arc_oar_start))s" "exitcode=$arc_oar_result"
+    arc_oar_note "WallTime=$((arc_oar_end - ACCOUNTING_STARTTIME))s" "exitcode=$arc_oar_result"
     exit "$arc_oar_result"
+}
+
+# Undoes what a runtime environment must not change for the rest of the script. An EXIT trap that it
+# sets runs in addition to the one above.
+arc_oar_after_rte() {
+    set +eu
+    IFS=$' \t\n'
+    local trap
+    local -a words
+    trap=$(trap -p EXIT)
+    [ "$trap" != "trap -- 'arc_oar_finish' EXIT" ] || return 0
+    eval "words=($trap)"
+    arc_oar_rte_trap=${words[2]}
+    trap arc_oar_finish EXIT
 }
 
 arc_oar_count_nodes() {
@@ -66,18 +92,35 @@ arc_oar_count_nodes() {
         arc_oar_note "Processors=${#lines[@]}"
     fi
     arc_oar_note "Nodecount=$arc_oar_nodes" "Benchmark=$arc_oar_benchmark"
-    local IFS=
-    arc_oar_note "runtimeenvironments=${arc_oar_rte_names[*]/%/;}"
+}
+
+# The operating system of the node, by the name that its distribution gives it.
+arc_oar_note_system() {
+    local PATH=$arc_oar_path system
+    if [ -r /etc/os-release ]; then
+        # shellcheck source=/dev/null
+        system=$(NAME='' VERSION='' && . /etc/os-release && printf '%s' "$NAME $VERSION")
+    elif [ -r /etc/system-release ]; then
+        read -r system </etc/system-release
+    else
+        system="Linux $(uname -r)"
+    fi
+    [ -z "$system" ] || arc_oar_note "systemsoftware=$system"
 }
 
 # Calls the runtime environments in order with one stage; reports the one that fails.
 arc_oar_stage() {
-    local arc_oar_index arc_oar_options
+    local arc_oar_index arc_oar_options arc_oar_status
+    runtimeenvironments=
     for arc_oar_index in "${!arc_oar_rte_names[@]}"; do
+        runtimeenvironments="$runtimeenvironments${arc_oar_rte_names[arc_oar_index]};"
         # An empty runtime environment has no function.
-        declare -F "arc_oar_rte_$arc_oar_index" >/dev/null || continue
+        declare -F "RTE_function_$arc_oar_index" >/dev/null || continue
         arc_oar_options="arc_oar_rte_options_${arc_oar_index}[@]"
-        if ! "arc_oar_rte_$arc_oar_index" "$1" "${!arc_oar_options}"; then
+        "RTE_function_$arc_oar_index" "$1" "${!arc_oar_options}"
+        arc_oar_status=$?
+        arc_oar_after_rte
+        if [ "$arc_oar_status" -ne 0 ]; then
             arc_oar_say "Runtime environment ${arc_oar_rte_names[arc_oar_index]} failed in stage $1"
             return 1
         fi
@@ -102,21 +145,34 @@ arc_oar_main() {
     umask 077
     # The PATH of the node, before the user's environment changes it.
     arc_oar_path=$PATH
+    local grid_area=$RUNTIME_GRIDAREA_DIR
     arc_oar_job
-    printf -v arc_oar_start '%(%s)T' -1
+    printf -v ACCOUNTING_STARTTIME '%(%s)T' -1
     arc_oar_result=
     arc_oar_staged=
     arc_oar_streams=
+    arc_oar_rte_trap=
     trap arc_oar_finish EXIT
     arc_oar_count_nodes
     arc_oar_open_streams || exit 1
+    if [ -n "$grid_area" ] && [ "$grid_area" != "${RUNTIME_JOB_DIR%/*}" ]; then
+        arc_oar_say "RUNTIME_GRIDAREA_DIR=$grid_area is set on $HOSTNAME, but OAR runs the job in \
+$RUNTIME_JOB_DIR"
+        exit 1
+    fi
     if [ "$arc_oar_nodes" -gt 1 ] && [ -z "$RUNTIME_ENABLE_MULTICORE_SCRATCH" ]; then
         RUNTIME_LOCAL_SCRATCH_DIR=
     fi
     if [ -n "$RUNTIME_LOCAL_SCRATCH_DIR" ]; then
         arc_oar_stage_in || exit 1
     fi
-    arc_oar_stage 1 || exit 1
+    arc_oar_find_gnu_time
+    RESULT=0
+    arc_oar_stage 1 || RESULT=1
+    arc_oar_note "runtimeenvironments=$runtimeenvironments"
+    arc_oar_note_system
+    # A runtime environment may have set it.
+    [ "${RESULT:-0}" = 0 ] || exit "$RESULT"
     export HOME=$RUNTIME_JOB_DIR
     if ! cd "$RUNTIME_JOB_DIR"; then
         arc_oar_say "Cannot go to the session directory $RUNTIME_JOB_DIR on $HOSTNAME"
@@ -132,12 +188,13 @@ arc_oar_main() {
     else
         arc_oar_run
     fi
-    arc_oar_status=$?
-    arc_oar_stage 2 || arc_oar_status=1
+    RESULT=$?
+    arc_oar_stage 2 || RESULT=1
+    arc_oar_note_scratch
     if [ -n "$RUNTIME_LOCAL_SCRATCH_DIR" ]; then
-        arc_oar_stage_out || arc_oar_status=1
+        arc_oar_stage_out || RESULT=1
     fi
-    arc_oar_result=$arc_oar_status
+    arc_oar_result=$RESULT
     exit
 }
 

@@ -73,8 +73,18 @@ def test_keys_are_case_insensitive_and_the_last_line_counts() -> None:
     assert Diag.parse(b"WALLTIME=1s\nwalltime=2s\n").values == {"walltime": "2s"}
 
 
-def test_unknown_keys_are_dropped() -> None:
-    assert Diag.parse(b"foo=1\nfrontend_subject=/O=x\nsessiondir=/etc\n").values == {}
+def test_keys_of_runtime_environments_are_kept() -> None:
+    diag = Diag.parse(b"My_Key=1\nsystemsoftware=Linux 1\n")
+    assert diag.format() == b"my_key=1\nsystemsoftware=Linux 1\n"
+
+
+def test_keys_about_the_ce_are_dropped() -> None:
+    assert Diag.parse(b"frontend_subject=/O=x\nFRONTEND_system=y\n").values == {}
+
+
+def test_number_of_keys_is_limited() -> None:
+    content = b"".join(b"key%d=1\n" % number for number in range(1000))
+    assert len(Diag.parse(content).values) == 200
 
 
 def test_lines_with_control_characters_are_dropped() -> None:

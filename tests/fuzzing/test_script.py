@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.description import JobDescription
-from arc_lrms_oar.job.runtime_env import RteScript
+from arc_lrms_oar.job.rte_scripts import RteScript
 from arc_lrms_oar.job.script import NodePlan, build, write
 
 _BASH = "/bin/bash"

@@ -12,15 +12,23 @@ from support.compute_node import Node, ScriptRun
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job import grami
-from arc_lrms_oar.job.runtime_env import RteScript, node_scripts, run_stage_0
+from arc_lrms_oar.job.description import RuntimeEnvironment
+from arc_lrms_oar.job.rte_scripts import RteScript, node_scripts
+from arc_lrms_oar.job.runtime_env import Stage0, run_stage_0
 from arc_lrms_oar.settings import Settings
 
 
-def stage_0(ce: Ce, *rtes: tuple[str, ...], scratch: str = "", **options: Any) -> grami.Values:
-    """The GRAMi values as the RTEs of the job leave them."""
+def run(ce: Ce, *rtes: tuple[str, ...], scratch: str = "", **options: Any) -> Stage0:
+    """Run stage 0 of the RTEs of a job."""
     files = ce.job(rtes=rtes, **options)
     settings = Settings(config_file=str(ce.conf), control_dir=str(ce.control), scratch_dir=scratch)
-    return run_stage_0(grami.read_values(str(files.file("grami"))), settings)
+    path = str(files.file("grami"))
+    return run_stage_0(grami.read_values(path), settings, path, lambda: {})
+
+
+def stage_0(ce: Ce, *rtes: tuple[str, ...], **options: Any) -> grami.Values:
+    """The GRAMi values as the RTEs of the job leave them."""
+    return run(ce, *rtes, **options).values
 
 
 def described(values: grami.Values) -> Any:
@@ -35,7 +43,7 @@ def failed(ce: Ce, *rtes: tuple[str, ...]) -> JobError:
 
 def on_node(node: Node, *rtes: tuple[str, ...], **options: Any) -> ScriptRun:
     """Runs the job script with these RTEs of the CE."""
-    asked = tuple((name, tuple(words)) for name, *words in rtes)
+    asked = [RuntimeEnvironment(name, tuple(words)) for name, *words in rtes]
     node.rtes = node_scripts(asked, str(node.ce.control))
     return node.run(
         executable="/bin/sh", arguments=["-c", "echo job; env | sort"], stdout="o", **options
@@ -140,14 +148,16 @@ def test_enabled_one_stands_before_a_default_one(ce: Ce) -> None:
     ce.rte("R", "joboption_rsl_project=default\n", folder="default")
     values = stage_0(ce, ("R",))
     assert values["joboption_rsl_project"] == "enabled"
-    (script,) = node_scripts((("R", ()),), str(ce.control))
+    (script,) = node_scripts([RuntimeEnvironment("R")], str(ce.control))
     assert script.text == "joboption_rsl_project=enabled\n"
 
 
 def test_empty_one_does_nothing(ce: Ce) -> None:
     ce.rte("R", "", params="joboption_count=9\n")
     assert described(stage_0(ce, ("R",))).count == 1
-    assert node_scripts((("R", ("x",)),), str(ce.control)) == [RteScript("R", ("x",), "")]
+    assert node_scripts([RuntimeEnvironment("R", ("x",))], str(ce.control)) == [
+        RteScript("R", ("x",), "")
+    ]
 
 
 def test_one_without_a_last_newline(ce: Ce) -> None:
@@ -160,7 +170,7 @@ def test_missing_one(ce: Ce) -> None:
     error = failed(ce, ("A",), ("APPS/NONE",))
     assert str(error) == "the runtime environment APPS/NONE is not enabled at this site"
     with pytest.raises(JobError, match=r"^the runtime environment NONE is not enabled at this"):
-        node_scripts((("NONE", ()),), str(ce.control))
+        node_scripts([RuntimeEnvironment("NONE")], str(ce.control))
 
 
 def test_failing_one(ce: Ce) -> None:
@@ -177,7 +187,10 @@ def test_one_that_exits(ce: Ce) -> None:
         ce = Ce(ce.place / str(code))
         ce.rte("A", f"echo bye >&2; exit {code}\n")
         error = failed(ce, ("A",))
-        assert str(error) == "a runtime environment ended the submission; see the job's errors file"
+        assert str(error) == (
+            f"the runtime environment A ended the submission (exit code {code}); "
+            "see the job's errors file"
+        )
         assert error.details == "bye\n"
 
 
@@ -284,8 +297,8 @@ true
 
 def test_one_like_env_lrms_scratch(ce: Ce) -> None:
     ce.rte("ENV/LRMS-SCRATCH", SCRATCH, params="VARIABLE=NODE_DISK\n")
-    values = stage_0(ce, ("ENV/LRMS-SCRATCH",), scratch="/site/scratch")
-    assert values["RUNTIME_LOCAL_SCRATCH_DIR"] == "${NODE_DISK}"
+    variables = run(ce, ("ENV/LRMS-SCRATCH",), scratch="/site/scratch").variables
+    assert variables["RUNTIME_LOCAL_SCRATCH_DIR"] == "${NODE_DISK}"
 
 
 def test_one_like_env_proxy(ce: Ce) -> None:
@@ -368,7 +381,7 @@ def test_stage_2_that_fails(node: Node) -> None:
 
 def test_stage_2_runs_after_a_failed_job_and_its_code_stays(node: Node) -> None:
     node.ce.rte("A", f"echo $1 >>{node.ce.place}/stages\n")
-    node.rtes = node_scripts((("A", ()),), str(node.ce.control))
+    node.rtes = node_scripts([RuntimeEnvironment("A")], str(node.ce.control))
     ran = node.shell("exit 9")
     assert (ran.code, (node.ce.place / "stages").read_text()) == (9, "1\n2\n")
 
@@ -399,15 +412,15 @@ def test_rte_that_cannot_be_read(node: Node, capsys: pytest.CaptureFixture[str])
     folder = node.ce.control / "rte" / "enabled" / "A"
     folder.mkdir(parents=True)
     with pytest.raises(JobError, match="the runtime environment A is not enabled"):
-        node_scripts((("A", ()),), str(node.ce.control))
+        node_scripts([RuntimeEnvironment("A")], str(node.ce.control))
     assert capsys.readouterr().err == f"cannot read {folder}: Is a directory\n"
 
 
 def test_whole_way_of_one_that_sets_the_scratch_directory(node: Node, tmp_path: Path) -> None:
     node.ce.rte("S", SCRATCH, params=f"TEMPORARY={tmp_path}/tmp\n")
     os.rmdir(node.files.session)
-    values = stage_0(node.ce, ("S",))
-    node.plan["runtime"] = {k: v for k, v in values.items() if k.startswith("RUNTIME_")}
+    variables = run(node.ce, ("S",)).variables
+    node.plan["scratch_dir"] = variables["RUNTIME_LOCAL_SCRATCH_DIR"]
     node.environment["WORKDIR"] = str(tmp_path / "disk")
     ran = on_node(node, ("S",))
     assert {f"PWD={tmp_path}/disk/{GRID_ID}", f"TMPDIR={tmp_path}/tmp"} <= set(lines(ran))

@@ -12,7 +12,7 @@ import pytest
 from support.compute_node import Node
 
 from arc_lrms_oar.errors import JobError
-from arc_lrms_oar.job.runtime_env import RteScript
+from arc_lrms_oar.job.rte_scripts import RteScript
 
 
 def program(node: Node, name: str, text: str, mode: int = 0o755) -> Path:

@@ -12,7 +12,7 @@ import pytest
 from support.ce import GRID_ID
 from support.compute_node import Node, ScriptRun
 
-from arc_lrms_oar.job.runtime_env import RteScript
+from arc_lrms_oar.job.rte_scripts import RteScript
 
 
 @pytest.fixture
@@ -185,18 +185,18 @@ def test_parallel_job_on_one_node_does_not(node: Node, scratch: Path) -> None:
 
 def test_parallel_job_for_which_an_rte_has_switched_it_on(node: Node, scratch: Path) -> None:
     node.nodes = ["a", "b"]
-    node.plan["runtime"] = {"RUNTIME_ENABLE_MULTICORE_SCRATCH": "yes"}
+    node.plan["multicore_scratch"] = True
     assert node.shell("pwd", stdout="o").text("o") == f"{scratch}/{GRID_ID}\n"
 
 
 def test_directory_chosen_by_an_rte(node: Node, scratch: Path) -> None:
-    node.plan["runtime"] = {"RUNTIME_LOCAL_SCRATCH_DIR": "${WORKDIR}"}
+    node.plan["scratch_dir"] = "${WORKDIR}"
     node.environment["WORKDIR"] = str(node.ce.place / "work")
     assert node.shell("pwd", stdout="o").text("o") == f"{node.ce.place}/work/{GRID_ID}\n"
 
 
 def test_scratch_switched_off_by_an_rte(node: Node, scratch: Path) -> None:
-    node.plan["runtime"] = {"RUNTIME_LOCAL_SCRATCH_DIR": ""}
+    node.plan["scratch_dir"] = ""
     assert node.shell("pwd", stdout="o").text("o") == f"{node.files.session}\n"
 
 

@@ -12,7 +12,7 @@ from support.compute_node import Node
 
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job import shell
-from arc_lrms_oar.job.runtime_env import RteScript
+from arc_lrms_oar.job.rte_scripts import RteScript
 
 
 def test_a_missing_file_is_a_clear_error() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from arc_lrms_oar.arex.diag import Diag
 from arc_lrms_oar.job import grami, script
-from arc_lrms_oar.job.runtime_env import RteScript
+from arc_lrms_oar.job.rte_scripts import RteScript
 from support.ce import GRID_ID, Ce, JobFiles, grami_text
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
