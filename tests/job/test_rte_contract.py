@@ -330,12 +330,10 @@ def test_result_in_stage_1_keeps_the_program_from_running(node: Node) -> None:
 
 
 def test_accounting_variables(node: Node) -> None:
-    text = (
-        "ACCOUNTING_BENCHMARK=HEPscore23:20.5; ACCOUNTING_WN_INSTANCE=$ACCOUNTING_WN_INSTANCE-x\n"
-    )
+    text = "[ $1 = 2 ] || ACCOUNTING_BENCHMARK=B:2 ACCOUNTING_WN_INSTANCE+=-x\n"
     ran = on_node(node, text, instance="image")
     values = ran.diag.values
-    assert (values["benchmark"], values["wninstance"]) == ("HEPscore23:20.5", "image-x")
+    assert (values["benchmark"], values["wninstance"]) == ("B:2", "image-x")
 
 
 def test_user_cannot_set_the_accounting_variables(node: Node) -> None:
