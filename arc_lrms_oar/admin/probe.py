@@ -104,7 +104,7 @@ def _submit(settings: Settings, queue: str, user: Account, place: str) -> Probe:
                 os.chown(session + suffix, user.uid, user.gid)
         retry = Retry(_SUBMIT_BUDGET, (5.0,))
         started = time.time()
-        job_id = run_as(user, lambda: submit(settings, client_of(settings), grami, retry))
+        job_id = run_as(user, lambda: submit(settings, client_of(settings), grami, retry).job_id)
     except BaseException:
         _remove(session, owner)
         raise
