@@ -6,47 +6,52 @@ from arc_lrms_oar.admin.job_facts import JobFacts
 from arc_lrms_oar.arex.controldir import CANCELING
 from arc_lrms_oar.oar.deletion import pending_deletion
 from arc_lrms_oar.oar.job_record import JobRecord
-from arc_lrms_oar.oar.outcome import Verdict, resubmitted_to
+from arc_lrms_oar.oar.outcome import Cause, Outcome
 from arc_lrms_oar.oar.states import UNKNOWN, State, state_of
+from arc_lrms_oar.oar.successor import resubmitted_to
 
 NOTHING = "Nothing."
 
 _NODES = "Check the nodes (`oarnodes -s`) and OAR's log (/var/log/oar.log) of that time."
-BY_KIND = {
-    "success": NOTHING,
-    "exit_code": (
+BY_CAUSE = {
+    Cause.SUCCESS: NOTHING,
+    Cause.EXIT_CODE: (
         "The user's program returned this exit code; its output is in the session directory."
     ),
-    "signal": (
+    Cause.SIGNAL: (
         "The program was killed on its node, perhaps because it ran out of memory: check `dmesg` "
         "there."
     ),
-    "no_exit_code": f"OAR lost the program's exit code. {_NODES}",
-    "error": f"The reason above is all that OAR recorded. {_NODES}",
-    "lost": (
+    Cause.NOT_RUN: (
+        "The type noop came from [custom:oar] types, a runtime environment or an admission rule of "
+        "OAR: remove it there."
+    ),
+    Cause.NO_EXIT_CODE: f"OAR lost the program's exit code. {_NODES}",
+    Cause.ERROR: f"The reason above is all that OAR recorded. {_NODES}",
+    Cause.LOST: (
         "OAR does not know the job any more: check whether its database was cleaned or restored. "
         "The session directory may hold all output; otherwise the user must submit the job again."
     ),
-    "resubmitted": (
+    Cause.RESUBMITTED: (
         "OAR has resubmitted the job under a new job ID. Scan follows the new job or, with "
         "[custom:oar] resubmitted = delete, deletes it."
     ),
-    "walltime": (
+    Cause.WALLTIME: (
         "The user must request more wall time. [custom:oar] default_walltime is the value for jobs "
         "that request none."
     ),
-    "preempted": (
+    Cause.PREEMPTED: (
         "Best-effort jobs are killed when other jobs need their resources. To avoid it, submit "
         "without the type besteffort ([custom:oar] types)."
     ),
-    "node": f"The user must submit the job again. {_NODES}",
-    "directory": "The session directory must be on a file system that is mounted on the nodes.",
-    "output": (
+    Cause.NODE: f"The user must submit the job again. {_NODES}",
+    Cause.DIRECTORY: "The session directory must be on a file system that is mounted on the nodes.",
+    Cause.OUTPUT: (
         "The user must be able to write to the session directory on the nodes: check quota and "
         "free space."
     ),
-    "forced": f"The node did not answer. {_NODES}",
-    "deleted": "OAR's events above name the user who deleted the job.",
+    Cause.FORCED: f"The node did not answer. {_NODES}",
+    Cause.DELETED: "OAR's events above name the user who deleted the job.",
 }
 
 _BY_STATE = {
@@ -56,15 +61,15 @@ _BY_STATE = {
 }
 
 
-def advice(facts: JobFacts, end: Verdict | None) -> str:
-    """What to do about the job; `end` is the verdict, or None while the job has not ended."""
+def advice(facts: JobFacts, end: Outcome | None) -> str:
+    """What to do about the job; `end` is how it ended, or None while the job has not ended."""
     if facts.job is None:
         return facts.waiting.advice if facts.waiting else _without_grid_job(facts.record)
     if facts.finished:
         if not facts.failure:
             return NOTHING
         if end is not None and end.code:
-            return BY_KIND[end.kind]
+            return BY_CAUSE[end.cause]
         return "The details are in the job's errors file (see above)."
     if facts.job_id is None:
         if facts.job.state in ("INLRMS", CANCELING):
@@ -83,11 +88,11 @@ def advice(facts: JobFacts, end: Verdict | None) -> str:
     return _in_oar(facts, end)
 
 
-def _in_oar(facts: JobFacts, end: Verdict | None) -> str:
+def _in_oar(facts: JobFacts, end: Outcome | None) -> str:
     if end is not None:
         return (
             "Scan reports the end within seconds; if not, see A-REX's job.helper.errors. "
-            f"{BY_KIND[end.kind]}"
+            f"{BY_CAUSE[end.cause]}"
         )
     state = state_of(facts.state)
     if state is State.SUSPENDED and facts.record and pending_deletion(facts.record):

@@ -17,7 +17,7 @@ from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.request import make_request
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.deletion import pending_deletion, requesting_user
-from arc_lrms_oar.oar.outcome import CAUSE_OF, Verdict, verdict, verdict_of_lost
+from arc_lrms_oar.oar.outcome import Outcome, cause_events, outcome_of, outcome_of_lost
 from arc_lrms_oar.oar.states import UNKNOWN, has_ended
 from arc_lrms_oar.settings import Settings
 
@@ -33,7 +33,7 @@ def explain(settings: Settings, client: OarClient, text: str) -> str:
         OarLrmsError: no job, or more than one, matches `text`.
     """
     facts = collect_facts(settings, client, text)
-    end = verdict_of(facts)
+    end = final_outcome(facts)
     sections = (
         ("", _head(facts)),
         ("What the user requested", _description(facts)),
@@ -55,20 +55,17 @@ def explain(settings: Settings, client: OarClient, text: str) -> str:
     )
 
 
-def verdict_of(facts: JobFacts) -> Verdict | None:
+def final_outcome(facts: JobFacts) -> Outcome | None:
     """How the job ended, from OAR or else from its own script; None if it has not ended.
 
-    After scan has reported the job, its code and reason stand: the diag that they were derived from
-    has since been completed by scan, also with an exit code.
+    After scan has reported the job, its code and reason are repeated.
     """
     if facts.record is not None and has_ended(facts.state):
-        if not facts.finished:
-            return verdict(facts.record, facts.diag.values)
-        end = verdict(facts.record, {})
-        reported = re.match(_LRMS_ERROR, facts.failure)
+        end = outcome_of(facts.record)
+        reported = re.match(_LRMS_ERROR, facts.failure) if facts.finished else None
         return end._replace(code=int(reported[1]), reason=reported[2]) if reported else end
     if facts.state == UNKNOWN and not facts.finished and facts.diag.complete:
-        return verdict_of_lost(facts.diag.values)
+        return outcome_of_lost(facts.diag.values)
     return None
 
 
@@ -164,20 +161,16 @@ def _timeline(facts: JobFacts) -> list[str]:
     return lines
 
 
-def _end(facts: JobFacts, end: Verdict | None) -> list[str]:
+def _end(facts: JobFacts, end: Outcome | None) -> list[str]:
     record = facts.record
     arex_result = facts.failure or ("the job succeeded" if facts.finished else "")
     rows = []
     if end is not None:
-        rows += [("exit code", str(end.code)), ("reason", f"{end.reason} ({end.kind})")]
+        rows += [("exit code", str(end.code)), ("reason", f"{end.reason} ({end.cause.label})")]
     if end is not None and record is not None:
         status = "none" if record.exit_code is None else str(record.exit_code)
         because = f"OAR's state is {record.state}, the recorded wait status is {status}"
-        deciding = [
-            event.kind
-            for event in record.events
-            if event.kind in CAUSE_OF and CAUSE_OF[event.kind][1].kind == end.kind
-        ]
+        deciding = [event.kind for event in cause_events(record) if event.kind in end.cause.events]
         if deciding:
             because += f", the deciding event is {', '.join(dict.fromkeys(deciding))}"
         rows.append(("because", because))

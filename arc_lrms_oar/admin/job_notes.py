@@ -6,7 +6,7 @@ from arc_lrms_oar.arex.controldir import CANCELING, GridJob
 from arc_lrms_oar.arex.job_listing import IN_OAR
 from arc_lrms_oar.oar.deletion import pending_deletion, requesting_user
 from arc_lrms_oar.oar.job_record import JobRecord
-from arc_lrms_oar.oar.outcome import verdict
+from arc_lrms_oar.oar.outcome import outcome_of
 from arc_lrms_oar.oar.states import UNKNOWN, State, has_ended, state_of
 from arc_lrms_oar.oar.waiting import WaitReason
 
@@ -46,7 +46,7 @@ def job_note(
     if has_ended(state) and record is not None:
         late = now - (record.stop_time or now) > _OVERDUE
         waits = "scan has not reported it" if late else "scan is about to report it"
-        return f"{verdict(record, {}).reason}; {waits}", late
+        return f"{outcome_of(record).reason}; {waits}", late
     deletion = pending_deletion(record) if record is not None else None
     if deletion is not None and known is State.SUSPENDED:
         return "deleted while suspended; OAR deletes it when it is resumed with oarresume", True

@@ -24,7 +24,7 @@ from arc_lrms_oar.errors import OarLrmsError, OarUnavailable, SiteError
 from arc_lrms_oar.job.submit_journal import private_dir
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
-from arc_lrms_oar.oar.outcome import verdict
+from arc_lrms_oar.oar.outcome import outcome_of
 from arc_lrms_oar.oar.states import has_ended
 from arc_lrms_oar.retry import Retry
 from arc_lrms_oar.settings import Settings
@@ -158,7 +158,7 @@ def _judge(settings: Settings, one: Probe, sleep: Callable[[float], None]) -> It
             check, text, "the queue may be full: see `oarstat -f -j JOB_ID`, and probe again later"
         )
         return
-    end = verdict(one.record, {})
+    end = outcome_of(one.record)
     nodes = ", ".join(one.record.nodes) or "no node"
     if end.code != 0:
         cure = "check that the session directory is mounted on the node and the user exists there"

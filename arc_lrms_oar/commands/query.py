@@ -8,7 +8,7 @@ from typing import NamedTuple
 from arc_lrms_oar.console import columns, printable
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
-from arc_lrms_oar.oar.outcome import verdict
+from arc_lrms_oar.oar.outcome import outcome_of
 from arc_lrms_oar.oar.states import UNKNOWN, has_ended
 
 
@@ -48,7 +48,7 @@ def _bare(job_id: int, states: dict[int, str]) -> QueryResult:
 
 
 def _result(record: JobRecord) -> QueryResult:
-    end = verdict(record, {}) if has_ended(record.state) else None
+    end = outcome_of(record) if has_ended(record.state) else None
     return QueryResult(
         job_id=record.job_id,
         state=record.state,

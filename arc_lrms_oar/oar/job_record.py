@@ -51,5 +51,15 @@ class JobRecord(NamedTuple):
     reserved: tuple[int, ...] = ()
     events: tuple[Event, ...] = ()
     resubmitted_from: int | None = None
+    types: tuple[str, ...] = ()
     scheduled_start: int | None = None
     request: str = ""
+
+    @property
+    def is_noop(self) -> bool:
+        """Whether OAR occupies the job's resources and runs nothing; as far as OAR shows it.
+
+        OAR 3 shows no job types. The message is that of the deletion of such a job (2.5 and 2.6
+        `sources/core/modules/leon.pl`).
+        """
+        return "noop" in self.types or self.message.startswith("NOOP job ")

@@ -125,6 +125,7 @@ def _record_2(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         reserved=ids_in(list(row["reserved_resources"])) if _holds(row) else (),
         events=tuple(_event_2(event) for event in _list(row.get("events")) if _is_event(event)),
         resubmitted_from=_moment(row.get("resubmit_job_id")),
+        types=tuple(_text(word) for word in _list(row.get("types"))),
         cpuset=_text(row.get("cpuset_name")),
         scheduled_start=_expected(row, "scheduledStart", "startTime"),
         request=_text(row.get("initial_request")),

@@ -1,169 +1,198 @@
-"""How an ended job ended: the one table from OAR's words to a code and a sentence.
+"""How an ended job ended: from OAR's record to a code and a sentence. Pure.
 
-Pure. Only `Terminated` with exit code 0 gives 0. An `Error` never does, and its code is above 255,
-so that it cannot be the exit code that a user has declared to be success.
+`Cause` is the one table of causes. Which event types mean what, in each version of OAR, is listed
+in docs/internals/oar-events.md. Only `Terminated` with exit code 0 gives the code 0. An `Error`
+always gives a code above 255, so that no exit code that the user has declared as success matches.
 """
 
 from __future__ import annotations
 
+import enum
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from arc_lrms_oar.oar.deletion import requesting_user
 from arc_lrms_oar.oar.job_record import Event, JobRecord
 from arc_lrms_oar.oar.states import State
-
-KILLED = 256 + signal.SIGKILL
-NO_EXIT_CODE = 512
+from arc_lrms_oar.oar.successor import RESUBMITTED, RETRIED, resubmitted_to
+from arc_lrms_oar.oar.suspension import is_suspended
 
 _SIGNAL_BASE = 256
-_RESUBMITTED = "RESUBMIT_JOB_AUTOMATICALLY"
-_IDEMPOTENT_AGAIN = 99 << 8
-# After these OAR 2 submits a job again (2.5.9 also after the two of the server's prologue): 2.5
-# `sources/core/modules/node_change_state.pl`, "Check if we must resubmit the job".
-_RETRIED = frozenset(
-    {
-        "PING_CHECKER_NODE_SUSPECTED",
-        "CPUSET_ERROR",
-        "PROLOGUE_ERROR",
-        "CANNOT_WRITE_NODE_FILE",
-        "CANNOT_WRITE_PID_FILE",
-        "USER_SHELL",
-        "CANNOT_CREATE_TMP_DIRECTORY",
-        "LAUNCHING_OAREXEC_TIMEOUT",
-        "SERVER_PROLOGUE_ERROR",
-        "SERVER_PROLOGUE_TIMEOUT",
-        "SERVER_PROLOGUE_EXIT_CODE_ERROR",
-    }
-)
-# How long OAR may take over it: it takes 20 to 90 ms on an idle server.
-_RETRY_PATIENCE = 30.0
-_BY_WHOM = re.compile(r"User (\S+) requested to frag")
-# What a shell's exit code looks like, in a file that the user can write.
-_EXIT_CODE = re.compile("[0-9]{1,3}")
-_NEW_ID = re.compile(r"(?:=>\s*|new id\s*=\s*)(?:\(\([^)]*\),\s*)?([1-9][0-9]{0,17})")
+KILLED_CODE = _SIGNAL_BASE + signal.SIGKILL
+ERROR_CODE = 512
+_EXTERMINATED = "EXTERMINATE_JOB"
+_KILL_SENT = "SEND_KILL_JOB"
 
 
-class Verdict(NamedTuple):
-    """A job's end: `code` as lrms_done takes it (0 is success), `reason` for the grid user.
+class Cause(enum.Enum):
+    """Why a job ended, in order of precedence.
 
-    `kind` is one word for counting, the same for all jobs that ended alike.
+    `label` is the word for it in the metrics. `code` is what A-REX gets, None where it is the
+    program's own. `events` are the event types that show the cause of an `Error`. `sentence` is
+    for the grid user; the names in braces are filled in by this module.
     """
 
-    code: int
-    reason: str
-    kind: str
-
-
-class Cause(NamedTuple):
-    """A line of the table: the events that tell this cause, and what it means for the job."""
-
-    kind: str
-    code: int
-    events: frozenset[str]
-    reason: str
-
-
-# In order of precedence; FRAG_JOB_REQUEST is written for every kill, so it comes last
-# (docs/internals/oar.md#precedence-of-events, and OAR 2.5
-# `sources/core/modules/node_change_state.pl`).
-CAUSES = (
-    Cause(
+    SUCCESS = ("success", 0, "", "Job finished with exit code 0")
+    EXIT_CODE = ("exit_code", None, "", "Job finished with exit code {code}")
+    SIGNAL = ("signal", None, "", "Job was killed by {signal}")
+    NOT_RUN = (
+        "noop",
+        ERROR_CODE,
+        "",
+        "OAR did not run the program, because the job has the type noop{why}",
+    )
+    NO_EXIT_CODE = ("no_exit_code", ERROR_CODE, "", "OAR does not know the job's exit code{why}")
+    RESUBMITTED = (
         "resubmitted",
-        NO_EXIT_CODE,
-        frozenset({_RESUBMITTED}),
-        "OAR gave up this job and submitted it again as OAR job {follower}",
-    ),
-    Cause(
+        ERROR_CODE,
+        RESUBMITTED,
+        "OAR gave up this job and submitted it again as OAR job {successor}",
+    )
+    # The type is also that of a change of the wall time: see `_cause_of`.
+    WALLTIME = (
         "walltime",
-        KILLED,
-        frozenset({"WALLTIME"}),
+        KILLED_CODE,
+        "WALLTIME",
         "Job exceeded its walltime{limit} and was killed",
-    ),
-    Cause(
+    )
+    PREEMPTED = (
         "preempted",
-        KILLED,
-        frozenset({"BESTEFFORT_KILL"}),
+        KILLED_CODE,
+        "BESTEFFORT_KILL",
         "Job ran as best-effort and was killed to make room for another job",
-    ),
-    Cause(
+    )
+    NODE = (
         "node",
-        NO_EXIT_CODE,
-        _RETRIED
-        | frozenset(
-            {
-                "SSH_TRANSFER_TIMEOUT",
-                "BAD_HASHTABLE_DUMP",
-                "EXIT_VALUE_OAREXEC",
-                "EXTERMINATE_JOB",
-                "RESERVATION_NO_NODE",
-                "SERVER_EPILOGUE_ERROR",
-                "SERVER_EPILOGUE_TIMEOUT",
-                "SERVER_EPILOGUE_EXIT_CODE_ERROR",
-            }
+        ERROR_CODE,
+        " ".join(
+            [
+                *sorted(RETRIED),
+                *("SSH_TRANSFER_TIMEOUT", "BAD_HASHTABLE_DUMP", "EXIT_VALUE_OAREXEC"),
+                *("SUSPEND_ERROR", "RESUME_ERROR", "RESUME_SCRIPT_ERROR", "RESERVATION_NO_NODE"),
+                *("SERVER_EPILOGUE_ERROR", "SERVER_EPILOGUE_TIMEOUT"),
+                *("SERVER_EPILOGUE_EXIT_CODE_ERROR", _EXTERMINATED),
+            ]
         ),
         "Job was lost to trouble on its nodes ({event}); this is not the job's fault",
-    ),
-    Cause(
+    )
+    DIRECTORY = (
         "directory",
-        NO_EXIT_CODE,
-        frozenset({"WORKING_DIRECTORY", "WORKING_DIRECTOR"}),
+        ERROR_CODE,
+        "WORKING_DIRECTORY WORKING_DIRECTOR",
         "The session directory could not be used on the node",
-    ),
-    Cause(
+    )
+    OUTPUT = (
         "output",
-        NO_EXIT_CODE,
-        frozenset({"OUTPUT_FILES"}),
+        ERROR_CODE,
+        "OUTPUT_FILES",
         "The output files could not be written on the node",
-    ),
-    Cause(
+    )
+    FORCED = (
         "forced",
-        NO_EXIT_CODE,
-        frozenset({"FORCE_TERMINATE_FINISHING_JOB"}),
+        ERROR_CODE,
+        "FORCE_TERMINATE_FINISHING_JOB",
         "OAR ended the job by force because its node did not report its end",
-    ),
-    Cause("deleted", KILLED, frozenset({"FRAG_JOB_REQUEST"}), "Job was deleted in OAR{whom}"),
-)
+    )
+    # The type is that of every kill, so it comes after all others.
+    DELETED = ("deleted", KILLED_CODE, "FRAG_JOB_REQUEST", "Job was deleted in OAR{whom}")
+    ERROR = ("error", ERROR_CODE, "", "OAR ended the job with an error{message}")
+    LOST = ("lost", ERROR_CODE, "", "Job is lost: OAR does not know it any more")
 
-# Every word that a Verdict's `kind` can be.
-KINDS = (
-    *("success", "exit_code", "signal", "no_exit_code", "error", "lost"),
-    *(cause.kind for cause in CAUSES),
-)
-
-CAUSE_OF = {event: (rank, cause) for rank, cause in enumerate(CAUSES) for event in cause.events}
+    def __init__(self, label: str, code: int | None, events: str, sentence: str) -> None:
+        self.label = label
+        self.code = code
+        self.events = frozenset(events.split())
+        self.sentence = sentence
 
 
-def verdict(record: JobRecord, diag: Mapping[str, str]) -> Verdict:
-    """How the ended job of `record` ended; `diag` is what its own script had noted.
+_RANK = {cause: rank for rank, cause in enumerate(Cause)}
+_CAUSE_OF_TYPE = {event_type: cause for cause in Cause for event_type in cause.events}
+_SIGNALS = {int(number) for number in signal.Signals}
+
+# Text of a WALLTIME event of `oarwalltime` (2.5 and 2.6 `modules/scheduler/oar_meta_sched`, OAR 3
+# `oar/kao/walltime_change.py`).
+_WALL_TIME_CHANGED = r"(?i)\s*walltime changed"
+# Text of one at the end of the wall time, in seconds: "… with 60; …", 2.6 "… walltime:60 > …".
+_WALL_TIME = r"\b(?:with |walltime:)([0-9]{1,9})\b"
+# Text of a FRAG_JOB_REQUEST of an inner job (2.5 and 2.6 `lib/OAR/IO.pm`, frag_inner_jobs).
+_CONTAINER = r"Container job ([0-9]{1,18}) was fragged"
+_EXIT_CODE = "[0-9]{1,3}"
+
+
+class Outcome(NamedTuple):
+    """A job's end: `code` as lrms_done takes it (0 is success), `reason` for the grid user."""
+
+    code: int
+    reason: str
+    cause: Cause
+
+
+def outcome_of(record: JobRecord) -> Outcome:
+    """How the ended job of `record` ended, from OAR's record alone.
 
     Raises ValueError for a job that has not ended.
     """
     if record.state == State.TERMINATED.word:
         return _terminated(record)
     if record.state == State.ERROR.word:
-        return _error(record, diag)
+        return _error(record)
     raise ValueError(f"job {record.job_id} has not ended: {record.state}")
 
 
-def _terminated(record: JobRecord) -> Verdict:
+def outcome_of_lost(diag: Mapping[str, str]) -> Outcome:
+    """How a job that OAR no longer knows ended: from the job script's `diag`, or lost."""
+    code = diag.get("exitcode", "")
+    if not re.fullmatch(_EXIT_CODE, code) or int(code) > 255 or "lrmsendtime" not in diag:
+        return _outcome(Cause.LOST)
+    if int(code) == 0:
+        return Outcome(0, f"{Cause.SUCCESS.sentence}, then OAR forgot it", Cause.SUCCESS)
+    return _outcome(Cause.EXIT_CODE, int(code), code=int(code))
+
+
+def outcome_of_deleted_successor(successor: int) -> Outcome:
+    """How a job ended that OAR has resubmitted as `successor`, which the site has deleted."""
+    reason = (
+        f"OAR gave up the job and submitted it again as OAR job {successor}, which was deleted, "
+        "since this site lets no job run a second time"
+    )
+    return Outcome(ERROR_CODE, reason, Cause.RESUBMITTED)
+
+
+def cause_events(record: JobRecord) -> list[Event]:
+    """The events that show why OAR ended the job with an error, the decisive one first."""
+    return [event for _, event in _causes(record)]
+
+
+def _outcome(cause: Cause, own_code: int = ERROR_CODE, **values: object) -> Outcome:
+    code = own_code if cause.code is None else cause.code
+    return Outcome(code, cause.sentence.format(**values), cause)
+
+
+def _terminated(record: JobRecord) -> Outcome:
     status = record.exit_code
     if status is None:
-        return Verdict(NO_EXIT_CODE, "OAR does not know the job's exit code", "no_exit_code")
+        return _outcome(Cause.NOT_RUN if record.is_noop else Cause.NO_EXIT_CODE, why=_why(record))
     if status == 0:
-        return Verdict(0, "Job finished with exit code 0", "success")
+        return _outcome(Cause.SUCCESS)
     number = status & 0x7F
     if number:
-        return Verdict(_SIGNAL_BASE + number, f"Job was killed by {_signal_name(number)}", "signal")
+        return _outcome(Cause.SIGNAL, _SIGNAL_BASE + number, signal=_signal_name(number))
     code = (status >> 8) & 0xFF
-    reason = f"Job finished with exit code {code}"
+    found = _outcome(Cause.EXIT_CODE, code or ERROR_CODE, code=code)
     if code > 128 and code - 128 in _SIGNALS:
-        reason += f", which means that it was killed by {_signal_name(code - 128)}"
-    return Verdict(code or NO_EXIT_CODE, reason, "exit_code")
+        reason = f"{found.reason}, which means that it was killed by {_signal_name(code - 128)}"
+        return found._replace(reason=reason)
+    return found
 
 
-_SIGNALS = {int(number) for number in signal.Signals}
+def _why(record: JobRecord) -> str:
+    """The cause that the events of a job without an exit code show, as a clause."""
+    for cause, event in _causes(record):
+        sentence = _sentence(cause, event, record)
+        return f": {sentence[0].lower()}{sentence[1:]}"
+    return ""
 
 
 def _signal_name(number: int) -> str:
@@ -171,79 +200,62 @@ def _signal_name(number: int) -> str:
     return f"signal {number} ({name})"
 
 
-def _error(record: JobRecord, diag: Mapping[str, str]) -> Verdict:
-    follower = resubmitted_to(record)
-    found = [
-        (*CAUSE_OF[event.kind], event)
-        for event in record.events
-        if event.kind in CAUSE_OF and (follower is not None or event.kind != _RESUBMITTED)
-    ]
+def _error(record: JobRecord) -> Outcome:
+    for cause, event in _causes(record):
+        assert cause.code is not None
+        return Outcome(cause.code, _sentence(cause, event, record), cause)
+    return _outcome(Cause.ERROR, message=f": {record.message}" if record.message else "")
+
+
+def _causes(record: JobRecord) -> list[tuple[Cause, Event]]:
+    """The causes of an error with the events that show them, the decisive one first.
+
+    What happens after OAR has sent the kill signal is a consequence of the kill, except for a
+    resubmission. An extermination follows a kill that was not confirmed within minutes, and counts
+    where nothing else does.
+    """
+    ordered = sorted(record.events, key=lambda event: event.number)
+    kinds = [event.kind for event in ordered]
+    before_kill = ordered[: kinds.index(_KILL_SENT)] if _KILL_SENT in kinds else ordered
+    after_kill = [event for event in ordered[len(before_kill) :] if event.kind == RESUBMITTED]
+    found = list(_with_causes(record, [*before_kill, *after_kill]))
     if not found:
-        message = f": {record.message}" if record.message else ""
-        ended = ", although its script had ended" if diag.get("exitcode") else ""
-        return Verdict(NO_EXIT_CODE, f"OAR ended the job with an error{ended}{message}", "error")
-    _, cause, event = min(found, key=lambda row: (row[0], row[2].number))
-    return Verdict(cause.code, _sentence(cause, event, record), cause.kind)
+        found = list(_with_causes(record, ordered))
+    requests = [row for row in found if row[1].kind != _EXTERMINATED]
+    return sorted(requests or found, key=lambda row: (_RANK[row[0]], row[1].number))
+
+
+def _with_causes(record: JobRecord, events: list[Event]) -> Iterator[tuple[Cause, Event]]:
+    for event in events:
+        cause = _CAUSE_OF_TYPE.get(event.kind)
+        if cause is Cause.RESUBMITTED and resubmitted_to(record) is None:
+            continue
+        if cause is Cause.WALLTIME and re.match(_WALL_TIME_CHANGED, event.text):
+            continue
+        if cause is not None:
+            yield cause, event
 
 
 def _sentence(cause: Cause, event: Event, record: JobRecord) -> str:
-    whom = _BY_WHOM.search(event.text)
-    return cause.reason.format(
+    at_end = re.search(_WALL_TIME, event.text)
+    seconds = int(at_end[1]) if at_end else record.wall_time
+    user = requesting_user(event)
+    container = re.search(_CONTAINER, event.text)
+    if container:
+        whom = f" because its container, OAR job {container[1]}, was deleted"
+    else:
+        whom = f" by user {user}" if user else ""
+    sentence = cause.sentence.format(
         event=event.kind,
-        follower=resubmitted_to(record),
-        limit=f" of {_clock(record.wall_time)}" if record.wall_time else "",
-        whom=f" by user {whom[1]}" if whom else "",
+        successor=resubmitted_to(record),
+        limit=f" of {_clock(seconds)}" if seconds else "",
+        whom=whom,
     )
+    if event.kind != _EXTERMINATED and any(e.kind == _EXTERMINATED for e in record.events):
+        why = "it was suspended" if is_suspended(record) else "its node did not answer"
+        sentence += f"; OAR ended it by force, because {why}"
+    return sentence
 
 
 def _clock(seconds: int) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-
-
-def resubmitted_to(record: JobRecord) -> int | None:
-    """The id under which OAR has submitted the job again by itself, in any of its spellings.
-
-    It is above the job's own, so that who follows from job to job comes to an end.
-    """
-    for event in sorted(record.events, key=lambda event: event.number, reverse=True):
-        if event.kind == _RESUBMITTED:
-            match = _NEW_ID.search(event.text)
-            if match and int(match[1]) > record.job_id:
-                return int(match[1])
-    return None
-
-
-def resubmission_may_come(record: JobRecord, now: float) -> bool:
-    """Whether OAR may be about to submit the job again, at the time `now` (s since 1970).
-
-    OAR 2 writes Error first, and only then the event that tells the new id.
-    """
-    kinds = {event.kind for event in record.events}
-    if record.state != State.ERROR.word or _RESUBMITTED in kinds or not kinds & _RETRIED:
-        return False
-    moments = [record.stop_time, *(event.date for event in record.events)]
-    return any(moment and abs(now - moment) < _RETRY_PATIENCE for moment in moments)
-
-
-def resubmission_may_be_silent(record: JobRecord) -> bool:
-    """Whether OAR 3 may have submitted the job again without an event: an idempotent one."""
-    return record.state == State.TERMINATED.word and record.exit_code == _IDEMPOTENT_AGAIN
-
-
-def verdict_of_deleted(follower: int) -> Verdict:
-    """The end of a job that OAR has submitted again as `follower`, which the site has deleted."""
-    reason = (
-        f"OAR gave up the job and submitted it again as OAR job {follower}, which was deleted, "
-        "since this site lets no job run a second time"
-    )
-    return Verdict(NO_EXIT_CODE, reason, "resubmitted")
-
-
-def verdict_of_lost(diag: Mapping[str, str]) -> Verdict:
-    """The end of a job that OAR no longer knows: what its own script has noted, or lost."""
-    code = diag.get("exitcode", "")
-    if not _EXIT_CODE.fullmatch(code) or int(code) > 255 or "lrmsendtime" not in diag:
-        return Verdict(NO_EXIT_CODE, "Job is lost: OAR does not know it any more", "lost")
-    if int(code) == 0:
-        return Verdict(0, "Job finished with exit code 0, then OAR forgot it", "success")
-    return Verdict(int(code), f"Job finished with exit code {int(code)}", "exit_code")

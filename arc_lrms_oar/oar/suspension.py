@@ -40,3 +40,10 @@ def suspended_time(record: JobRecord, now: int | None = None) -> int:
             total += max(0, min(stop, event.date) - since)
             since = None
     return total + (max(0, stop - since) if since is not None else 0)
+
+
+def is_suspended(record: JobRecord) -> bool:
+    """Whether the last event of this kind suspended the job and none has resumed it."""
+    ordered = sorted(record.events, key=lambda event: event.number)
+    kinds = [event.kind for event in ordered if event.kind in {_SUSPENDS, *_RESUMES}]
+    return kinds[-1:] == [_SUSPENDS]

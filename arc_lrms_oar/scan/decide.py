@@ -10,12 +10,12 @@ from typing import NamedTuple, Union
 from arc_lrms_oar.arex.diag import Diag
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.outcome import (
-    Verdict,
-    resubmission_may_come,
-    verdict,
-    verdict_of_deleted,
-    verdict_of_lost,
+    Outcome,
+    outcome_of,
+    outcome_of_deleted_successor,
+    outcome_of_lost,
 )
+from arc_lrms_oar.oar.successor import resubmission_may_come
 from arc_lrms_oar.settings import Settings
 
 # How long after a job's end the end of its diag may still arrive over a slow file system (seconds).
@@ -39,13 +39,13 @@ class Policy(NamedTuple):
 class Report(NamedTuple):
     """Report this outcome to A-REX."""
 
-    outcome: Verdict
+    outcome: Outcome
 
 
 class Lost(NamedTuple):
     """Report this outcome of a job that OAR no longer knows."""
 
-    outcome: Verdict
+    outcome: Outcome
 
 
 class Follow(NamedTuple):
@@ -89,11 +89,11 @@ def decide(
         cycles, since = missing
         if cycles < policy.lost_cycles or now - since < policy.lost_time:
             return Wait()
-        return Lost(verdict_of_lost(diag.values))
+        return Lost(outcome_of_lost(diag.values))
     if record is None:
         return Wait("has ended, but OAR gives no record of it")
     if successor is not None and successor_deleted:
-        return Report(verdict_of_deleted(successor))
+        return Report(outcome_of_deleted_successor(successor))
     if successor is not None:
         return Wait() if policy.delete_resubmitted else Follow(successor)
     if resubmission_may_come(record, now):
@@ -101,7 +101,7 @@ def decide(
     if not diag.complete and _diag_may_come(record, now):
         return Wait()
     try:
-        return Report(verdict(record, diag.values))
+        return Report(outcome_of(record))
     except ValueError as error:
         return Wait(f"is not reported: {error}")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS
-from arc_lrms_oar.oar.outcome import KINDS
+from arc_lrms_oar.oar.outcome import Cause
 from arc_lrms_oar.oar.states import State
 from arc_lrms_oar.version import __version__
 
@@ -54,8 +54,8 @@ def _families(numbers: Numbers) -> Iterator[str]:
     yield _family("submissions_total", "counter", "Grid jobs that scan has found in OAR.")
     yield _sample("submissions_total", counters.get("submissions", 0))
     yield _family("verdicts_total", "counter", "Grid jobs reported to A-REX, by how they ended.")
-    for kind in _labels("verdict", KINDS, counters):
-        yield _sample("verdicts_total", counters.get(f"verdict {kind}", 0), reason=kind)
+    for label in _labels("verdict", tuple(cause.label for cause in Cause), counters):
+        yield _sample("verdicts_total", counters.get(f"verdict {label}", 0), reason=label)
     yield from _cycles(numbers)
     yield from _commands(counters)
 

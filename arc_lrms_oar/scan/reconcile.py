@@ -310,10 +310,10 @@ class Cycle:
         return done
 
     def _log_end(self, report: JobReport) -> None:
-        job, (code, reason, kind) = report.job, report.outcome
+        job, (code, reason, cause) = report.job, report.outcome
         self.log.say("INFO", f"{job.grid_id}: OAR job {job.local_id} ended: {code} {reason}")
         if self.metrics is not None:
-            self.metrics.count(f"verdict {kind}")
+            self.metrics.count(f"verdict {cause.label}")
 
     def kick(self, done: Sequence[GridJob]) -> None:
         """Start gm-kick once for all reported jobs."""

@@ -15,7 +15,7 @@ from arc_lrms_oar.arex.diag import LIMIT, Diag, utc
 from arc_lrms_oar.console import printable
 from arc_lrms_oar.job.submit_journal import private_dir
 from arc_lrms_oar.oar.job_record import JobRecord
-from arc_lrms_oar.oar.outcome import Verdict
+from arc_lrms_oar.oar.outcome import Outcome
 from arc_lrms_oar.oar.suspension import suspended_time
 
 COMMENT_LIMIT = 256 * 1024
@@ -37,7 +37,7 @@ class JobReport(NamedTuple):
     job: GridJob
     record: JobRecord | None
     diag: Diag
-    outcome: Verdict
+    outcome: Outcome
 
     def write(self, now: float) -> None:
         """Write everything that A-REX reads except `lrms_done`.

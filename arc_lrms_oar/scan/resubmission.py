@@ -14,8 +14,8 @@ from arc_lrms_oar.errors import GramiError, OarRefused
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
-from arc_lrms_oar.oar.outcome import resubmission_may_be_silent, resubmitted_to
 from arc_lrms_oar.oar.states import has_ended
+from arc_lrms_oar.oar.successor import resubmission_may_be_silent, resubmitted_to
 
 
 def successors_of(client: OarClient, records: Mapping[int, JobRecord]) -> dict[int, int]:

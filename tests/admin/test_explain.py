@@ -11,10 +11,10 @@ from support.ce import GRID_ID, Ce
 from support.oar_site import Site, listing
 from support.scan_jobs import OTHER, finished, noted
 
-from arc_lrms_oar.admin.advice import BY_KIND
+from arc_lrms_oar.admin.advice import BY_CAUSE
 from arc_lrms_oar.admin.explain import explain
 from arc_lrms_oar.errors import OarLrmsError
-from arc_lrms_oar.oar.outcome import KINDS
+from arc_lrms_oar.oar.outcome import Cause
 
 NOW = int(time.time())
 HISTORY = (
@@ -125,11 +125,11 @@ def test_job_that_oar_killed_shows_the_deciding_event(site: Site) -> None:
         "ended: Error, wait status none",
     ]
     assert found["What to do"][0].startswith("  Scan reports the end within seconds")
-    assert BY_KIND["walltime"] in found["What to do"][0]
+    assert BY_CAUSE[Cause.WALLTIME] in found["What to do"][0]
 
 
 def test_every_kind_of_end_has_advice() -> None:
-    assert set(BY_KIND) == set(KINDS)
+    assert set(BY_CAUSE) == set(Cause)
 
 
 def test_failed_job(any_site: Site) -> None:
@@ -144,7 +144,7 @@ def test_failed_job(any_site: Site) -> None:
     assert row(ended, "reason") == "Job finished with exit code 3 (exit_code)"
     assert row(ended, "A-REX reports") == "LRMS error: (3) Job finished with exit code 3"
     assert row(ended, "used") == "wall time 5s, user CPU time 1s, memory 10kB"
-    assert found["What to do"] == [f"  {BY_KIND['exit_code']}"]
+    assert found["What to do"] == [f"  {BY_CAUSE[Cause.EXIT_CODE]}"]
 
 
 def test_reason_is_the_one_that_scan_reported(site: Site) -> None:

@@ -19,13 +19,12 @@ from arc_lrms_oar.oar import resources, text_parser
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.outcome import (
-    NO_EXIT_CODE,
-    resubmission_may_come,
-    resubmitted_to,
-    verdict,
-    verdict_of_lost,
+    ERROR_CODE,
+    outcome_of,
+    outcome_of_lost,
 )
 from arc_lrms_oar.oar.states import state_of
+from arc_lrms_oar.oar.successor import resubmission_may_come, resubmitted_to
 from arc_lrms_oar.scan.report import JobReport, accounted
 
 STATES = documents("oarstat", "-s", "-J")
@@ -99,9 +98,9 @@ def _look_at_records(client: OarClient, ids: list[int], diag: str) -> None:
 
 
 def _look_at_end(record: JobRecord, diag: Diag) -> None:
-    end = verdict(record, diag.values)
+    end = outcome_of(record)
     assert (end.code == 0) == (record.state == "Terminated" and record.exit_code == 0)
-    assert 0 <= end.code <= NO_EXIT_CODE
+    assert 0 <= end.code <= ERROR_CODE
     if record.state == "Error":
         assert end.code > 255
     job = GridJob("1", "INLRMS", 6, "/grid/control", 0.0, {"sessiondir": "/grid/session/1"})
@@ -114,8 +113,8 @@ def _look_at_end(record: JobRecord, diag: Diag) -> None:
 
 @fuzzed(code=glued(("0", "1", "25", "-", "6"), 5))
 def test_a_lost_job_has_the_code_of_a_program_or_none(code: str) -> None:
-    end = verdict_of_lost({"exitcode": code, "lrmsendtime": "x"})
-    assert end.code in range(256) or end.code == NO_EXIT_CODE
+    end = outcome_of_lost({"exitcode": code, "lrmsendtime": "x"})
+    assert end.code in range(256) or end.code == ERROR_CODE
     assert end.code != 0 or code.strip("0") == ""
 
 

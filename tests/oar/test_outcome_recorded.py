@@ -6,8 +6,9 @@ import pytest
 from oar.recorded import Call, records
 
 from arc_lrms_oar.oar.job_record import JobRecord
-from arc_lrms_oar.oar.outcome import resubmitted_to, verdict
+from arc_lrms_oar.oar.outcome import outcome_of
 from arc_lrms_oar.oar.states import BY_WORD
+from arc_lrms_oar.oar.successor import resubmitted_to
 
 SUCCESS = (0, "success", "Job finished with exit code 0")
 BY_OWNER = (265, "deleted", "Job was deleted in OAR by user griduser")
@@ -26,7 +27,7 @@ def node(event: str) -> tuple[int, str, str]:
     return (512, "node", f"Job was lost to trouble on its nodes ({event})")
 
 
-# By scenario (see `testbed/record --list` for how each came about): code, kind, part of the reason.
+# By scenario (see `testbed/record --list`): code, label, part of the reason.
 EXPECTED = {
     "array": exited(4),
     "be-idem": AGAIN,
@@ -47,7 +48,7 @@ EXPECTED = {
     "delbyroot": BY_ROOT,
     "delhold": BY_OWNER,
     "dellaunching": BY_OWNER,
-    "delnoop": (512, "no_exit_code", "OAR does not know the job's exit code"),
+    "delnoop": (512, "noop", "the type noop: job was deleted in OAR by user griduser"),
     "delrunning": BY_OWNER,
     "delwaiting": BY_OWNER,
     "epilogue-fail": exited(4),
@@ -90,7 +91,10 @@ EXPECTED = {
     "server-epilogue-fail": SUCCESS,
     "server-prologue-fail": AGAIN,
     "server-prologue-fail:resubmitted": SUCCESS,
-    "server-unreachable": node("EXTERMINATE_JOB"),
+    "server-unreachable": (
+        *BY_OWNER[:2],
+        "griduser; OAR ended it by force, because its node did not answer",
+    ),
     "signal": (271, "signal", "Job was killed by signal 15 (SIGTERM)"),
     "suspend": BY_OWNER,
     "transient": exited(5),
@@ -105,8 +109,8 @@ EXCEPTIONS = {
     ("3.0.2", "bulk:exit0"): SUCCESS,
     ("3.0.2", "bulk:nodir"): DIRECTORY,
     ("3.0.2", "server-down"): SUCCESS,
-    # OAR 3 does not tell what the walltime was.
-    ("3.0.2", "walltime"): (265, "walltime", "Job exceeded its walltime and was killed"),
+    # The security time of OAR 3's scheduler, 60 s, is the least.
+    ("3.0.2", "walltime"): (265, "walltime", "Job exceeded its walltime of 0:01:00 and was killed"),
 }
 
 
@@ -133,9 +137,9 @@ def test_every_recorded_end(version: str, scenario: str) -> None:
     for asked, record in ENDED:
         if (asked.version, asked.scenario) == (version, scenario):
             key = situation(asked, record)
-            code, kind, reason = EXCEPTIONS.get((version, key)) or EXPECTED[key]
-            found = verdict(record, {})
-            assert (found.code, found.kind) == (code, kind), asked.where
+            code, label, reason = EXCEPTIONS.get((version, key)) or EXPECTED[key]
+            found = outcome_of(record)
+            assert (found.code, found.cause.label) == (code, label), asked.where
             assert reason in found.reason
             assert "\n" not in found.reason
 
@@ -177,4 +181,4 @@ def test_no_recorded_job_has_a_verdict_before_its_end() -> None:
     assert {record.state for record in alive} >= {"Waiting", "Hold", "Launching", "Running"}
     for record in alive:
         with pytest.raises(ValueError, match=f"job {record.job_id} has not ended: {record.state}"):
-            verdict(record, {})
+            outcome_of(record)

@@ -14,7 +14,7 @@ from support.oar_site import Site
 from support.scan_jobs import OTHER, Hours, ended, said
 
 from arc_lrms_oar.errors import OarUnavailable
-from arc_lrms_oar.oar.outcome import KINDS
+from arc_lrms_oar.oar.outcome import Cause
 from arc_lrms_oar.oar.states import State
 from arc_lrms_oar.scan.metrics_text import Numbers, text_of
 
@@ -62,7 +62,7 @@ def test_all_series_are_there_from_the_first_cycle(site: Site, file: Path) -> No
     site.scan()
     found = samples(file)
     reasons = {dict(labels)["reason"] for name, labels in found if "verdicts" in name}
-    assert reasons == set(KINDS)
+    assert reasons == {cause.label for cause in Cause}
     states = {dict(labels)["state"] for name, labels in found if name == "arc_oar_batch_jobs"}
     assert states == {*(state.word for state in State), "unknown"}
 

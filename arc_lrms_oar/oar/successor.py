@@ -1,0 +1,61 @@
+"""The job under which OAR has resubmitted a job by itself: its job ID, and whether it may come."""
+
+from __future__ import annotations
+
+import re
+
+from arc_lrms_oar.oar.job_record import JobRecord
+from arc_lrms_oar.oar.states import State
+
+RESUBMITTED = "RESUBMIT_JOB_AUTOMATICALLY"
+# After these events OAR 2 resubmits a job, 2.5.9 also after the two of the server's prologue (2.5
+# `sources/core/modules/node_change_state.pl`, "Check if we must resubmit the job").
+RETRIED = frozenset(
+    {
+        "PING_CHECKER_NODE_SUSPECTED",
+        "CPUSET_ERROR",
+        "PROLOGUE_ERROR",
+        "CANNOT_WRITE_NODE_FILE",
+        "CANNOT_WRITE_PID_FILE",
+        "USER_SHELL",
+        "CANNOT_CREATE_TMP_DIRECTORY",
+        "LAUNCHING_OAREXEC_TIMEOUT",
+        "SERVER_PROLOGUE_ERROR",
+        "SERVER_PROLOGUE_TIMEOUT",
+        "SERVER_PROLOGUE_EXIT_CODE_ERROR",
+    }
+)
+# Seconds that OAR may need for it: 0.02 to 0.09 on an idle server.
+_TIMEOUT = 30.0
+_IDEMPOTENT_AGAIN = 99 << 8
+_NEW_ID = r"(?:=>\s*|new id\s*=\s*)(?:\(\([^)]*\),\s*)?([1-9][0-9]{0,17})"
+
+
+def resubmitted_to(record: JobRecord) -> int | None:
+    """The job ID of the successor that an event names, in any of OAR's spellings, or None.
+
+    It is always larger than the job's own, so that following successors comes to an end.
+    """
+    for event in sorted(record.events, key=lambda event: event.number, reverse=True):
+        if event.kind == RESUBMITTED:
+            match = re.search(_NEW_ID, event.text)
+            if match and int(match[1]) > record.job_id:
+                return int(match[1])
+    return None
+
+
+def resubmission_may_come(record: JobRecord, now: float) -> bool:
+    """Whether OAR may be about to resubmit the job, at the time `now` (seconds since 1970).
+
+    OAR 2 writes the state Error first, and the event with the new job ID later.
+    """
+    kinds = {event.kind for event in record.events}
+    if record.state != State.ERROR.word or RESUBMITTED in kinds or not kinds & RETRIED:
+        return False
+    moments = [record.stop_time, *(event.date for event in record.events)]
+    return any(moment and abs(now - moment) < _TIMEOUT for moment in moments)
+
+
+def resubmission_may_be_silent(record: JobRecord) -> bool:
+    """Whether OAR 3 may have resubmitted the job without an event: an idempotent one."""
+    return record.state == State.TERMINATED.word and record.exit_code == _IDEMPOTENT_AGAIN
