@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
-from . import arcconf, build, host, logs, package, roots, services, status
-from .layout import CHECKOUT, CHECKOUT_INSIDE, State, locked, state_dir
+from . import arcconf, cpusets, host, logs, package, roots, services, status
+from .layout import CHECKOUT, State, locked, state_dir
+from .machine import Machine
 from .messages import BedError, Progress, no_progress, tail_of
 from .namespace import Namespace
-from .suites import DEFAULT_SUITE, GRIDUSER, suite_named
-
-PROXY_VALIDITY = "168h"
+from .suites import DEFAULT_SUITE, suite_named
 
 
 class Bed:
@@ -31,6 +30,7 @@ class Bed:
         self.progress = progress
         self.directory = state_dir(suite)
         self.inside = Namespace(self.directory)
+        self._machine = Machine(self.suite, self.directory, self.inside, progress)
 
     def reason_unavailable(self) -> str | None:
         """Return why this machine cannot run a testbed, in one line; None if it can."""
@@ -40,11 +40,18 @@ class Bed:
         state = State.load(self.directory)
         return self.inside.pid() is not None and state is not None and state.phase == "up"
 
-    def up(self, conf: Path | None = None) -> None:
+    def has_cpusets(self) -> bool:
+        """Return whether OAR runs with cpusets in this testbed."""
+        state = State.load(self.directory)
+        return state is not None and bool(state.cgroups)
+
+    def up(self, conf: Path | None = None, with_cpusets: bool | None = None) -> None:
         """Start the testbed for this checkout; repair it if it is up already.
 
         Args:
             conf: Template of arc.conf; default: arc.conf.in.
+            with_cpusets: Run OAR with cpusets where possible; default: as it is up, or as the
+                environment asks.
         """
         reason = self.reason_unavailable()
         if reason:
@@ -54,90 +61,30 @@ class Bed:
         wanted = State("up", str(root), str(CHECKOUT), str(template))
         with self._lock():
             state = State.load(self.directory)
+            up_with_cpusets = self.is_up() and state is not None and bool(state.cgroups)
+            if with_cpusets is None:
+                with_cpusets = up_with_cpusets or cpusets.wanted()
+            wanted.cgroups = self._machine.cgroups() if with_cpusets else {}
             if self.is_up() and state is not None:
-                if (state.root, state.checkout) == (wanted.root, wanted.checkout):
-                    self._repair(state, conf)
+                same = (state.root, state.checkout) == (wanted.root, wanted.checkout)
+                if same and up_with_cpusets == bool(wanted.cgroups):
+                    self._machine.repair(state, conf)
                     return
-                self.progress(f"is up for {state.checkout} with {state.root}: restarting it")
+                options = " and cpusets" if up_with_cpusets else ""
+                self.progress(
+                    f"is up for {state.checkout} with {state.root}{options}: restarting it"
+                )
             elif self.inside.pid() is not None:
                 self.progress("an earlier `up` did not finish: restarting it")
-            self._down()
-            self._boot(wanted)
-
-    def _boot(self, wanted: State) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        State("starting", wanted.root, wanted.checkout, wanted.conf).save(self.directory)
-        self.progress("namespaces, overlay")
-        self.inside.boot(
-            Path(wanted.root),
-            build.HOSTNAME,
-            overlay=True,
-            own_net=True,
-            binds={CHECKOUT_INSIDE: wanted.checkout},
-        )
-        package.install(self.inside, Path(wanted.checkout), self.progress)
-        self._write_conf(Path(wanted.conf))
-        self._start_all()
-        wanted.save(self.directory)
-
-    def _start_all(self) -> None:
-        """Start independent daemons in parallel: each start script takes seconds of CPU time."""
-
-        def chain(*kinds: type[services.Service]) -> None:
-            for service in services.members(self.inside, self.suite, kinds):
-                service.start()
-                self.progress(f"{service.name} answers")
-
-        with ThreadPoolExecutor() as pool:
-            started = [
-                pool.submit(chain, services.Arex),
-                pool.submit(chain, services.ArexWs),
-                pool.submit(chain, services.Postgres, services.Sshd, services.Oar),
-                pool.submit(self._make_proxy),
-            ]
-        for future in started:
-            future.result()
-
-    def _repair(self, state: State, conf: Path | None) -> None:
-        package.install(self.inside, CHECKOUT, self.progress)
-        if conf is not None:
-            self._write_conf(conf)
-            State("up", state.root, state.checkout, str(conf.absolute())).save(self.directory)
-            self._service("arex", "stop")
-        all_answer = True
-        for service in services.members(self.inside, self.suite):
-            problem = service.problem()
-            if problem:
-                all_answer = False
-                self.progress(f"{service.name} {problem}: restarting it")
-                service.stop()
-                service.start()
-        self._make_proxy()
-        self.progress("already up" + (", everything answers" if all_answer else ""))
-
-    def _write_conf(self, template: Path) -> None:
-        text = arcconf.render(arcconf.read_template(template))
-        self.inside.path("/etc/arc.conf").write_text(text)
-
-    def _make_proxy(self) -> None:
-        make = ["arcproxy", "-c", f"validityPeriod={PROXY_VALIDITY}"]
-        done = self.inside.run(make, user=GRIDUSER, timeout=60)
-        if done.returncode != 0:
-            raise BedError(
-                f"arcproxy as {GRIDUSER} failed", tail_of((done.stdout + done.stderr).decode())
-            )
+            self._machine.stop()
+            self._machine.boot(wanted)
 
     def down(self, purge: bool = False) -> None:
         """End all processes of the testbed; with `purge` delete the cached roots of the suite."""
         with self._lock():
-            self._down()
+            self._machine.stop()
         if purge:
             roots.purge(self.suite, self.progress)
-
-    def _down(self) -> None:
-        self.inside.kill()
-        self.inside.delete_files()
-        (self.directory / "state.json").unlink(missing_ok=True)
 
     def run_bytes(
         self,
@@ -195,27 +142,7 @@ class Bed:
             )
         with self._lock():
             self._require_up()
-            self._service(name, action)
-
-    def _service(self, name: str, action: str) -> None:
-        kinds = services.GROUPS[name]
-        if action != "start":
-            # Stop also a daemon that the present configuration does not want.
-            for kind in reversed(kinds):
-                service = kind(self.inside, self.suite)
-                if service.pid() is not None:
-                    end = service.kill if action == "kill" else service.stop
-                    end()
-                    self.progress(
-                        f"{service.name} is {'killed' if action == 'kill' else 'stopped'}"
-                    )
-        if action in ("start", "restart"):
-            members = services.members(self.inside, self.suite, kinds)
-            with ThreadPoolExecutor() as pool:
-                started = [pool.submit(service.start) for service in members]
-            for service, future in zip(members, started):
-                future.result()
-                self.progress(f"{service.name} answers")
+            self._machine.control(name, action)
 
     def reconf(self, template: Path | None = None) -> None:
         """Replace arc.conf by another template or finished file and restart A-REX."""
@@ -223,10 +150,10 @@ class Bed:
             self._require_up()
             state = State.load(self.directory)
             conf = (template or arcconf.DEFAULT_TEMPLATE).absolute()
-            self._write_conf(conf)
+            self._machine.write_conf(conf)
             if state is not None:
-                State("up", state.root, state.checkout, str(conf)).save(self.directory)
-            self._service("arex", "restart")
+                replace(state, conf=str(conf)).save(self.directory)
+            self._machine.control("arex", "restart")
 
     def install(self) -> None:
         """Install the package of this checkout again."""

@@ -37,6 +37,12 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--conf", type=Path, metavar="FILE", help="template of arc.conf (default: arc.conf.in)"
     )
+    up.add_argument(
+        "--cpusets",
+        action="store_true",
+        default=None,
+        help="run OAR with cpusets if the machine has cgroup v1 (or ARC_OAR_TESTBED_CPUSETS=1)",
+    )
     down = verb("down", "end all processes and remove all mounts of the testbed")
     down.add_argument(
         "--purge", action="store_true", help="delete the cached roots of the suite as well"
@@ -120,7 +126,7 @@ def act(arguments: argparse.Namespace) -> int:
     verb = arguments.verb
     bed = Bed(arguments.suite, no_progress if verb in ("status", "log") else print_progress())
     if verb == "up":
-        bed.up(arguments.conf)
+        bed.up(arguments.conf, arguments.cpusets)
         option = "" if arguments.suite == DEFAULT_SUITE else f" --suite {arguments.suite}"
         print(
             f"{arguments.suite} is up: {describe(bed.versions())}; "

@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .messages import BedError
@@ -33,12 +33,17 @@ def state_dir(suite: str) -> Path:
 
 @dataclass
 class State:
-    """What `up` stores for later commands; `phase` is "starting" until everything answers."""
+    """What `up` stores for later commands.
+
+    `phase` is "starting" until everything answers; `cgroups` has the paths of the cgroup v1
+    subtrees by controllers.
+    """
 
     phase: str
     root: str
     checkout: str
     conf: str
+    cgroups: dict[str, str] = field(default_factory=dict)
 
     def save(self, directory: Path) -> None:
         write_atomically(directory / "state.json", json.dumps(asdict(self), indent=1) + "\n")

@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .messages import BedError, tail_of
 
@@ -24,6 +25,8 @@ PATH_INSIDE = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # oar-server closes every possible file descriptor at its start; container hosts allow 10**9.
 OPEN_FILES = 65536
 KILL_TIMEOUT = 30.0
+# Moves itself into cgroups, then becomes the command after the "--".
+JOIN_CGROUPS = 'while [ "$1" != -- ]; do echo 0 >"$1" || exit; shift; done; shift; exec "$@"'
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,19 @@ class Namespace:
         overlay: bool,
         own_net: bool,
         binds: Mapping[str, str] | None = None,
+        cgroups: Mapping[str, str] | None = None,
         die_with_caller: bool = False,
     ) -> None:
+        """Start the first process.
+
+        Args:
+            root: The root file system, below an overlay with `overlay`.
+            own_net: Use a network of its own.
+            binds: Read-only directories of the host, by their path inside.
+            cgroups: cgroup v1 subtrees of the host, by controllers; they become the roots of the
+                hierarchies inside.
+            die_with_caller: End when the calling process ends.
+        """
         for name in ("mnt", "scratch"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         spec = {
@@ -70,9 +84,14 @@ class Namespace:
             "overlay": overlay,
             "own_net": own_net,
             "hostname": hostname,
+            "cgroups": list(cgroups or {}),
             "binds": [[source, inside] for inside, source in (binds or {}).items()],
         }
-        kinds = ["--mount", "--pid", "--ipc", "--uts", *(["--net"] if own_net else [])]
+        kinds = ["--mount", "--pid", "--ipc", "--uts"]
+        kinds += ["--net"] if own_net else []
+        kinds += ["--cgroup"] if cgroups else []
+        procs = [f"{path}/cgroup.procs" for path in (cgroups or {}).values()]
+        join = ["sh", "-c", JOIN_CGROUPS, "sh", *procs, "--"] if cgroups else []
         if die_with_caller:
             start = ["setpriv", "--pdeathsig", "KILL", "unshare", "--kill-child"]
         else:
@@ -81,7 +100,7 @@ class Namespace:
         python = [sys.executable, "-I", "-S", script, json.dumps(spec)]
         with self.log.open("wb") as log:
             starter = subprocess.Popen(
-                [*start, *kinds, "--fork", *python],
+                [*join, *start, *kinds, "--fork", *python],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -102,15 +121,22 @@ class Namespace:
 
     def pid(self) -> int | None:
         """Return the PID on the host of the first process, None if that process has ended."""
+        identity = self._identity()
         try:
-            identity = json.loads((self.directory / "init.json").read_text())
             stat = Path(f"/proc/{identity['pid']}/stat").read_text()
-        except (OSError, ValueError, KeyError):
+        except (OSError, KeyError):
             return None
         fields = stat.rpartition(")")[2].split()
         if fields[0] in "ZX" or fields[19] != identity["born"]:
             return None
         return int(identity["pid"])
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what the first process has written about itself; {} if there is none."""
+        try:
+            return dict(json.loads((self.directory / "init.json").read_text()))
+        except (OSError, ValueError):
+            return {}
 
     def path(self, inside: str) -> Path:
         """Return the host's path of a file inside; absolute symbolic links in it lead elsewhere."""
@@ -155,6 +181,7 @@ class Namespace:
         files = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
         net = f"--net=/proc/{pid}/root{self.net}" if self.net else "--net"
         enter = ["nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", net, "--pid"]
+        enter += ["--cgroup"] if self._identity().get("cgroups") else []
         # The command must not outlive its caller: nsenter does not forward signals.
         become = ["setpriv", "--pdeathsig", "KILL"]
         if user and who.uid:

@@ -60,6 +60,18 @@ def mount_root(spec: dict[str, Any]) -> None:
         overlay()
 
 
+def mount_cgroups(point: Path, hierarchies: list[str]) -> None:
+    """Mount cgroup v1 hierarchies as systemd does; their roots are this process's cgroups."""
+    base = point / "sys/fs/cgroup"
+    mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", str(base))
+    for controllers in hierarchies:
+        (base / controllers).mkdir()
+        mount("-t", "cgroup", "-o", controllers, "cgroup", str(base / controllers))
+        for name in controllers.split(","):
+            if name != controllers:
+                (base / name).symlink_to(controllers)
+
+
 def populate(point: Path, binds: list[list[str]]) -> None:
     mount("-t", "proc", "proc", str(point / "proc"))
     mount("-t", "sysfs", "-o", "ro", "sysfs", str(point / "sys"))
@@ -101,7 +113,11 @@ def move_in(point: Path) -> None:
 def main(spec: dict[str, Any]) -> None:
     # /proc is still the host's, so that this is the PID on the host.
     stat = Path("/proc/self/stat").read_text()
-    identity = {"pid": int(os.readlink("/proc/self")), "born": stat.rpartition(")")[2].split()[19]}
+    identity = {
+        "pid": int(os.readlink("/proc/self")),
+        "born": stat.rpartition(")")[2].split()[19],
+        "cgroups": bool(spec["cgroups"]),
+    }
     Path(spec["pidfile"]).write_text(json.dumps(identity))
 
     os.umask(0o022)
@@ -110,6 +126,8 @@ def main(spec: dict[str, Any]) -> None:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     mount_root(spec)
     populate(Path(spec["mountpoint"]), spec["binds"])
+    if spec["cgroups"]:
+        mount_cgroups(Path(spec["mountpoint"]), spec["cgroups"])
     move_in(Path(spec["mountpoint"]))
     print("ready", flush=True)
     os.dup2(2, 1)

@@ -49,6 +49,7 @@ class Suite:
     Attributes:
         arc, oar, python: The versions in this release, for people.
         postgres: Major version of PostgreSQL.
+        cpusets: OAR's job resource manager works with cgroup v1, which the testbed can provide.
         separate_ws: The web service is a process of its own, not a part of A-REX's.
         client_wants_proxy: ARC's client requires a proxy even for interfaces that need none.
         rest_wants_queue: A-REX refuses jobs through REST that name no queue.
@@ -61,6 +62,7 @@ class Suite:
     postgres: str
     extra_packages: tuple[str, ...] = ()
     separate_ws: bool = True
+    cpusets: bool = False
     client_wants_proxy: bool = True
     rest_wants_queue: bool = False
 
@@ -90,6 +92,7 @@ SUITES = {
             postgres="13",
             extra_packages=("nordugrid-arc-arex-python-lrms", "nordugrid-arc-plugins-arcrest"),
             separate_ws=False,
+            cpusets=True,
             rest_wants_queue=True,
         ),
         Suite(
@@ -99,6 +102,7 @@ SUITES = {
             python="3.11",
             postgres="15",
             extra_packages=("nordugrid-arc-arex-python-lrms", "nordugrid-arc-plugins-arcrest"),
+            cpusets=True,
         ),
         Suite(
             name="trixie",
@@ -106,6 +110,14 @@ SUITES = {
             oar="2.6.1",
             python="3.13",
             postgres="17",
+            client_wants_proxy=False,
+        ),
+        Suite(
+            name="sid",
+            arc="7.2",
+            oar="2.6.1",
+            python="3.14",
+            postgres="18",
             client_wants_proxy=False,
         ),
     )
