@@ -1,7 +1,8 @@
 """oardel, oarhold and oarresume.
 
 oardel only records a deletion request, on which runner.py acts later; hold and resume change the
-state at once, as in OAR.
+state at once, as in OAR. A request that is recorded while the server is down has no effect until
+another oardel notifies the server after its restart (recorded: server-down of 2.5.9 and 2.6.1).
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ USAGE = (
     "Usage: /usr/lib/oar/oardel [options] <job_id> [job_id [...] ] \n"
     "       /usr/lib/oar/oardel [options] --sql <SQL WHERE clause>\n"
 )
+_REQUESTED_BEFORE, _UNKNOWN = 6, 7
+# OAR 3 (oar/cli/utils.py): jobs with different errors.
+_SEVERAL_ERRORS = 15
+_NO_ROW = "No row was found when one was required"
 UNREACHABLE = "Could not connect to the socket localhost:{}\n"
 
 
@@ -60,11 +65,17 @@ def _delete_2(call: Invocation) -> Reply:
         raise Refused(1, USAGE)
     faults.open_database(call, "oardel", waits=True)
     registered = []
+    outcomes = set()
     for job_id in [*ids, *wanted]:
         outcome = request_deletion(call, job_id)
+        outcomes.add(outcome)
         reply.out += f"Deleting the job = {job_id} ...{'ERROR' if outcome else 'REGISTERED'}.\n"
         if outcome:
-            why = "This job was already killed." if outcome == 6 else "You are not the right user."
+            why = (
+                "This job was already killed."
+                if outcome == _REQUESTED_BEFORE
+                else "You are not the right user."
+            )
             reply.err += f"Cannot frag {job_id} ; {why}\n"
             reply.rc = outcome
         else:
@@ -74,7 +85,8 @@ def _delete_2(call: Invocation) -> Reply:
         return Reply(2, reply.out, reply.err + UNREACHABLE.format(port))
     if registered:
         reply.out += f"The job(s) [ {' '.join(registered)} ] will be deleted in the near future.\n"
-        runner.ensure_runner(call.db)
+    if outcomes & {0, _REQUESTED_BEFORE}:
+        _notify(call)
     return reply
 
 
@@ -93,42 +105,56 @@ def _delete_3(call: Invocation) -> Reply:
         raise Refused(1, "Usage: .oardel [OPTIONS] [JOB_ID]...\n")
     reply = Reply()
     registered = []
+    outcomes = []
     for word in words:
         reply.err += f"Deleting the job = {word} ...\n"
         exists = word.isdigit() and call.db.job(int(word)) is not None
-        outcome = request_deletion(call, int(word)) if exists else 7
-        if outcome == 7:
-            why = "No row was found when one was required"
+        outcome = request_deletion(call, int(word)) if exists else _UNKNOWN
+        outcomes.append(outcome)
+        if outcome == _UNKNOWN:
+            why = _NO_ROW
             if not word.isdigit():
                 why = (
                     "(psycopg2.errors.InvalidTextRepresentation) invalid input syntax for type"
                     f" bigint: \"{word}\"\nLINE 3: WHERE jobs.job_id = '{word}'"
                 )
-            stamp = time.strftime("%Y-%m-%d %H:%M:%S,000")
-            reply.err += (
-                f"[ WARNING] [{stamp}] [oar.lib.job_handling::get_job:1476]: get_job({word})"
-                f" raises exception: {why}\n"
-            )
+            reply.err += _unknown_job(word, why)
             reply.err += f"#WARNING: Cannot frag {word} ; Job does not exist.\n"
         elif outcome == 1:
             reply.err += f"#ERROR: Cannot frag {word} ; You are not the right user.\n"
-        elif outcome == 6:
+        elif outcome == _REQUESTED_BEFORE:
             reply.err += f"#WARNING: Cannot frag {word} ; This job was already killed.\n"
         else:
             registered.append(word)
             reply.err += "\n"
-        reply.rc = outcome or reply.rc
-    if registered or reply.rc == 6:
+    errors = set(outcomes) - {0}
+    reply.rc = _SEVERAL_ERRORS if len(errors) > 1 else max(errors, default=0)
+    if {0, _REQUESTED_BEFORE} & set(outcomes):
         reply.err += f"The job(s) {registered}  will be deleted in the near future.\n"
-    if registered:
-        runner.ensure_runner(call.db)
+        if not call.db.knob("server_down"):
+            _notify(call)
     return reply
+
+
+def _unknown_job(word: str, why: str = _NO_ROW) -> str:
+    """Return the warning of OAR 3 about a job that it does not find."""
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S,000")
+    return (
+        f"[ WARNING] [{stamp}] [oar.lib.job_handling::get_job:1476]: get_job({word})"
+        f" raises exception: {why}\n"
+    )
+
+
+def _notify(call: Invocation) -> None:
+    """Have the server act on all deletion requests."""
+    call.db.execute("UPDATE jobs SET x_frag = 'asked' WHERE x_frag = 'stored'")
+    runner.ensure_runner(call.db)
 
 
 def request_deletion(call: Invocation, job_id: int) -> int:
     """Record a deletion request.
 
-    Returns 0 (registered), 1 (unknown or another user's job) or 6 (requested before).
+    Returns 0 (registered), 1 (unknown or another user's job) or _REQUESTED_BEFORE.
     """
     with call.db.writing():
         job = call.db.job(job_id) if job_id < 2**63 else None
@@ -137,9 +163,9 @@ def request_deletion(call: Invocation, job_id: int) -> int:
         if call.db.knob("refuse_del"):
             return 1
         if job["x_frag"] is not None:
-            return 6
+            return _REQUESTED_BEFORE
         call.db.add_event(job_id, *wording.deletion_event(call.user, job_id))
-        call.db.update_job(job_id, {"x_frag": "asked"})
+        call.db.update_job(job_id, {"x_frag": "stored"})
     return 0
 
 
@@ -165,7 +191,11 @@ def _hold(call: Invocation, command: str) -> Reply:
     reply = Reply()
     for name in call.args:
         job = call.db.job(int(name)) if name.isdigit() else None
-        if job is None or call.user not in (job["job_user"], "oar", "root"):
+        if job is None and call.dialect.major == 3:
+            reply.rc = 1
+            reply.err += _unknown_job(name)
+            reply.err += f"#ERROR: /!\\ Cannot {command[3:]} {name} : this job does not exist.\n"
+        elif job is None or call.user not in (job["job_user"], "oar", "root"):
             reply.rc = 1
             reply.err += f"/!\\ Cannot {command[3:]} {name} : you are not the right user\n"
         elif job["state"] != source:

@@ -8,6 +8,7 @@ import sqlite3
 from . import faults, richtext
 from .invocation import Invocation, Refused, Reply, click_error
 from .oarstat_json import document, hash_like
+from .oarstat_oar3 import SQL_ERROR
 from .options import ClickParser, Parsed, PerlParser, table
 from .schema import BUSY_STATES, SYSTEM_PROPERTIES
 
@@ -50,13 +51,18 @@ def _parse(call: Invocation) -> Parsed:
 
 
 def _rows(call: Invocation, parsed: Parsed) -> list[Row]:
-    """Return the selected resources; unknown hosts and wrong conditions select none (exit 0)."""
+    """Return the selected resources.
+
+    Unknown hosts select none, and neither do wrong conditions on 2.x, with exit status 0.
+    """
     rows = call.db.resources()
     sql, wanted = parsed.last("sql"), parsed.last("resource")
     if sql is not None:
         try:
             rows = call.db.rows(f"SELECT * FROM resources WHERE {sql} ORDER BY resource_id")
-        except sqlite3.Error:
+        except sqlite3.Error as error:
+            if call.dialect.major == 3:
+                raise Refused(1, err=SQL_ERROR.format(error)) from None
             rows = []
     if wanted is not None:
         rows = [r for r in rows if str(r["resource_id"]) in wanted.split(",")]

@@ -6,7 +6,6 @@ oarstat.py selects the jobs to print.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Sequence
 
 from .invocation import Invocation, shuffled
@@ -133,11 +132,3 @@ def properties(call: Invocation, ids: Iterable[int]) -> str:
         for i, row in call.db.jobs_by_id(ids).items()
     }
     return document({i: rows for i, rows in data.items() if rows})
-
-
-def duration(row: Row) -> int:
-    """Return for how many seconds the job has run."""
-    if not row["start_time"]:
-        return 0
-    ran: int = (row["stop_time"] or int(time.time())) - row["start_time"]
-    return max(0, ran)

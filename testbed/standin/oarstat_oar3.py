@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterable, Sequence
 
 from . import faults, richtext
+from .dates import date, duration, hms, parse_date
 from .invocation import Invocation, Refused, Reply, click_error
 from .job_process import file_name
-from .oarstat_json import addresses, duration
-from .oarstat_text import date, hms
+from .oarstat_json import addresses
 from .options import ClickParser, Parsed, table
-from .schema import ACTIVE_STATES, JOB_COLUMNS, SYSTEM_PROPERTIES
+from .schema import ACTIVE_STATES, JOB_COLUMNS, STATES, SYSTEM_PROPERTIES
 from .sql_condition import SqlError, select_rows
 
 TYPE_CHECKING = False  # importing typing would cost each command 3 ms
@@ -105,19 +105,43 @@ def _jobs(call: Invocation, parsed: Parsed, ids: Sequence[int]) -> list[Row]:
     if ids:
         found = call.db.jobs_by_id(ids)
         return [found[i] for i in ids if i in found and not found[i]["x_hidden"]]
-    sql = parsed.last("sql")
-    marks = ",".join(f"'{state}'" for state in ACTIVE_STATES)
-    if sql is None:
-        jobs = call.db.rows(f"SELECT * FROM jobs WHERE state IN ({marks})")
-    else:
-        try:  # the condition is applied to active jobs only
-            jobs = select_rows(call.db, f"state in ({marks}) and ({sql})")
-        except SqlError as error:
-            raise Refused(1, err=SQL_ERROR.format(error)) from None
+    sql, window = parsed.last("sql"), parsed.last("gantt")
+    # Jobs of all states are listed for a time window only (oar/lib/basequery.py).
+    states = STATES if window else ACTIVE_STATES
+    condition = f"state in ({','.join(repr(state) for state in states)})"
+    try:
+        jobs = select_rows(call.db, condition + (f" and ({sql})" if sql else ""))
+    except SqlError as error:
+        raise Refused(1, err=SQL_ERROR.format(error)) from None
+    if window:
+        jobs = [job for job in jobs if _in_window(job, *_times(window))]
     user = parsed.last("user")
     return sorted(
         (j for j in jobs if user in (None, j["job_user"])), key=lambda j: int(j["job_id"])
     )
+
+
+def _times(window: str) -> list[int]:
+    """Parse "FROM, TO", both in local time."""
+    parts = [parse_date(part) for part in window.split(",")]
+    found = [part for part in parts if part is not None]
+    if len(found) != 2:
+        raise Refused(1, err=f"Traceback (most recent call last):\nValueError: {window}\n")
+    return found
+
+
+def _in_window(row: Row, start: int, end: int) -> bool:
+    """Return whether a job ran, is predicted to run or was submitted in the window."""
+    if row["assigned_moldable_job"] and row["start_time"] < end:
+        runs = row["state"] == "Running" and row["start_time"] + row["x_walltime"] >= start
+        if row["stop_time"] >= start or (
+            not row["stop_time"] and (runs or row["state"] in ("Suspended", "Resuming"))
+        ):
+            return True
+    predicted = row["x_scheduled"]
+    if predicted and predicted < end and predicted + (row["x_walltime"] or 0) >= start:
+        return True
+    return not row["stop_time"] and start <= row["submission_time"] <= end
 
 
 def _job(row: Row, full: bool) -> Row:

@@ -6,12 +6,12 @@ oarstat.py selects the jobs to print.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Sequence
 
+from .dates import date, duration, hms
 from .invocation import Invocation
 from .job_process import file_name, property_line
-from .oarstat_json import addresses, cpuset, details, duration
+from .oarstat_json import addresses, cpuset, details
 from .resources import format_walltime
 from .schema import LETTERS
 
@@ -40,14 +40,6 @@ _ARRAY_2 = (
     "Job id    A. id     index S User     Duration   System message\n"
     "--------- --------- ----- - -------- ---------- --------------------------------\n"
 )
-
-
-def date(epoch: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch))
-
-
-def hms(seconds: int) -> str:
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def _cell(value: object, width: int) -> str:

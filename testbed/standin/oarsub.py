@@ -10,6 +10,7 @@ import time
 
 from . import faults, oarsub_oar3
 from .admission import admit
+from .dates import parse_date
 from .invocation import Invocation, Refused, Reply
 from .options import Parsed, PerlParser, table
 from .resources import RequestError, parse_request
@@ -21,7 +22,6 @@ from .submission import (
     combined,
     estimate,
     insert,
-    parse_date,
     try_filter,
 )
 

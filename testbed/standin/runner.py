@@ -31,6 +31,8 @@ _START_FAILURES = {
     job_process.WORKING_DIRECTORY: wording.working_directory_event,
     job_process.OUTPUT_FILES: wording.output_files_event,
 }
+# The server knows of the deletion request.
+_DELETED = ("asked", "done")
 _KILLED_DIRECTLY = ("Waiting", "Hold", "toAckReservation")
 
 
@@ -124,7 +126,9 @@ class Runner:
     def _advance(self, job: Row) -> None:
         state = job["state"]
         may_step = job["x_steps"] is None or job["x_steps"] > 0
-        if state == "Running" and (may_step or job["x_frag"] or job["job_id"] in self._outcome):
+        if state == "Running" and (
+            may_step or job["x_frag"] in _DELETED or job["job_id"] in self._outcome
+        ):
             self._watch(job)
         elif may_step:
             if state == "Waiting":
@@ -170,7 +174,7 @@ class Runner:
             processes.kill_job(self._db, job_id, None, None)
             self._end(job, None if job_id in self._outcome else status)
             return
-        if job["x_frag"] or job_id in self._outcome:
+        if job["x_frag"] in _DELETED or job_id in self._outcome:
             return
         limit = (job["x_walltime"] or 0) * float(self._knobs.get("walltime_factor", 1))
         if time.monotonic() - self._state_since[job_id][1] > limit:

@@ -26,7 +26,7 @@ def schedule(db: Database, dialect: Dialect, job: Row) -> None:
     now = int(time.time())
     if job["x_scheduled"] is None:
         _predict(db, dialect, job, max(now, job["x_not_before"]))
-    if job["x_frag"] or job["x_not_before"] > time.time() or _depends(db, job):
+    if job["x_frag"] == "asked" or job["x_not_before"] > time.time() or _depends(db, job):
         return
     with db.writing():
         found = allocate(db, job)
@@ -74,7 +74,8 @@ def _preempt(db: Database, dialect: Dialect, job: Row) -> None:
     if found is None:
         return
     for other in db.rows(
-        "SELECT * FROM jobs WHERE state = 'Running' AND x_frag IS NULL AND x_resources != '[]'"
+        "SELECT * FROM jobs WHERE state = 'Running' AND x_resources != '[]'"
+        " AND (x_frag IS NULL OR x_frag = 'stored')"
     ):
         held = set(json.loads(other["x_resources"]))
         if "besteffort" in json.loads(other["x_types"]) and held & set(found[0]):

@@ -57,7 +57,7 @@ EXTRA_COLUMNS: dict[str, str] = {
     "x_not_before": "INTEGER NOT NULL DEFAULT 0",
     "x_filter": "TEXT NOT NULL DEFAULT ''",  # -p, with what admission rules add
     "x_estimate": "INTEGER NOT NULL DEFAULT 1",  # number of resources in the message
-    "x_frag": "TEXT",  # deletion: null, 'asked' (by oardel), 'done'
+    "x_frag": "TEXT",  # deletion: null, 'stored' (no server), 'asked', 'done'
     "x_steps": "INTEGER",  # null: no limit; a number: transitions that are still allowed
     "x_pid": "INTEGER",
     "x_pid_start": "INTEGER",

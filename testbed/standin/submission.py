@@ -5,7 +5,6 @@ Options and refusals differ per version: oarsub.py and oarsub_oar3.py.
 
 from __future__ import annotations
 
-import calendar
 import json
 import os
 import re
@@ -179,17 +178,6 @@ def try_filter(call: Invocation, job: Submission) -> str | None:
                     what = f'column "{unknown.group(1)}" does not exist'
                 return f"{what}\nLINE 4: ...{job.condition[:24]}...\n{' ' * 61}"
     return None
-
-
-def parse_date(text: str) -> int | None:
-    """Return the epoch of YYYY-MM-DD hh:mm:ss in local time, None for anything else."""
-    match = re.match(r"\s*(\d{4})-(\d\d?)-(\d\d?)\s+(\d\d?):(\d\d?):(\d\d?)\s*$", text)
-    if not match:
-        return None
-    year, month, day, hour, minute, second = (int(g) for g in match.groups())
-    if not 1 <= month <= 12 or not 1 <= day <= calendar.monthrange(year, month)[1]:
-        return None
-    return int(time.mktime((year, month, day, hour, minute, second, 0, 0, -1)))
 
 
 def combined(properties: str, more: str) -> str:

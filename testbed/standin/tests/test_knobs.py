@@ -90,7 +90,20 @@ def test_server_down(version: str, rc: int, oar: Standin, sh: Shell) -> None:
     assert oar.job(2)["state"] == "Hold"
     oar.clear("server_down")
     assert oar.wait(1)["state"] == "Terminated"
+    assert oar.job(2)["state"] == "Hold"  # the server does not know of the request
+    assert sh("oardel", "2").returncode == 6
     assert oar.wait(2)["state"] == "Error"
+
+
+@ALL
+def test_job_runs_although_it_was_deleted_while_the_server_was_down(
+    oar: Standin, sh: Shell
+) -> None:
+    oar.set("server_down")
+    sh("oarsub", *CORE, "true")
+    sh("oardel", "1")
+    oar.clear("server_down")
+    assert oar.wait(1)["state"] == "Terminated"
 
 
 def test_hang(oar: Standin, sh: Shell) -> None:
