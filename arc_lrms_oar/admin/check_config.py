@@ -1,4 +1,4 @@
-"""doctor's checks of arc.conf: as it is on disk, and against what A-REX runs with.
+"""doctor's checks of arc.conf as it is on disk.
 
 What ARC's own validator checks is left to it. Source of its command lines: A-REX's start script
 (ARC 6.17 and 7.0 `src/services/a-rex/arc-arex-start.in`).
@@ -15,6 +15,7 @@ from arc_lrms_oar import process
 from arc_lrms_oar.admin import arc_locations
 from arc_lrms_oar.admin.arc_locations import Arc
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
+from arc_lrms_oar.admin.mapped_users import find_account
 from arc_lrms_oar.arex.config import (
     RUNTIME_CONFIG,
     SYSTEM_CONFIG,
@@ -24,12 +25,12 @@ from arc_lrms_oar.arex.config import (
     unknown_options,
 )
 from arc_lrms_oar.errors import ConfigError
+from arc_lrms_oar.settings import QueueSettings, Settings
 
 _TIMEOUT = 60
 _MOST_ERRORS = 5
 # ARC 7's last line counts the errors.
 _SUMMARY = "Validation returned"
-_RELEVANT_BLOCKS = re.compile(r"arex|lrms(/ssh)?|infosys/cluster|queue:.*|custom:oar(/.*)?")
 _VALIDATOR_ERROR = re.compile(r"\[ERROR\]\s*(?:\[\d+\]\s*)?\[?(.*?)\]?\s*$", re.M)
 
 
@@ -55,8 +56,8 @@ def read(path: str, arc: Arc | None) -> Blocks:
     return merged or read_blocks(path)
 
 
-def check_config(path: str, blocks: Blocks, arc: Arc | None, compare: bool) -> Iterator[Finding]:
-    """Check the configuration; with `compare`, also against the one that A-REX runs with."""
+def check_config(path: str, blocks: Blocks, arc: Arc | None) -> Iterator[Finding]:
+    """Check arc.conf as it is on disk."""
     check = "configuration"
     lrms = lrms_of(blocks)
     if lrms in ("OAR", "oar", "SLURMPY"):
@@ -76,13 +77,9 @@ def check_config(path: str, blocks: Blocks, arc: Arc | None, compare: bool) -> I
         yield warn(
             check, f"{path}: {line}", "correct the name or remove the option: it has no effect"
         )
-    for title in blocks:
-        queue = title.partition("custom:oar/")[2]
-        if queue and f"queue:{queue}" not in blocks:
-            cure = f"add the block [queue:{queue}], or correct the name"
-            yield warn(
-                check, f"{path}: [{title}] is for a queue without a block [queue:NAME]", cure
-            )
+    yield from _check_blocks(path, blocks)
+    if settings is not None:
+        yield from _check_acl_users(path, settings)
     if settings and not settings.shared_filesystem:
         yield fail(
             check,
@@ -90,8 +87,49 @@ def check_config(path: str, blocks: Blocks, arc: Arc | None, compare: bool) -> I
             "put the session directory on a file system that the nodes share, and set it to yes",
         )
     yield from _validate(path, arc)
-    if compare:
-        yield from _compare(path, blocks)
+
+
+def _check_blocks(path: str, blocks: Blocks) -> Iterator[Finding]:
+    """Whether the blocks of this package have their right names, and the default queue exists."""
+    check = "configuration"
+    for title in blocks:
+        block, slash, queue = title.partition("/")
+        right = f"custom:oar{slash}{queue}"
+        if block.lower() == "custom:oar" and block != "custom:oar":
+            cure = f"rename the block to [{right}]"
+            yield fail(check, f"{path}: [{title}] is ignored: block names are case-sensitive", cure)
+        elif block == "custom:oar" and queue and f"queue:{queue}" not in blocks:
+            cure = f"add the block [queue:{queue}], or correct the name"
+            message = f"{path}: [{title}] is for a queue without a block [queue:NAME]"
+            yield warn(check, message, cure)
+    (*_, value) = blocks.get("lrms", {}).get("lrms", [""])
+    default = value.split()[1:2]
+    if default and f"queue:{default[0]}" not in blocks:
+        yield fail(
+            check,
+            f"{path}: [lrms] lrms = {value} names the default queue {default[0]}, for which there "
+            "is no block [queue:NAME]",
+            f"add the block [queue:{default[0]}], or correct the name",
+        )
+
+
+def _check_acl_users(path: str, settings: Settings) -> Iterator[Finding]:
+    """Whether the users of acl_users exist on this machine."""
+    for block, queue in (("custom:oar", settings.common), *_queue_blocks(settings)):
+        unknown = [name for name in queue.acl_users if find_account(name) is None]
+        if unknown:
+            yield warn(
+                "configuration",
+                f"{path}: [{block}] acl_users: there is no user {', '.join(unknown)}",
+                "create the users, or correct their names",
+            )
+
+
+def _queue_blocks(settings: Settings) -> Iterator[tuple[str, QueueSettings]]:
+    """The queues with their own acl_users, by the name of their block."""
+    for name, queue in settings.queues.items():
+        if queue.acl_users != settings.common.acl_users:
+            yield f"custom:oar/{name}", queue
 
 
 def lrms_of(blocks: Blocks) -> str:
@@ -120,26 +158,3 @@ def _validate(path: str, arc: Arc | None) -> Iterator[Finding]:
         yield fail("validator", f"and {len(errors) - _MOST_ERRORS} more", f"run: {' '.join(argv)}")
     if not errors:
         yield ok("validator", f"{os.path.basename(argv[0])} reports no errors in {path}")
-
-
-def _compare(path: str, blocks: Blocks) -> Iterator[Finding]:
-    """Whether A-REX has been restarted since the configuration was changed."""
-    try:
-        running = read_blocks(RUNTIME_CONFIG)
-    except ConfigError:
-        yield fail(
-            "A-REX",
-            f"it is not running: {RUNTIME_CONFIG} does not exist",
-            "systemctl start arc-arex",
-        )
-        return
-    changed = [
-        title
-        for title in sorted({*blocks, *running})
-        if _RELEVANT_BLOCKS.fullmatch(title) and blocks.get(title) != running.get(title)
-    ]
-    if changed:
-        titles = ", ".join(f"[{title}]" for title in changed)
-        yield warn("A-REX", f"{titles} in {path} changed since A-REX was started", "restart A-REX")
-    else:
-        yield ok("A-REX", f"runs with the current {path}")

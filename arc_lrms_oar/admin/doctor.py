@@ -6,19 +6,22 @@ depend on it. Nothing is changed; only `--probe` submits jobs.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 from arc_lrms_oar.admin import (
     arc_locations,
     check_arc,
+    check_arex,
     check_config,
     check_oar,
+    check_package,
     check_users,
     findings,
 )
 from arc_lrms_oar.admin.findings import Finding, fail, ok
 from arc_lrms_oar.admin.mapped_users import Account
-from arc_lrms_oar.arex.config import Blocks, settings_from
+from arc_lrms_oar.arex.config import RUNTIME_CONFIG, Blocks, settings_from
 from arc_lrms_oar.commands.connect import client_of
 from arc_lrms_oar.errors import ConfigError, SiteError
 from arc_lrms_oar.settings import Settings
@@ -52,7 +55,7 @@ def doctor(config: str | None, users: Sequence[str], probe: bool, as_json: bool)
 
 def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Finding]:
     """All findings, in the order in which a site is set up."""
-    yield from check_arc.check_python()
+    yield from check_package.check_python()
     arc, arc_error = None, ""
     try:
         arc = arc_locations.find_arc()
@@ -66,21 +69,29 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
     except ConfigError as error:
         unreadable = str(error)
     lrms = check_config.lrms_of(blocks)
-    yield from check_arc.check_scripts(
-        arc, arc_error, lrms if lrms in ("oar", "SLURMPY") else "OAR"
-    )
+    lrms = lrms if lrms in ("oar", "SLURMPY") else "OAR"
+    yield from check_arc.check_scripts(arc, arc_error, lrms)
     if unreadable:
         yield fail("configuration", unreadable, "give the right file with --config")
         return
-    yield from check_config.check_config(path, blocks, arc, compare=config is None)
+    yield from check_config.check_config(path, blocks, arc)
     try:
         settings = settings_from(blocks, path)
     except ConfigError:
         return
+    if config is None:
+        yield from check_arex.check_running(path, blocks, settings)
     yield from check_arc.check_kick()
-    yield from check_arc.check_directories(settings)
+    yield from check_arex.check_control_dir(settings)
+    yield from check_arex.check_runtime_environments(settings)
+    yield from check_arex.check_metrics_file(settings)
+    yield from check_package.check_permissions()
     found, accounts = check_users.choose_users(blocks, chosen)
     yield from found
+    if arc is not None and lrms != "SLURMPY":
+        given = RUNTIME_CONFIG if config is None and os.path.exists(RUNTIME_CONFIG) else path
+        for user in accounts:
+            yield from check_package.check_submit_script(arc, lrms, given, user)
     queues = {name: one for name, one in settings.queues.items() if f"queue:{name}" in blocks}
     timeout = min(settings.command_timeout, _COMMAND_TIMEOUT)
     settings = settings._replace(queues=queues, command_timeout=timeout)

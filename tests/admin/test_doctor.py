@@ -15,9 +15,13 @@ from support.ce import Ce
 from support.oar_site import Site
 from support.users import needs_root
 
-from arc_lrms_oar.admin import arc_locations, check_arc, check_config, check_users
+from arc_lrms_oar.admin import (
+    check_arc,
+    check_config,
+    check_users,
+)
 from arc_lrms_oar.admin.arc_locations import Arc
-from arc_lrms_oar.admin.findings import Finding, ok
+from arc_lrms_oar.admin.findings import Finding
 from arc_lrms_oar.admin.mapped_users import find_account, own_account
 from arc_lrms_oar.arex.config import parse_blocks
 
@@ -63,8 +67,13 @@ def test_whole_run(quiet_validator: ArcTree, site: Site) -> None:
     ]
     quiet_validator.ok("install")
     found = quiet_validator.run(*ask, ARC_LOCATION=str(quiet_validator.prefix))
-    assert (found.returncode, found.stderr) == (1, "")
+    assert found.stderr == ""
     lines = found.stdout.splitlines()
+    # The interpreter of these tests may be where other users cannot run it.
+    script = f" submit script as {name.name}: "
+    at = next((i for i, line in enumerate(lines) if line.startswith("FAIL ") and script in line), 0)
+    assert found.returncode == (2 if at else 1)
+    lines[at : at + 2 * bool(at)] = []
     at = lines.index(
         f"warn  configuration: {site.ce.conf}: [custom:oar] proyect: no such option; "
         "did you mean project?"
@@ -85,7 +94,7 @@ def test_configuration_that_cannot_be_read(quiet_validator: ArcTree, place: Path
 
 def look(text: str, arc: Arc | None = None) -> list[tuple[str, str, str]]:
     blocks = parse_blocks(text, "arc.conf")
-    found = bad(check_config.check_config("arc.conf", blocks, arc, compare=False))
+    found = bad(check_config.check_config("arc.conf", blocks, arc))
     return [one for one in found if one[1] != "validator"]
 
 
@@ -106,6 +115,19 @@ def test_configurations() -> None:
     assert (level, text) == (
         "warn",
         "arc.conf: [custom:oar/lnog] is for a queue without a block [queue:NAME]",
+    )
+    ((level, _, text),) = look(GOOD + "[custom:OAR/default]\nproject=x\n")
+    assert (level, text) == (
+        "FAIL",
+        "arc.conf: [custom:OAR/default] is ignored: block names are case-sensitive",
+    )
+    ((level, _, text),) = look(GOOD.replace("OAR", "OAR long"))
+    assert level == "FAIL"
+    assert "names the default queue long" in text
+    ((level, _, text),) = look(GOOD + "acl_users=root nosuchuser\n")
+    assert (level, text) == (
+        "warn",
+        "arc.conf: [custom:oar] acl_users: there is no user nosuchuser",
     )
     ((level, _, text),) = look(GOOD + "[arex]\nshared_filesystem=no\n")
     assert level == "FAIL"
@@ -134,34 +156,8 @@ def test_errors_of_arcs_validator(arc: ArcTree, said: str, told: str) -> None:
         "arc.conf",
         parse_blocks(GOOD, "arc.conf"),
         Arc("", "", str(arc.tools), "", ""),
-        compare=False,
     )
     assert bad(found) == [("FAIL", "validator", told)]
-
-
-def test_arex_runs_with_another_configuration(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    running = tmp_path / "arched-arex.cfg"
-    monkeypatch.setattr(check_config, "RUNTIME_CONFIG", str(running))
-
-    def compared(text: str) -> Finding:
-        found = check_config.check_config(
-            "arc.conf", parse_blocks(text, "arc.conf"), None, compare=True
-        )
-        return list(found)[-1]
-
-    assert compared(GOOD).message == f"it is not running: {running} does not exist"
-    running.write_text(GOOD)
-    assert compared(GOOD + "[infosys]\nloglevel=5\n") == ok(
-        "A-REX", "runs with the current arc.conf"
-    )
-    changed = compared(GOOD + "project=x\n[queue:new]\n[lrms/ssh]\n[infosys/cluster]\n")
-    assert (changed.level, changed.message) == (
-        "warn",
-        "[custom:oar], [infosys/cluster], [lrms/ssh], [queue:new] in arc.conf changed since A-REX"
-        " was started",
-    )
 
 
 def test_gm_kick_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,58 +169,6 @@ def test_no_arc() -> None:
     assert bad(check_arc.check_scripts(None, "no ARC CE was found", "OAR")) == [
         ("FAIL", "ARC", "no ARC CE was found")
     ]
-
-
-def test_control_directory_and_package(
-    site: Site, arc: ArcTree, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(arc_locations, "PACKAGE_FOLDER", str(arc.package))
-    settings = site.settings()
-    assert bad(check_arc.check_directories(settings)) == []
-    site.ce.control.chmod(0o775)
-    (arc.package / "cli.py").chmod(0o664)
-    assert bad(check_arc.check_directories(settings)) == [
-        ("FAIL", "control directory", f"{site.ce.control} is writable for other users"),
-        (
-            "FAIL",
-            "permissions",
-            f"users other than root can change {arc.package}/cli.py, which A-REX runs as root",
-        ),
-    ]
-    gone = settings._replace(control_dir=str(site.ce.place))
-    assert bad(check_arc.check_directories(gone))[0][2].endswith(
-        " is not a control directory: it has no processing/"
-    )
-
-
-def python(place: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> list[tuple[str, str, str]]:
-    """The findings on a python3 that is this script."""
-    folder = place / "other"
-    folder.mkdir()
-    (folder / "python3").write_text(f"#!/bin/sh\n{script}\n")
-    (folder / "python3").chmod(0o755)
-    monkeypatch.setattr(arc_locations, "SYSTEM_PATH", f"{folder}:/usr/bin:/bin")
-    return bad(check_arc.check_python())
-
-
-def test_python_that_is_too_old(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ((level, what, text),) = python(place, monkeypatch, "echo 3.8.10")
-    assert (level, what) == ("FAIL", "Python")
-    assert text.endswith("/python3 has version 3.8.10, expected 3.9 or later")
-
-
-def test_python_without_the_package(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = 'case "$2" in *version*) echo 3.11.2;; *) exit 1;; esac'
-    ((level, _, text),) = python(place, monkeypatch, script)
-    assert level == "FAIL"
-    assert text.endswith("does not find the package arc_lrms_oar")
-
-
-def test_another_copy_of_the_package(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = 'case "$2" in *version*) echo 3.11.2;; *) echo /x/arc_lrms_oar/__init__.py;; esac'
-    ((level, _, text),) = python(place, monkeypatch, script)
-    assert level == "warn"
-    assert text.startswith("A-REX's scripts use another copy of the package: /x/arc_lrms_oar; ")
 
 
 @needs_root
