@@ -23,6 +23,8 @@ _USER = "griduser"
 # Without PWD, oarsub has no launching directory and its INSERT fails (OAR 2.5.9).
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/", "LC_ALL": "C.UTF-8", "PWD": "/"}
 _ONE_ARGUMENT = 120_000
+# The name by which a job proves to be a grid job's, as `scan_site.grid_job_id`.
+_SQL_GRID_ID = "'bench' || lpad((job_id - {first})::text, 8, '0') || 'KDmABFKDmuPZcKDmABFKDm'"
 
 
 def measure(jobs: int, ended: int, again: int = 5) -> list[Result]:
@@ -108,7 +110,9 @@ def _real_jobs(jobs: int, ended: int) -> Iterator[list[int]]:
         if ended:
             _sql(
                 "UPDATE jobs SET state = 'Terminated', exit_code = 0, start_time = 1795247000, "
-                f"stop_time = 1795247010 WHERE job_id BETWEEN {ids[0]} AND {ids[ended - 1]}"
+                "stop_time = 1795247010, "
+                f"job_name = {_SQL_GRID_ID.format(first=ids[0])} "
+                f"WHERE job_id BETWEEN {ids[0]} AND {ids[ended - 1]}"
             )
         yield ids
     finally:

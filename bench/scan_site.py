@@ -64,7 +64,7 @@ class Site:
     def _fill(self) -> None:
         control = str(self.control)
         for number, job_id in enumerate(self.ids):
-            grid_id = _grid_id(number)
+            grid_id = grid_job_id(number)
             local = (
                 f"globalid={grid_id}\nheadnode=https://ce.example:443/arex\nlrms=OAR\n"
                 f"queue=default\nlocalid={job_id}\nsubject=/DC=org/CN=Somebody\n"
@@ -86,7 +86,10 @@ class Site:
         states.update(dict.fromkeys(ended, "Terminated"))
         (self.place / "states").write_text(json.dumps(states, indent=3))
         template = _recorded()
-        records = {i: {**template, "Job_Id": int(i)} for i in ended}
+        records = {
+            i: {**template, "Job_Id": int(i), "name": grid_job_id(number)}
+            for number, i in enumerate(ended)
+        }
         (self.place / "records").write_text(json.dumps(records, indent=3))
         rows = [f"{i:<9} T griduser    0:00:10 R=1,W=1:0:0,J=B,N=bench\n" for i in ended]
         heading = "Job id    S User     Duration   System message\n" if rows else ""
@@ -97,7 +100,7 @@ class Site:
 
     def session_dirs(self) -> list[str]:
         """Return the session directories of all jobs; only those of ended jobs exist."""
-        return [f"{self.sessions}/{_grid_id(number)}" for number in range(self.jobs)]
+        return [f"{self.sessions}/{grid_job_id(number)}" for number in range(self.jobs)]
 
     def warm_up(self) -> None:
         """Run one scan before any job has ended, since most scans have a predecessor."""
@@ -142,7 +145,7 @@ class Site:
             )
 
 
-def _grid_id(number: int) -> str:
+def grid_job_id(number: int) -> str:
     return f"bench{number:08}KDmABFKDmuPZcKDmABFKDm"
 
 
@@ -167,7 +170,6 @@ def _recorded() -> dict[str, object]:
         "state": "Terminated",
         "exit_code": 0,
         "owner": pwd.getpwuid(os.geteuid()).pw_name,
-        "name": "bench",
         "queue": "default",
         "project": "default",
         "startTime": now - 100,

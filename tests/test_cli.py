@@ -129,7 +129,7 @@ def test_scan_of_several_directories(site: Site) -> None:
     other = Ce(site.ce.place / "other", 7)
     files = site.running(state="Error", exit_code=None)
     second = other.in_lrms("b" * 20, 2)
-    site.oar.add_jobs(1, state="Error", exit_code=None)
+    site.add_job_of("b" * 20, state="Error", exit_code=None)
     done = arex(site, "scan", site.ce.control, other.control)
     assert done.returncode == 0
     assert (files.done() is None, second.done() is None) == (False, False)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from arc_lrms_oar.arex.controldir import read_local_lines, sibling
 from arc_lrms_oar.errors import GramiError, OarRefused, OarUnavailable
 from arc_lrms_oar.job import grami
+from arc_lrms_oar.job.oar_name import is_job_of
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.states import has_ended
 from arc_lrms_oar.retry import Retry
@@ -23,7 +24,7 @@ class CancelOutcome(Enum):
     """What came of a cancel."""
 
     CANCELLED = "OAR is deleting the job"
-    GONE = "the job had ended, or OAR has no such job"
+    GONE = "the job had ended, or OAR has no such job of the grid job"
     NOT_YET = "OAR is unavailable; scan goes on cancelling the job"
 
 
@@ -61,7 +62,7 @@ def cancel(
     reason = "OAR was not asked"
     for _ in (retry or Retry(settings.submit_budget)).attempts():
         try:
-            return CancelResult(_delete(client, job_id), job_id, grid_id)
+            return CancelResult(_cancel(client, job_id, grid_id), job_id, grid_id)
         except OarUnavailable as error:
             reason = str(error)
     return CancelResult(CancelOutcome.NOT_YET, job_id, grid_id, reason)
@@ -89,6 +90,18 @@ def _job_of(target: str) -> tuple[int, str]:
     if not ids:
         raise GramiError(f"{target}: the job has no OAR id, so there is nothing to cancel")
     return max(ids), values.get("joboption_gridid", "")
+
+
+def _cancel(client: OarClient, job_id: int, grid_id: str) -> CancelOutcome:
+    """Delete the job, unless it proves to be another one than the grid job's (`job.oar_name`).
+
+    A job named by its OAR job ID alone has nothing to prove.
+    """
+    if grid_id:
+        record = client.records({job_id: ""}).get(job_id)
+        if record is None or not is_job_of(grid_id, record.name, record.command):
+            return CancelOutcome.GONE
+    return _delete(client, job_id)
 
 
 def _delete(client: OarClient, job_id: int) -> CancelOutcome:

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from arc_lrms_oar import oarsub_values
 from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.description import JobDescription
+from arc_lrms_oar.job.oar_name import job_name, safe_name
 from arc_lrms_oar.settings import QueueSettings
 
-_NAME_LIMIT = 100
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _DIRECTORY = re.compile(r"/[^'\"\\`$%\x00-\x1f\x7f]*")
 _SIGUSR2 = 12
@@ -103,25 +103,6 @@ def make_request(job: JobDescription, queue: QueueSettings, script: str, now: fl
         output=job.session_dir + ".comment",
         script=script,
     )
-
-
-def safe_name(text: str) -> str:
-    """Reduce `text` to letters, digits, `_` and `-`; every run of other characters becomes one `_`.
-
-    The result never begins with a `-`, so no command takes it for an option.
-    """
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_-")
-
-
-def job_name(name: str, grid_id: str) -> str:
-    """Return the job's name in OAR: the beginning of the user's name, then the whole grid job ID.
-
-    The grid job ID makes it unique, so that an interrupted submission can be found by it.
-    """
-    unique = safe_name(grid_id)
-    length = _NAME_LIMIT - len(unique) - 1
-    label = safe_name(name)[: min(max(length, 0), 40)].strip("_-")
-    return f"{label}-{unique}" if label else unique
 
 
 def _queue_name(queue: str) -> str:

@@ -4,8 +4,13 @@ The files that name the OAR job belong to the mapped user: A-REX gives them `.lo
 file and the status file, in directories that everybody may enter (ARC 6.17 and 7.0
 `files/ControlFileHandling.cpp`, fix_file_owner; `conf/GMConfig.cpp`, CreateControlDirectory). Any
 user who can run a process on the CE could therefore claim another user's OAR job as their own, and
-OAR lets root delete any job. Users cannot change the owner of these files, nor the owner of the
-job in OAR's database.
+OAR lets root delete any job. A job ID alone proves nothing either: OAR assigns it again after its
+database was restored or created anew.
+
+So an OAR job is the grid job's only if it has what submission put into it (`job.oar_name`), and if
+its owner in OAR is the owner of the grid job's files, which users cannot change. For a user who
+has been deleted from the system only the first remains. Any other OAR job counts as unknown to
+OAR.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from arc_lrms_oar.arex.controldir import GridJob, read_job
+from arc_lrms_oar.job.oar_name import is_job_of
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.scan.job_index import IndexedJob
@@ -20,54 +26,41 @@ from arc_lrms_oar.settings import Settings
 
 
 class Ownership:
-    """Compares the users of one control directory's jobs with the job owners in OAR."""
+    """Compares the jobs of one control directory with the records of their OAR jobs."""
 
     def __init__(self, settings: Settings, control_dir: str) -> None:
         self._remote_user = settings.remote_user
         self._control_dir = control_dir
         self._names: dict[int, str] = {}
 
-    def expected_owner(self, job: GridJob) -> str:
-        """The user who must own the job in OAR.
+    def mismatch(self, record: JobRecord, job: GridJob) -> str:
+        """Why the OAR job is not the grid job's, to follow "OAR job N"; "" if it is.
 
-        A user name, a user ID where the user has no name any more, "" where the job's files are
-        gone.
+        OAR 3 gives only state and events of a job that was deleted while it waited: that is no
+        mismatch, and no proof.
         """
-        if self._remote_user or job.owner is None:
-            return self._remote_user
-        uid = job.owner.uid
-        if uid not in self._names:
-            self._names[uid] = job.owner.name
-        return self._names[uid]
+        if not (record.owner or record.name or record.command):
+            return ""
+        if not is_job_of(job.grid_id, record.name, record.command):
+            return f"is another job, named {record.name!r}"
+        user = self._expected_owner(job)
+        if user and record.owner and user != record.owner:
+            return f"belongs to {record.owner}, not to {user}"
+        return ""
+
+    def is_proven(self, record: JobRecord, job: GridJob) -> bool:
+        """Whether the OAR job is the grid job's, as is required before it is deleted."""
+        return bool(record.owner) and not self.mismatch(record, job)
 
     def is_own(self, record: JobRecord | None, indexed: IndexedJob) -> bool:
-        """Whether OAR has the job and says that the grid job's user owns it."""
+        """Whether OAR has the job and it is the grid job's, with the files as they are now."""
         job = read_job(self._control_dir, indexed.status_name)
-        if job is None or record is None or not record.owner:
-            return False
-        return record.owner == self.expected_owner(job)
-
-    def foreign(
-        self, records: Mapping[int, JobRecord], jobs: Mapping[int, GridJob]
-    ) -> dict[int, str]:
-        """The jobs whose OAR job has another owner, by job ID, with a line for the log."""
-        found = {}
-        for job_id, job in jobs.items():
-            record = records.get(job_id)
-            if record is None or not record.owner:
-                continue
-            user = self.expected_owner(job)
-            if user and not user.isdecimal() and user != record.owner:
-                found[job_id] = (
-                    f"{job.grid_id}: OAR job {job_id} belongs to {record.owner}, not to {user}; it "
-                    "is left alone"
-                )
-        return found
+        return job is not None and record is not None and self.is_proven(record, job)
 
     def owners_of_shared(
         self, client: OarClient, shared: Mapping[int, Sequence[IndexedJob]]
     ) -> dict[int, IndexedJob]:
-        """For each job ID that several grid jobs name, the first of them whose user owns the job.
+        """For each job ID that several grid jobs name, the grid job that the OAR job belongs to.
 
         Raises OarUnavailable.
         """
@@ -78,3 +71,13 @@ class Ownership:
             for job in reversed(jobs)
             if self.is_own(records.get(job_id), job)
         }
+
+    def _expected_owner(self, job: GridJob) -> str:
+        """The user who must own the job in OAR; "" if the user has been deleted from the system."""
+        if self._remote_user or job.owner is None:
+            return self._remote_user
+        uid = job.owner.uid
+        if uid not in self._names:
+            name = job.owner.name
+            self._names[uid] = "" if name == str(uid) else name
+        return self._names[uid]

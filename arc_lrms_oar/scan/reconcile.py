@@ -7,7 +7,7 @@ One cycle is a pipeline. The methods of `Cycle` are its steps, in this order:
     refresh_index  list the jobs that A-REX has in the LRMS
     ended          collect the answer, and ask for states where that is not enough
     records        read OAR's records and the files of the jobs in question
-    check_owner    leave out the OAR jobs that are not the grid jobs'
+    check_owner    treat OAR jobs that are not the grid jobs' as unknown to OAR
     decide         report, wait, follow or lost (`scan.decide`, pure)
     apply          write diag, errors and lrms_done, or switch to the successor
     kick           wake A-REX once for all reported jobs
@@ -79,6 +79,7 @@ class Cycle:
         self.now = time.time()
         self.problem = ThrottledLog(state, log, self.now)
         self.cache = JobCache(control_dir)
+        self.jobs: dict[int, IndexedJob] = {}
         self.metrics = self._start_metrics()
 
     def run(self) -> list[str]:
@@ -96,43 +97,40 @@ class Cycle:
         return [job.grid_id for job in done]
 
     def _steps(self, query: EndedQuery) -> list[GridJob]:
-        jobs = self.refresh_index()
-        ended, missing = self.ended(query, jobs)
-        self.delete_cancelled({job_id: job for job_id, job in jobs.items() if job_id not in ended})
-        records, found = self.records(ended, missing, jobs)
-        self.check_owner(records, found)
+        self.refresh_index()
+        ended, missing = self.ended(query)
+        self.delete_cancelled(ended)
+        records, found = self.records(ended, missing)
+        self.check_owner(records, found, missing)
         decisions = self.decide(records, found, missing)
-        done = self.apply(decisions, records, found, jobs)
+        done = self.apply(decisions, records, found)
         self.kick(done)
-        self.state.keep_only(job.status_name for job in jobs.values())
+        self.state.keep_only(job.status_name for job in self.jobs.values())
         return done
 
     def start_query(self) -> EndedQuery:
         """Start OAR's command; it runs while the next steps load their code and read files."""
         return EndedQuery(self.client, self.state, self.cache.id_ranges, self.now)
 
-    def refresh_index(self) -> dict[int, IndexedJob]:
-        """The jobs that A-REX has in the LRMS, by job ID; raises ControlDirError."""
+    def refresh_index(self) -> None:
+        """Set `jobs` to the jobs that A-REX has in the LRMS, by job ID; raises ControlDirError."""
         from arc_lrms_oar.scan.job_index import JobIndex
         from arc_lrms_oar.scan.ownership import Ownership
 
         self.index = JobIndex(self.cache)
         self.ownership = Ownership(self.settings, self.control_dir)
-        jobs = self.index.refresh(self.state.next_cycle_number())
+        self.jobs = self.index.refresh(self.state.next_cycle_number())
         for path in self.index.without_id:
             self.problem.say("WARNING", f"no OAR job ID in {path}")
         for same in self.index.shared.values():
             names = " and ".join(job.status_name for job in same)
             self.problem.say("ERROR", f"{names} have the same OAR job ID")
-        jobs.update(self.ownership.owners_of_shared(self.client, self.index.shared))
+        self.jobs.update(self.ownership.owners_of_shared(self.client, self.index.shared))
         if self.metrics is not None:
-            self.metrics.jobs = dict(Counter(job.state for job in jobs.values()))
+            self.metrics.jobs = dict(Counter(job.state for job in self.jobs.values()))
             self.metrics.count("submissions", self.index.new_jobs)
-        return jobs
 
-    def ended(
-        self, query: EndedQuery, jobs: Mapping[int, IndexedJob]
-    ) -> tuple[dict[int, str], dict[int, tuple[int, float]]]:
+    def ended(self, query: EndedQuery) -> tuple[dict[int, str], dict[int, tuple[int, float]]]:
         """The jobs that have ended, with their state, and those that OAR does not know.
 
         The state is "" where only the cheap query has listed the job. OAR is asked for the states
@@ -141,10 +139,12 @@ class Cycle:
         """
         from arc_lrms_oar.oar.states import state_of
 
-        listed = query.answer(jobs)
+        listed = query.answer(self.jobs)
         missing_before = self.state.missing_jobs()
         asked = [
-            i for i, job in jobs.items() if listed is None or job.status_name in missing_before
+            job_id
+            for job_id, job in self.jobs.items()
+            if listed is None or job.status_name in missing_before
         ]
         states = self.client.states(asked)
         if listed is None and self.metrics is not None:
@@ -152,27 +152,29 @@ class Cycle:
         ended = dict.fromkeys(listed or (), "")
         missing = {}
         for job_id in asked:
-            job, word = jobs[job_id], states.get(job_id)
+            job, word = self.jobs[job_id], states.get(job_id)
             if word is None:
                 missing[job_id] = self.state.count_missing(job.status_name, self.now)
                 if missing[job_id][0] == 1:
                     self.log.say("WARNING", f"{job.grid_id}: OAR does not know OAR job {job_id}")
                 continue
-            self.state.clear_missing(job.status_name)
             known = state_of(word)
             if known is not None and known.ended:
                 ended[job_id] = word
-            elif known is None and self.state.first_time(job.status_name, f"unknown state {word}"):
+                continue
+            self.state.clear_missing(job.status_name)
+            if known is None and self.state.first_time(job.status_name, f"unknown state {word}"):
                 called = f"{job.grid_id}: OAR job {job_id}"
                 self.log.say("WARNING", f"{called} has the unknown state {word!r}")
         return ended, missing
 
-    def delete_cancelled(self, jobs: Mapping[int, IndexedJob]) -> None:
+    def delete_cancelled(self, ended: Mapping[int, str]) -> None:
         """Ask OAR to delete what A-REX cancelled a while ago and what has still not ended."""
         due = {
             job_id: job
-            for job_id, job in jobs.items()
+            for job_id, job in self.jobs.items()
             if job.canceling
+            and job_id not in ended
             and not 0 <= self.now - job.changed <= _CANCEL_INTERVAL
             and self.state.deletion_due(job.status_name, self.now, _CANCEL_INTERVAL)
         }
@@ -195,7 +197,7 @@ class Cycle:
             self.problem.say("WARNING", f"cannot cancel {named}", f": {error}", again_in)
 
     def records(
-        self, ended: Mapping[int, str], missing: Iterable[int], jobs: Mapping[int, IndexedJob]
+        self, ended: Mapping[int, str], missing: Iterable[int]
     ) -> tuple[dict[int, JobRecord], dict[int, GridJob]]:
         """OAR's records of the ended jobs, and all jobs in question as their files are now.
 
@@ -207,22 +209,41 @@ class Cycle:
         found = {}
         moved = set()
         for job_id in (*ended, *missing):
-            with self.one_job(job_id, jobs[job_id].grid_id, "read"):
-                job = read_job(self.control_dir, jobs[job_id].status_name)
+            indexed = self.jobs[job_id]
+            with self.one_job(job_id, indexed.grid_id, "read"):
+                job = read_job(self.control_dir, indexed.status_name)
                 if job is not None and job.local_id != job_id:
-                    moved.add(jobs[job_id].status_name)
+                    moved.add(indexed.status_name)
                 elif job is not None and not job.reported:
                     found[job_id] = job
         self.index.invalidate(moved)
         return records, found
 
-    def check_owner(self, records: dict[int, JobRecord], found: dict[int, GridJob]) -> None:
-        """Remove the grid jobs that name an OAR job of another user."""
-        for job_id, why in self.ownership.foreign(records, found).items():
-            self.problem.say("ERROR", why)
-            del found[job_id]
-        for job_id in records.keys() - found.keys():
-            del records[job_id]
+    def check_owner(
+        self,
+        records: dict[int, JobRecord],
+        found: Mapping[int, GridJob],
+        missing: dict[int, tuple[int, float]],
+    ) -> None:
+        """Drop the records of OAR jobs that are not the grid jobs', and count those as missing."""
+        for job_id in list(records):
+            if job_id not in found:
+                del records[job_id]
+                continue
+            name = self.jobs[job_id].status_name
+            why = self._mismatch(job_id, records[job_id], found[job_id])
+            if why:
+                del records[job_id]
+                missing[job_id] = self.state.count_missing(name, self.now)
+            else:
+                self.state.clear_missing(name)
+
+    def _mismatch(self, job_id: int, record: JobRecord, job: GridJob) -> bool:
+        """Whether an OAR job is not the grid job's, which is logged."""
+        why = self.ownership.mismatch(record, job)
+        if why:
+            self.problem.say("ERROR", f"{job.grid_id}: OAR job {job_id} {why}; it is left alone")
+        return bool(why)
 
     def decide(
         self,
@@ -231,13 +252,14 @@ class Cycle:
         missing: Mapping[int, tuple[int, float]],
     ) -> dict[int, tuple[Decision, Diag]]:
         """What to do with each job, with the diag that was read for it."""
-        from arc_lrms_oar.scan import resubmission
         from arc_lrms_oar.scan.decide import Policy, decide
         from arc_lrms_oar.scan.report import read_diag
 
         policy = Policy.of(self.settings)
-        successors = resubmission.successors_of(self.client, records)
-        deleted = self._delete_successors(successors) if policy.delete_resubmitted else set()
+        successors = self._successors(records, found)
+        deleted = set()
+        if successors and policy.delete_resubmitted:
+            deleted = self._delete_successors(successors, found)
         decisions = {}
         for job_id, job in found.items():
             with self.one_job(job_id, job.grid_id, "decided"):
@@ -254,12 +276,31 @@ class Cycle:
                 decisions[job_id] = decision, diag
         return decisions
 
-    def _delete_successors(self, successors: Mapping[int, int]) -> set[int]:
-        """The jobs of `successors` whose successor has been deleted, as the site wants it."""
+    def _successors(
+        self, records: Mapping[int, JobRecord], found: Mapping[int, GridJob]
+    ) -> dict[int, int]:
+        """The successors of the jobs that OAR has resubmitted, except those of other grid jobs."""
+        from arc_lrms_oar.scan.resubmission import successors_of
+
+        successors = successors_of(self.client, records)
+        known = self.client.records(dict.fromkeys(successors.values(), "")) if successors else {}
+        return {
+            job_id: new
+            for job_id, new in successors.items()
+            if new not in known or not self._mismatch(new, known[new], found[job_id])
+        }
+
+    def _delete_successors(
+        self, successors: Mapping[int, int], found: Mapping[int, GridJob]
+    ) -> set[int]:
+        """Delete the successors, as the site wants it; returns the jobs with an ended successor."""
         from arc_lrms_oar.scan import resubmission
 
+        def is_own(job_id: int, record: JobRecord) -> bool:
+            return self.ownership.is_proven(record, found[job_id])
+
         try:
-            return resubmission.delete(self.client, successors, self.log) if successors else set()
+            return resubmission.delete(self.client, successors, is_own, self.log)
         except OarUnavailable as error:
             self.problem.say("WARNING", "cannot delete jobs that OAR has resubmitted", f": {error}")
             return set()
@@ -269,7 +310,6 @@ class Cycle:
         decisions: Mapping[int, tuple[Decision, Diag]],
         records: Mapping[int, JobRecord],
         found: Mapping[int, GridJob],
-        jobs: Mapping[int, IndexedJob],
     ) -> list[GridJob]:
         """Carry the decisions out and return the jobs that were reported.
 
@@ -287,7 +327,7 @@ class Cycle:
             if isinstance(decision, Follow):
                 with self.one_job(job_id, job.grid_id, f"followed to {decision.successor}"):
                     follow(job, decision.successor, self.log)
-                    followed.add(jobs[job_id].status_name)
+                    followed.add(self.jobs[job_id].status_name)
                     self.log.say(
                         "INFO", f"{job.grid_id}: OAR job {job_id} is now {decision.successor}"
                     )

@@ -6,7 +6,7 @@ never left alone: it would write into the session directory of a job that A-REX 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from arc_lrms_oar.arex import control_files
 from arc_lrms_oar.arex.controldir import GridJob
@@ -51,10 +51,16 @@ def follow(job: GridJob, successor: int, log: Log) -> None:
     control_files.set_local_id(job, successor)
 
 
-def delete(client: OarClient, successors: Mapping[int, int], log: Log) -> set[int]:
+def delete(
+    client: OarClient,
+    successors: Mapping[int, int],
+    is_own: Callable[[int, JobRecord], bool],
+    log: Log,
+) -> set[int]:
     """Ask OAR to delete the successors, and return the old job IDs of those that have ended.
 
-    A successor may have been resubmitted as well; the last one counts. Raises OarUnavailable.
+    A successor may have been resubmitted as well; the last one counts. One that `is_own` (old job
+    ID, record) does not accept is left alone and counts as ended. Raises OarUnavailable.
     """
     last = dict(successors)
     while True:
@@ -64,8 +70,12 @@ def delete(client: OarClient, successors: Mapping[int, int], log: Log) -> set[in
         if not again:
             break
         last = {old: again.get(new, new) for old, new in last.items()}
-    alive = {job_id for job_id in last.values() if job_id not in ended}
-    gone = _delete(client, alive, log) if alive else set()
+    alive = {old: new for old, new in last.items() if new not in ended}
+    records = client.records(dict.fromkeys(alive.values(), "")) if alive else {}
+    own = {new for old, new in alive.items() if new in records and is_own(old, records[new])}
+    gone = set(alive.values()) - own
+    if own:
+        gone |= _delete(client, own, log)
     return {old for old, new in last.items() if new in ended or new in gone}
 
 

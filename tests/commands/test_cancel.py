@@ -47,7 +47,7 @@ def test_running_job_by_its_grami_file(any_site: Site) -> None:
     assert site.argvs("oardel") == [["oardel", "1"]]
     ended = site.oar.wait(1)
     assert (ended["state"], ended["exit_code"]) == ("Error", None)
-    assert site.commands() == ["oarsub", "oardel"]
+    assert site.commands() == ["oarsub", "oarstat", "oarstat", "oardel"]
 
 
 def test_waiting_job_by_its_id(site: Site) -> None:
@@ -71,10 +71,25 @@ def test_id_that_oar_has_given_it_anew_comes_first(any_site: Site) -> None:
 def test_job_that_arex_has_not_noted_yet(any_site: Site) -> None:
     site = any_site
     files = site.ce.job()
-    site.oar.add_jobs(1, first_id=7)
+    site.add_job_of(GRID_ID, first_id=7)
     grami.append_local_id(str(files.file("grami")), 7)
     cancelled(site, files.file("grami"))
     assert site.argvs("oardel") == [["oardel", "7"]]
+
+
+@pytest.mark.parametrize("row", [{"job_name": "", "command": "/bin/date"}, {"job_name": "x"}])
+def test_job_id_that_oar_has_assigned_again(any_site: Site, row: dict[str, str]) -> None:
+    """The other job runs on, and A-REX is told that the grid job's is gone."""
+    files = any_site.running(**row)
+    assert cancelled(any_site, files.file("grami")) == (GONE, 1)
+    assert any_site.argvs("oardel") == []
+
+
+def test_database_down_before_the_job_has_proven_to_be_the_grid_jobs(site: Site) -> None:
+    files = site.running()
+    site.oar.set("fail_times", "oarstat:2:25:DB connection error, exiting.")
+    assert cancelled(site, files.file("grami")) == (CANCELLED, 1)
+    assert site.clock.pauses == [2.0, 2.0]
 
 
 def test_twice(site: Site) -> None:

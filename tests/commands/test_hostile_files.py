@@ -49,7 +49,8 @@ class Quick(FakeTransport):
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
         ids = [int(word) for flag, word in zip(argv, argv[1:]) if flag == "-j"]
-        row = {"state": "Terminated", "exit_code": 0, "startTime": 1, "stopTime": 2}
+        times = {"startTime": 1, "stopTime": 2}
+        row = {"state": "Terminated", "exit_code": 0, "name": f"x-{GRID_ID}", **times}
         rows = {str(job): {**row, "Job_Id": job, "owner": "nobody"} for job in ids}
         words = dict.fromkeys(rows, "Terminated")
         return Completed(list(argv), 0, json.dumps(words if "-s" in argv else rows), "")

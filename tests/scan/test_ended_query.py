@@ -74,11 +74,11 @@ def test_new_job_is_in_the_same_query(site: Site) -> None:
 
 @pytest.mark.parametrize("job_id", [1, 150])
 def test_job_with_another_id_needs_a_second_query(site: Site, job_id: int) -> None:
-    site.oar.add_jobs(1, state="Terminated", exit_code=0)
+    site.add_job_of(OTHER, state="Terminated", exit_code=0)
     site.oar.add_jobs(8)
     site.running()
     site.oar.add_jobs(139)
-    site.oar.add_jobs(1, state="Terminated", exit_code=0)
+    site.add_job_of(OTHER, state="Terminated", exit_code=0)
     site.scan()
     noted(site.ce.in_lrms(OTHER, job_id))
     assert site.scan() == [OTHER]

@@ -36,9 +36,9 @@ def canceling(site: Site, job_id: int, grid_id: str = GRID_ID) -> JobFiles:
 def test_job_of_another_user_is_not_cancelled(
     hostile: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hostile.oar.add_jobs(1, owner=VICTIM)
+    hostile.add_job_of(GRID_ID, owner=VICTIM)
     canceling(hostile, 1)
-    hostile.oar.add_jobs(1)
+    hostile.add_job_of(OTHER)
     canceling(hostile, 2, OTHER)
     hostile.scan()
     assert hostile.argvs("oardel") == [["oardel", "2"]]
@@ -95,3 +95,84 @@ def test_successor_of_another_users_job_is_not_deleted(hostile: Site, hours: Hou
         assert hostile.scan() == []
         hours.ahead += 400
     assert (hostile.argvs("oardel"), files.done()) == ([], None)
+
+
+REUSED: dict[str, dict[str, Any]] = {
+    "without a name": {"job_name": "", "command": "exit 0"},
+    "named by a user": {"job_name": "my-job", "command": "/bin/date"},
+    "of another grid job": {"job_name": f"some_name-{OTHER}", "command": "/s/x/.arc_oar/job-1.sh"},
+    "with the grid job ID inside": {"job_name": f"a-{GRID_ID}-b", "command": GRID_ID},
+    "with a longer grid job ID": {"job_name": f"x{GRID_ID}", "command": ""},
+}
+
+
+@pytest.mark.parametrize("kind", REUSED)
+def test_job_id_that_oar_has_assigned_again(
+    any_site: Site, hours: Hours, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """The other job's end is not reported; the grid job is lost, as if OAR did not know it."""
+    site = any_site
+    site.configure("lost_cycles=2\nlost_time=600")
+    files = noted(site.running(state="Terminated", exit_code=0, **REUSED[kind]), 7)
+    assert site.scan() == []
+    hours.ahead += 500
+    assert site.scan() == []
+    assert files.done() is None
+    hours.ahead += 200
+    assert site.scan() == [GRID_ID]
+    assert files.done() == "7 Job finished with exit code 7\n"
+    lines = [line for line in said(capsys) if "is another job" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"[ERROR] {GRID_ID}: OAR job 1 is another job, named ")
+
+
+def test_audit_does_not_restart_the_count_of_an_id_that_oar_has_assigned_again(
+    site: Site, hours: Hours
+) -> None:
+    site.configure("lost_cycles=3\nlost_time=0")
+    files = site.running(state="Terminated", exit_code=0, job_name="x")
+    for _ in range(3):
+        assert files.done() is None
+        hours.ahead += 310
+        site.scan()
+    assert files.done() == "512 Job is lost: OAR does not know it any more\n"
+
+
+@pytest.mark.parametrize("kind", REUSED)
+def test_job_with_an_id_that_oar_has_assigned_again_is_not_deleted(
+    hostile: Site, kind: str
+) -> None:
+    hostile.add_job_of(GRID_ID, **REUSED[kind])
+    canceling(hostile, 1)
+    hostile.scan()
+    assert hostile.argvs("oardel") == []
+
+
+def test_job_is_known_by_its_command_where_an_admission_rule_renames_it(any_site: Site) -> None:
+    command = f"{any_site.ce.sessions}/{GRID_ID}/.arc_oar/job-0123456789ab.sh"
+    files = ended(any_site, job_name="renamed", command=command)
+    assert any_site.scan() == [GRID_ID]
+    assert files.done() == "0 Job finished with exit code 0\n"
+
+
+@pytest.mark.parametrize("wanted", ["follow", "delete"])
+def test_successor_that_is_another_job(site: Site, wanted: str) -> None:
+    """It is neither followed nor deleted, and the grid job is reported."""
+    site.configure(f"resubmitted={wanted}")
+    files = site.running()
+    new = site.oar.resubmit(1)
+    site.oar.update(new, job_name="my-job", command="/bin/date")
+    assert site.scan() == [GRID_ID]
+    assert site.argvs("oardel") == []
+    assert (files.done() or "").startswith("512 OAR gave up this job")
+    assert "\nlocalid=1\n" in files.file("local").read_text()
+
+
+@needs_root
+def test_cancelled_job_of_a_user_who_has_been_deleted_from_the_system(hostile: Site) -> None:
+    hostile.add_job_of(GRID_ID, owner="gone")
+    files = canceling(hostile, 1)
+    for kind in ("grami", "local", "errors"):
+        os.chown(files.file(kind), 54321, 54321)
+    hostile.scan()
+    assert hostile.argvs("oardel") == [["oardel", "1"]]

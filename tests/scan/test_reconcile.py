@@ -139,7 +139,7 @@ def test_count_of_missing_cycles_restarts_when_oar_knows_the_job_again(
     site.configure("lost_cycles=3\nlost_time=0")
     files = site.ce.in_lrms(GRID_ID, 4711)
     lost(site, hours, 3, 1000)
-    site.oar.add_jobs(1, first_id=4711)
+    site.add_job_of(GRID_ID, first_id=4711)
     lost(site, hours, 2, 1000)
     with sqlite3.connect(site.oar.state) as database:
         database.execute("DELETE FROM jobs WHERE job_id = 4711")

@@ -91,12 +91,11 @@ def test_clock_that_jumps_while_a_job_ends(site: Site, hours: Hours, jump: float
 def test_clock_that_jumps_back_after_a_cancel(site: Site, hours: Hours) -> None:
     """The status file is then newer than the clock; the job is deleted all the same, and once."""
     site.oar.set("delay_frag", 1000)
-    (job_id,) = site.oar.add_jobs(1)
-    site.ce.in_lrms(GRID_ID, job_id, "CANCELING")
+    site.running(status="CANCELING")
     hours.ahead = -10_000
     site.scan()
     site.scan()
-    assert site.argvs("oardel") == [["oardel", str(job_id)]]
+    assert site.argvs("oardel") == [["oardel", "1"]]
 
 
 def test_clock_that_jumps_back_loses_no_job(site: Site, hours: Hours) -> None:
@@ -110,7 +109,7 @@ def test_clock_that_jumps_back_loses_no_job(site: Site, hours: Hours) -> None:
 
 def test_ids_beyond_31_bits(site: Site) -> None:
     big = 2**33 + 7
-    (job_id,) = site.oar.add_jobs(1, state="Terminated", first_id=big, exit_code=0)
+    job_id = site.add_job_of(GRID_ID, state="Terminated", first_id=big, exit_code=0)
     files = site.ce.in_lrms(GRID_ID, job_id)
     files.diag.write_text("exitcode=0\n")
     assert site.scan() == [GRID_ID]
@@ -183,7 +182,7 @@ class Ended(FakeTransport):
         self.asked += 1
         ids = [int(word) for flag, word in zip(argv, argv[1:]) if flag == "-j"]
         row = {"state": "Terminated", "exit_code": 0, "startTime": 1, "stopTime": 2}
-        rows = {str(number): {**row, "Job_Id": number} for number in ids}
+        rows = {str(i): {**row, "Job_Id": i, "name": f"some_name-{i:020}"} for i in ids}
         if "--sql" in argv:
             return Completed(list(argv), 0, "", "")
         words = dict.fromkeys(rows, "Terminated")

@@ -68,8 +68,8 @@ def state(ce: Ce) -> dict[str, tuple[str, bytes]]:
 @pytest.mark.parametrize("first", range(1, WORKERS + 1))
 def test_every_step(place: Path, oar: Standin, first: int) -> None:
     site = Site(made(place / "undisturbed"), oar)
-    oar.add_jobs(1, state="Terminated", exit_code=3 << 8)
-    oar.add_jobs(1, state="Terminated", exit_code=0)
+    site.add_job_of(GRID_ID, state="Terminated", exit_code=3 << 8)
+    site.add_job_of(SECOND, state="Terminated", exit_code=0)
     settings = site.settings()
     recorded = Recorded(LocalTransport(settings.bin_path, settings.command_timeout))
 

@@ -150,8 +150,9 @@ def cancelling(site: Site, *ids: int, age: float = 100) -> list[JobFiles]:
     """Jobs that A-REX cancelled `age` seconds ago and that still run."""
     found = []
     for job_id in ids:
-        site.oar.add_jobs(1, first_id=job_id)
-        files = site.ce.in_lrms(f"{job_id:050}", job_id, "CANCELING")
+        grid_id = f"{job_id:050}"
+        site.add_job_of(grid_id, first_id=job_id)
+        files = site.ce.in_lrms(grid_id, job_id, "CANCELING")
         os.utime(files.status, (time.time() - age, time.time() - age))
         found.append(files)
     return found
@@ -264,17 +265,15 @@ def test_row_that_another_user_has_forged(site: Site, forged: str) -> None:
     files = site.running(OTHER)
     ended(site)
     site.oar.add_jobs(1, state="Terminated", owner="mallory", job_name=forged, command=forged)
-    site.oar.update(2, job_name=forged, message=forged)
+    site.oar.update(2, message=forged)
     assert site.scan() == [GRID_ID]
     assert files.done() is None
 
 
 def test_processes_of_one_scan(site: Site, hours: Hours) -> None:
     """The number of processes does not depend on the number of jobs."""
-    site.oar.add_jobs(30, state="Running")
-    site.oar.add_jobs(30, state="Terminated", exit_code=0)
     for number in range(1, 61):
-        noted(site.ce.in_lrms(f"{number:050}", number))
+        noted(site.running(f"{number:050}", state="Running" if number <= 30 else "Terminated"))
     assert len(site.scan()) == 30
     counts = [len(site.commands())]
     for _ in range(2):
@@ -303,7 +302,7 @@ def test_oar_that_was_upgraded(place: Path, ce: Ce, hours: Hours) -> None:
         site.scan()
     with Standin.create(place / "new", "3.0.2") as new:
         site = Site(ce, new)
-        new.add_jobs(1, state="Terminated", exit_code=0)
+        site.add_job_of(GRID_ID, state="Terminated", exit_code=0)
         with pytest.raises(OarUnavailable):
             site.scan()
         hours.ahead = 301

@@ -107,8 +107,7 @@ def test_refused_cancel_is_logged_once(
     site: Site, hours: Hours, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Scan runs every few seconds and asks OAR to delete once a minute."""
-    (job_id,) = site.oar.add_jobs(1, state="Running")
-    site.ce.in_lrms(GRID_ID, job_id, "CANCELING")
+    site.running(status="CANCELING")
     site.oar.set("refuse_del")
     hours.ahead += 100
     cycles(site, hours, 30, 10)

@@ -65,8 +65,13 @@ class Site:
 
     def running(self, grid_id: str = GRID_ID, status: str = "INLRMS", **columns: Any) -> JobFiles:
         """Create a grid job and its OAR job with these columns; no process runs."""
-        (job_id,) = self.oar.add_jobs(1, **{"state": "Running", **columns})
+        job_id = self.add_job_of(grid_id, **{"state": "Running", **columns})
         return self.ce.in_lrms(grid_id, job_id, status)
+
+    def add_job_of(self, grid_id: str, **columns: Any) -> int:
+        """Create an OAR job with the name that submission gives it; returns its job ID."""
+        (job_id,) = self.oar.add_jobs(1, **{"job_name": oar_name(grid_id), **columns})
+        return job_id
 
     def commands(self) -> list[str]:
         """Return the names of the OAR commands that were called, in order."""
@@ -78,6 +83,11 @@ class Site:
     def submitted(self) -> list[list[str]]:
         """Return the arguments of each oarsub."""
         return [argv[1:] for argv in self.argvs("oarsub")]
+
+
+def oar_name(grid_id: str) -> str:
+    """Return the name of a grid job in OAR; the user has named it "some name"."""
+    return f"some_name-{grid_id}"
 
 
 def each(flag: str, ids: Iterable[object]) -> list[str]:
