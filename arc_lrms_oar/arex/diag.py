@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 LIMIT = 1 << 20
 
@@ -56,7 +56,7 @@ class Diag:
             match = _LINE.fullmatch(line.strip())
             if match and match[1].lower() == "nodename":
                 nodes.append(match[2])
-            elif match and not match[1].lower().startswith(_FRONTEND) and len(values) < _MOST_KEYS:
+            elif match and _is_kept(match[1].lower(), values):
                 values[match[1].lower()] = match[2]
         return cls(values, nodes)
 
@@ -75,6 +75,12 @@ class Diag:
         lines = [f"nodename={node}" for node in self.nodes]
         lines += [f"{_SPELLED.get(key, key)}={value}" for key, value in self.values.items()]
         return ("\n".join(lines) + "\n").encode()
+
+
+def _is_kept(key: str, values: Mapping[str, str]) -> bool:
+    if key in _SPELLED or key in values:
+        return True
+    return not key.startswith(_FRONTEND) and len(values) < _MOST_KEYS
 
 
 def utc(moment: int) -> str:

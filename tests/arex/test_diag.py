@@ -83,8 +83,9 @@ def test_keys_about_the_ce_are_dropped() -> None:
 
 
 def test_number_of_keys_is_limited() -> None:
-    content = b"".join(b"key%d=1\n" % number for number in range(1000))
-    assert len(Diag.parse(content).values) == 200
+    content = b"".join(b"key%d=1\n" % number for number in range(1000)) + b"exitcode=0\nkey0=2\n"
+    diag = Diag.parse(content)
+    assert (len(diag.values), diag.complete, diag.values["key0"]) == (201, True, "2")
 
 
 def test_lines_with_control_characters_are_dropped() -> None:

@@ -1,0 +1,130 @@
+"""The runtime environments that ARC's packages ship: the same jobs with lrms = OAR and lrms = fork.
+
+Both runs must print the same and give A-REX the same accounting keys, except as DIFFERENCES says.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from bed import Bed
+from bed.grid import Grid, Job, xrsl
+
+pytestmark = pytest.mark.live
+
+CONF = Path(__file__).parent / "arc.conf.in"
+# A container that says with what it was started, and that runs the command outside of it.
+CONTAINER = """#!/bin/sh
+echo "container: $1 $2 ${3%/*} $4"
+shift 4
+exec "$@"
+"""
+PARAMETERS = {
+    "ENV/SINGULARITY": {"SINGULARITY_IMAGE": "default:/image.sif"},
+    "ENV/APPTAINER": {"APPTAINER_IMAGE": "default:/image.sif"},
+    "ENV/CANDYPOND": {"CANDYPOND_URL": "https://ce.example/candypond"},
+    "ENV/LRMS-SCRATCH": {"SCRATCH_VAR": "WORKDIR", "TMPDIR_LOCATION": "/tmp/rte-tmp"},
+}
+# A file of the user: ARC's own backends let the node expand the arguments of a job.
+SCRIPTS = {
+    "ENV/PROXY": (
+        "grep -c BEGIN user.proxy; stat -c %a user.proxy; ls arc/certificates | wc -l; "
+        "grep -c BEGIN $X509_USER_PROXY; echo ${X509_CERT_DIR##*/}"
+    ),
+    "ENV/RTE": "cd rte && find . -type f | sort | xargs cksum",
+    "ENV/LRMS-SCRATCH": "echo ${PWD%/*} $TMPDIR; touch kept",
+    "ENV/CANDYPOND": "x=$(command -v arccandypond); echo ${x##*/arc/} $ARC_CANDYPOND_URL",
+    "ENV/SINGULARITY": "echo in the container",
+    "ENV/APPTAINER": "echo in the container",
+    "ENV/CONDOR/DOCKER": "echo outside of the container",
+}
+EXTRA = {"ENV/LRMS-SCRATCH": '(environment=("WORKDIR" "/tmp/rte-scratch"))'}
+# Only OAR's: it is measured for each job, and GNU time's figures of no use are left out.
+OURS = {"usedscratch", "lrmsexitcode", "lrmsmessage", "nodecount"}
+FORKS = {
+    *("averageresidentmemory", "averageunsharedmemory", "averageunsharedstack"),
+    *("averagesharedmemory", "pagesize", "majorpagefaults", "minorpagefaults", "swaps"),
+    *("forcedswitches", "waitswitches", "inputs", "outputs", "socketreceived", "socketsent"),
+    "signals",
+    "",
+}
+
+
+def description(name: str) -> str:
+    options = ' "image:1"' if name == "ENV/CONDOR/DOCKER" else ""
+    extra = f'(runtimeenvironment="{name}"{options})' + EXTRA.get(name, "")
+    return xrsl("/bin/sh", "run.sh", extra=f'(inputfiles=("run.sh" "")){extra}')
+
+
+class Both:
+    """The jobs of each runtime environment, by backend and name."""
+
+    def __init__(self, bed: Bed) -> None:
+        shipped = bed.run(["sh", "-c", "cd /usr/share/arc/rte; find * -type f"]).stdout.split()
+        self.names = sorted(shipped)
+        self.jobs: dict[str, dict[str, Job]] = {}
+
+    def run(self, backend: str, grid: Grid) -> None:
+        jobs = grid.submit_all(
+            [(description(name), {"run.sh": SCRIPTS[name] + "\n"}) for name in self.names]
+        )
+        self.jobs[backend] = dict(zip(self.names, jobs))
+        for job in jobs:
+            job.wait()
+
+
+@pytest.fixture(scope="module")
+def both(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Both:
+    both = Both(bed)
+    for path in ("/usr/bin/singularity", "/usr/bin/apptainer"):
+        bed.run(["tee", path], input=CONTAINER)
+        bed.run(["chmod", "755", path])
+    for name in both.names:
+        bed.run(["arcctl", "rte", "enable", name, "--force"])
+        for key, value in PARAMETERS.get(name, {}).items():
+            bed.run(["arcctl", "rte", "params-set", name, key, value])
+    both.run("OAR", Grid(bed))
+    fork = tmp_path_factory.mktemp("conf") / "arc.conf"
+    fork.write_text(CONF.read_text().replace("\nlrms = OAR\n", "\nlrms = fork\n"))
+    bed.reconf(fork)
+    try:
+        both.run("fork", Grid(bed))
+    finally:
+        bed.reconf(CONF)
+        for name in both.names:
+            bed.run(["arcctl", "rte", "disable", name])
+        bed.run(["rm", "/usr/bin/singularity", "/usr/bin/apptainer"])
+    return both
+
+
+def test_every_one_has_a_job(both: Both) -> None:
+    assert set(both.names) <= set(SCRIPTS)
+
+
+@pytest.mark.parametrize("name", sorted(set(SCRIPTS) - {"ENV/CONDOR/DOCKER"}))
+def test_same_output(both: Both, name: str) -> None:
+    if name not in both.names:
+        pytest.skip(f"this ARC has no {name}")
+    ours, arcs = both.jobs["OAR"][name], both.jobs["fork"][name]
+    assert (ours.failure(), arcs.failure()) == ("", ""), ours.diagnostics()
+    assert ours.output("out.txt") == arcs.output("out.txt") != ""
+    assert ours.output("err.txt") == arcs.output("err.txt")
+
+
+@pytest.mark.parametrize("name", sorted(set(SCRIPTS) - {"ENV/CONDOR/DOCKER"}))
+def test_same_accounting_keys(both: Both, name: str) -> None:
+    if name not in both.names:
+        pytest.skip(f"this ARC has no {name}")
+    ours, arcs = both.jobs["OAR"][name].diag(), both.jobs["fork"][name].diag()
+    assert set(ours) - set(arcs) <= OURS
+    assert set(arcs) - set(ours) <= FORKS
+    for key in ("systemsoftware", "wninstance", "runtimeenvironments", "exitcode"):
+        assert ours.get(key) == arcs.get(key), key
+
+
+def test_container_of_htcondor_is_refused(both: Both) -> None:
+    name = "ENV/CONDOR/DOCKER"
+    ours, arcs = both.jobs["OAR"][name], both.jobs["fork"][name]
+    assert "ENV/CONDOR/DOCKER cannot be used with OAR: only HTCondor runs" in ours.control("errors")
+    assert arcs.output("out.txt") == "outside of the container\n"
