@@ -99,8 +99,8 @@ def guarded(command: str, run: Callable[[], int], only_prints: bool = False) -> 
     """Run a command and return its exit status; no exception leaves it as a traceback.
 
     `only_prints` marks a command that writes nothing but its output: a disk error is then reported
-    as output that was lost. The first line that a failed submission prints, on stderr and on
-    stdout, is the sentence that arcstat shows to the grid user.
+    as output that was lost. The only line that a failed submission prints on stdout is its reason,
+    for the grid user.
     """
     os.umask(_UMASK)
     # If the parent process ignores SIGCHLD, the exit status of OAR's commands would be lost.

@@ -16,6 +16,7 @@ from standin import Standin
 from support.ce import GRID_ID, Ce
 from support.fake_gm_kick import FakeGmKick
 from support.isolation import NO_ARC
+from support.job_script import without_script
 from support.oar_site import Site
 
 from arc_lrms_oar import cli
@@ -57,8 +58,9 @@ def module(site: Site, *words: object) -> subprocess.CompletedProcess[str]:
     return run(["-m", "arc_lrms_oar", *words, "--config", site.ce.conf], site.ce.place)
 
 
-def bare(line: str) -> str:
-    """A log line without its time."""
+def bare(text: str) -> str:
+    """A log line without its time and without the job script before it."""
+    line = without_script(text)
     return re.sub(r"^\[[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\] ", "", line)
 
 
@@ -86,12 +88,12 @@ def test_job_from_submission_to_report(site: Site, gm_kick: FakeGmKick) -> None:
 REASON = "the queue nosuch is closed"
 
 
-def test_refused_submission_prints_the_reason_first(site: Site) -> None:
+def test_refused_submission_prints_the_reason(site: Site) -> None:
     """A-REX shows the first line of stdout to the user and keeps stderr in `errors`."""
     site.oar.set("admission_refusal", REASON)
     done = arex(site, "submit", site.ce.job().file("grami"))
     assert done.returncode == 1
-    assert done.stderr.splitlines()[0] == f"OAR refused the job: {REASON}"
+    assert without_script(done.stderr) == f"OAR refused the job: {REASON}\n"
     assert done.stdout == f"OAR refused the job: {REASON}\n"
 
 
@@ -394,7 +396,8 @@ def test_translate_a_wrong_description(
 
 def test_log_level_of_arc_conf(site: Site) -> None:
     site.configure("", arex="loglevel=1")
-    assert arex(site, "submit", site.ce.job().file("grami")).stderr == ""
+    done = arex(site, "submit", site.ce.job().file("grami"))
+    assert without_script(done.stderr) == ""
 
 
 def test_reader_that_closes_the_pipe(site: Site) -> None:

@@ -22,12 +22,14 @@ from arc_lrms_oar.settings import Settings
 class Prepared(NamedTuple):
     """A job ready to be submitted: the request to OAR and the text of the job script.
 
-    `ignored` are lines "attribute: reason" about attributes without effect.
+    `shown` is the text without the user's values, for logs. `ignored` are lines "attribute: reason"
+    about attributes without effect.
     """
 
     job: JobDescription
     request: OarRequest
     text: str
+    shown: str
     ignored: list[str]
 
 
@@ -89,8 +91,9 @@ def prepare(
     request = make_request(job, queue, script_path, now)
     rtes = rte_scripts.node_scripts(job.runtime_environments, settings.control_dir)
     text = script.build(job, rtes, plan)
+    shown = script.build_shown(job, rtes, plan)
     ignored = [*ignored_keys(values), *ignored_by_oar(job, queue, now)]
-    return Prepared(job, request, text, ignored)
+    return Prepared(job, request, text, shown, ignored)
 
 
 def _config_variables(settings: Settings, queue: str) -> Mapping[str, str]:

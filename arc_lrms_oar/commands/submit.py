@@ -18,6 +18,7 @@ from arc_lrms_oar import identity
 from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.commands.oarsub_attempts import OarsubAttempts
 from arc_lrms_oar.commands.prepare import check_site, prepare
+from arc_lrms_oar.console import printable
 from arc_lrms_oar.errors import GramiError, JobError, OarRefused, OarUnavailable
 from arc_lrms_oar.job import grami, submit_journal
 from arc_lrms_oar.log import complain
@@ -61,6 +62,7 @@ def submit(
                 controldir.read_local_lines(controldir.sibling(path, "local"))
             )
             prepared = prepare(values, path, settings, journal.script, time.time(), user)
+            _print_script(prepared.shown)
             job_id = OarsubAttempts(settings, client, prepared, journal, retry).run()
             _write_job_id(path, job_id, client, retry)
             # A-REX puts stderr into the job's file `errors`.
@@ -73,6 +75,17 @@ def submit(
     finally:
         journal.close()
     return SubmitResult(job_id, grid_id)
+
+
+def _print_script(text: str) -> None:
+    """Print the job script on stderr, between the lines that `arcctl job script` searches for.
+
+    A-REX puts stderr into the job's file `errors` (ARC 6.17 and 7.0
+    `src/utils/python/arc/control/Jobs.py`, `job_script`).
+    """
+    lines = [printable(line.expandtabs()) for line in text.splitlines()]
+    start, end = ("----- starting submit-OAR-job -----", "----- exiting submit-OAR-job -----")
+    complain("\n".join([start, *lines, end]))
 
 
 def _write_job_id(path: str, job_id: int, client: OarClient, retry: Retry) -> None:

@@ -22,6 +22,7 @@ from arc_lrms_oar.job.shell import array, assignment, comment, quoted, shared, w
 from arc_lrms_oar.job.submit_journal import PRIVATE_DIR
 from arc_lrms_oar.version import __version__
 
+_HIDDEN = "(not shown)"
 _SHELL_FILES = ("job_scratch.sh", "job_program.sh", "job_script.sh")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Bash would change its own behaviour or refuse to set these: only the user's program gets them.
@@ -93,6 +94,16 @@ def build(job: JobDescription, rtes: Sequence[RteScript], plan: NodePlan) -> str
             *(shared(name) for name in _SHELL_FILES),
         ]
     )
+
+
+def build_shown(job: JobDescription, rtes: Sequence[RteScript], plan: NodePlan) -> str:
+    """Return the text of the job script without the user's arguments and environment.
+
+    Both may hold secrets, and the text is for logs.
+    """
+    environment = tuple((name, _HIDDEN) for name, _ in job.environment)
+    hidden = job._replace(environment=environment, arguments=(_HIDDEN,) * len(job.arguments))
+    return build(hidden, rtes, plan._replace(command=_HIDDEN if plan.command else ""))
 
 
 def _rte_function(index: int, rte: RteScript) -> str:

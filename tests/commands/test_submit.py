@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from standin import Standin
 from support.ce import GRID_ID, NOBODY, Ce
+from support.job_script import printed_script
 from support.oar_site import Site
 from support.submission_checks import private_files, refused, script_of
 from support.users import needs_root, run_as
@@ -225,3 +227,30 @@ def test_options_of_the_lrms_block(site: Site) -> None:
     found = files.accounting()
     assert found["benchmark"] == ["HEPSPEC:7"]
     assert "maxresidentmemory" not in found
+
+
+def test_script_for_arcctl(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+    """Case: `arcctl job script ID` found no script; values of the user are not shown."""
+    files = site.ce.job(
+        executable="./run",
+        arguments=["secret 1"],
+        environment={"TOKEN": "secret 2", "MY-TOKEN": "secret 3"},
+        name="\x1b[31mred",
+    )
+    site.submit(files)
+    printed = printed_script(capfd.readouterr().err)
+    script = script_of(files).read_text()
+    for hidden in ("secret 1", "secret 2", "secret 3", GRID_ID):
+        assert hidden in script
+    values = re.sub("'secret [12]'", "'(not shown)'", script)
+    values = values.replace("'MY-TOKEN=secret 3'", "'MY-TOKEN=(not shown)'")
+    values = values.replace(f"GRID_GLOBAL_JOBID='{GRID_ID}'", "GRID_GLOBAL_JOBID='(not shown)'")
+    assert printed == values
+
+
+def test_command_of_an_rte_is_not_shown(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+    site.ce.rte("R", 'joboption_args="nice $joboption_args"\n')
+    site.submit(site.ce.job(arguments=["secret"], rtes=[("R",)]))
+    printed = printed_script(capfd.readouterr().err)
+    assert "secret" not in printed
+    assert "arc_oar_command='(not shown)'\n" in printed
