@@ -201,6 +201,6 @@ def get_lrms_options_schema() -> dict[str, Any]:
     Returns:
         The schema: `queues` with the users of each queue, and `jobs`, a list of OAR job IDs.
     """
-    from arc_lrms_oar.info.provider import options_schema
+    from arc_lrms_oar.info.options import options_schema
 
     return options_schema()

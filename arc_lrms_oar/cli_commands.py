@@ -54,7 +54,8 @@ def info(arguments: argparse.Namespace) -> int:
     import json
 
     from arc_lrms_oar.commands.connect import client_of, settings_of
-    from arc_lrms_oar.info.provider import lrms_info, read_options
+    from arc_lrms_oar.info.options import read_options
+    from arc_lrms_oar.info.provider import lrms_info
     from arc_lrms_oar.info.render import as_text
 
     # See docs/performance.md.

@@ -110,6 +110,13 @@ def _file(value: str) -> str:
     return value
 
 
+def _yes_no(value: str) -> bool:
+    if value.lower() not in ("yes", "no"):
+        raise ValueError("yes or no")
+    return value.lower() == "yes"
+
+
+YES_NO = OptionType("yes or no", _yes_no)
 NUMBER = OptionType("number", _number)
 TIME = OptionType("time", _time)
 POSITIVE_TIME = OptionType("time", _positive_time)

@@ -185,6 +185,33 @@ OPTIONS: tuple[Option, ...] = (
         "Local users who alone may use the queue, separated by spaces; only published; empty: "
         "nothing is published",
     ),
+    _per_queue(
+        "best_effort_slots",
+        types.one_of("free", "used"),
+        "free",
+        "Whether slots of best-effort jobs are published as free or as used for a queue with other "
+        "jobs; OAR ends best-effort jobs to make room for those",
+    ),
+    _per_queue(
+        "local_jobs",
+        types.YES_NO,
+        "yes",
+        "Whether jobs in the OAR queue that do not come from A-REX are counted in the ARC queue; "
+        "no for all but one of several ARC queues with the same oar_queue",
+    ),
+    _per_queue(
+        "max_user_running",
+        types.NUMBER,
+        "0",
+        "Limit of running jobs of one user, such as a quota of OAR; only published; 0: nothing is "
+        "published",
+    ),
+    _per_queue(
+        "max_waiting",
+        types.NUMBER,
+        "0",
+        "Limit of waiting jobs; only published; 0: nothing is published",
+    ),
     # How OAR's commands are run, and how long their failures are borne.
     Option("command_timeout", types.TIME, "120", "Time after which a command of OAR is killed"),
     Option(

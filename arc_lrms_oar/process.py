@@ -74,7 +74,10 @@ class Process:
 
     def output(self) -> tuple[bytes, bytes]:
         """Return stdout and stderr as read until now."""
-        stdout, stderr = (b"".join(pieces) for pieces in self._pieces.values())
+        # The pieces are replaced, so that a large output is not in memory twice.
+        for pieces in self._pieces.values():
+            pieces[:] = [b"".join(pieces)]
+        stdout, stderr = (pieces[0] for pieces in self._pieces.values())
         return stdout, stderr
 
     def kill(self) -> bool:

@@ -42,6 +42,10 @@ class QueueSettings(NamedTuple):
     checkpoint_signal: int = _DEFAULTS["checkpoint_signal"]
     notify: str = _DEFAULTS["notify"]
     acl_users: tuple[str, ...] = _DEFAULTS["acl_users"]
+    best_effort_slots: str = _DEFAULTS["best_effort_slots"]
+    local_jobs: bool = _DEFAULTS["local_jobs"]
+    max_user_running: int = _DEFAULTS["max_user_running"]
+    max_waiting: int = _DEFAULTS["max_waiting"]
     default_memory: int | None = None
     benchmark: str = "HEPSPEC:1.0"
     limits: tuple[tuple[str, int], ...] = ()

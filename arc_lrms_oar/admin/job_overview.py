@@ -14,7 +14,7 @@ from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import LIMIT, Diag
 from arc_lrms_oar.arex.job_listing import ENDED, IN_OAR, JobListing, failure_of, user_of
 from arc_lrms_oar.errors import GramiError, OarUnavailable
-from arc_lrms_oar.info.provider import FORETOLD, foretell
+from arc_lrms_oar.info.provider import FORETOLD, add_details
 from arc_lrms_oar.info.site_state import read_site_state
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.job.request import wall_time
@@ -119,7 +119,7 @@ class OverviewReader:
         if len(states) <= FORETOLD:
             return self._client.records(states)
         found = {row.job_id: row for row in self._client.active() if row.job_id in states}
-        foretell(self._client, found, found.keys())
+        add_details(self._client, found, found.keys())
         others = {job_id: state for job_id, state in states.items() if job_id not in found}
         return {**found, **self._client.records(others)}
 

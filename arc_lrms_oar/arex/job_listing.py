@@ -83,6 +83,23 @@ class JobListing:
         return os.path.lexists(path) and not os.access(path, os.R_OK)
 
 
+def arc_queues_of_jobs(control_dir: str) -> dict[int, str]:
+    """The ARC queue of each job that is in OAR, by OAR job ID; without those that are unreadable.
+
+    Not the OAR queue: that may be another one for each user or runtime environment.
+    """
+    try:
+        names = os.listdir(os.path.join(control_dir, "processing"))
+    except OSError:
+        return {}
+    jobs = (controldir.read_job(control_dir, name) for name in names)
+    return {
+        job.local_id: job.local["queue"]
+        for job in jobs
+        if job is not None and job.local_id and "queue" in job.local
+    }
+
+
 def _stamp(entry: os.DirEntry[str]) -> tuple[int, int] | None:
     try:
         status = entry.stat(follow_symlinks=False)

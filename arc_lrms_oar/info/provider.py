@@ -1,206 +1,193 @@
-"""Info: what A-REX's information provider publishes of OAR, in the shape of LRMSInfo.pm's schema.
+"""What A-REX's information provider publishes about OAR, in the shape of LRMSInfo.pm's schema.
 
-The story: ask OAR for its version, its resources, the jobs that have not ended and its queues, and
-once more for those of A-REX's jobs that have ended meanwhile or are about to start; then count.
-The number of commands grows neither with the jobs nor with the nodes, only with the queues that
-have `properties` of their own. Source of the shape: ARC 6.17 `infoproviders/LRMSInfo.pm`, the same
-in ARC 7.
+`lrms_info` asks OAR for its resources, its active jobs and its queues, then for the details of
+waiting jobs and for A-REX's jobs that have ended meanwhile, and counts. The number of commands
+grows neither with the jobs nor with the nodes, only with the queues that have `properties` of their
+own.
+
+Source of the shape: ARC 6.17 and 7.0 `infoproviders/LRMSInfo.pm`.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from arc_lrms_oar.errors import ConfigError, ControlDirError
-from arc_lrms_oar.info.job_list import Load, job_info, ranks
-from arc_lrms_oar.info.queues import cluster_info, policy_of, queue_info, reservations
+from arc_lrms_oar.info.jobs import Load, Occupation, job_info, status_of
+from arc_lrms_oar.info.options import check_options
+from arc_lrms_oar.info.queues import (
+    Cluster,
+    cluster_info,
+    policy_of,
+    queue_info,
+    reservations,
+    taken_for,
+)
 from arc_lrms_oar.info.site_state import site_state
 from arc_lrms_oar.info.slots import Slot, Slots, nodes_info
+from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.resources import Queue, resource_id
 from arc_lrms_oar.oar.states import State, state_of
-from arc_lrms_oar.settings import QueueSettings, Settings
+from arc_lrms_oar.oar.transport import CommandFailed, CommandTimeout
+from arc_lrms_oar.settings import Settings
 
-# So many of A-REX's waiting jobs, the oldest, are asked when they will start: OAR 2 tells it with
-# all else it has of a job, at some ten SQL queries each.
+# The number of waiting jobs that are asked for in full. OAR 2 reports a predicted start only there,
+# at some ten SQL queries for each job.
 FORETOLD = 100
 
 
-def options_schema() -> dict[str, Any]:
-    """The options that the provider hands over, as ARC's InfoChecker describes them."""
-    return {"lrms": "*", "queues": {"*": {"users": [""]}}, "jobs": [""], "controldir": "*"}
+def lrms_info(settings: Settings, client: OarClient, options: dict[Any, Any]) -> dict[str, Any]:
+    """Collect what is published for the queues, users and jobs in the provider's options.
 
-
-def read_options(path: str | None, settings: Settings) -> dict[str, Any]:
-    """The provider's options from a JSON file (`-`: stdin), or what A-REX would ask for now.
-
-    Raises ConfigError.
-    """
-    if path is None:
-        return _usual_options(settings)
-    try:
-        if path == "-":
-            found = json.load(sys.stdin)
-        else:
-            with open(path, encoding="utf-8") as file:
-                found = json.load(file)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot read the provider's options: {error}") from None
-    if not isinstance(found, dict):
-        raise ConfigError(f"{path}: the provider's options must be a JSON object")
-    return found
-
-
-def _usual_options(settings: Settings) -> dict[str, Any]:
-    """All queues of arc.conf, the grid jobs that are in OAR, and the users whose they are.
-
-    Of a control directory that the caller may not read no job and no user is known.
-    """
-    from arc_lrms_oar.arex.job_listing import IN_OAR, JobListing, user_of
-
-    try:
-        jobs = [job for job in JobListing(settings.control_dir).refresh() if job.state in IN_OAR]
-    except ControlDirError:
-        jobs = []
-    users = sorted({user for job in jobs if (user := user_of(job))})
-    return {
-        "queues": {name: {"users": users} for name in settings.queues},
-        "jobs": [str(job.local_id) for job in jobs if job.local_id],
-    }
-
-
-def plain(value: Any) -> Any:
-    """Options as Python has them: Inline::Python hands over Perl's strings as bytes."""
-    if isinstance(value, dict):
-        return {plain(key): plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(one) for one in value]
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-
-def _checked(options: dict[str, Any]) -> dict[str, Any]:
-    """`options` where they have the shape of `options_schema`; raises ConfigError."""
-    queues, jobs = options.get("queues") or {}, options.get("jobs") or []
-    if not isinstance(queues, dict) or not all(isinstance(row, dict) for row in queues.values()):
-        raise ConfigError("the provider's option queues must be an object of objects")
-    users = [row.get("users") or [] for row in queues.values()]
-    if not all(isinstance(one, list) for one in (jobs, *users)):
-        raise ConfigError("the provider's options jobs and users must be lists")
-    return {"queues": queues, "jobs": jobs}
-
-
-def lrms_info(settings: Settings, client: OarClient, options: dict[str, Any]) -> dict[str, Any]:
-    """What there is to publish for the queues, users and jobs that `options` name.
-
-    Raises OarUnavailable, at which the provider keeps its last document, and ConfigError for
-    options that are none.
+    Raises OarUnavailable, on which the provider keeps its last document, and ConfigError for wrong
+    options.
     """
     now = time.time()
-    asked = _checked(plain(options))
+    wanted = check_options(options)
     slots = Slots(client.resources(), settings, now)
-    active = client.with_resources(client.active())
+    records = {record.job_id: record for record in client.with_resources(client.active())}
     queues = client.queues()
-    wanted = [int(job_id) for job_id in asked["jobs"] if str(job_id).isdecimal()]
-    names = {name: settings.queue(name).oar_queue or name for name in asked["queues"]}
-    whole = Load(active, slots)
-    policy = policy_of(queues, set(names.values()))
+    add_details(client, records, wanted.job_ids)
+    oar_queues = {name: settings.queue(name).oar_queue or name for name in wanted.users}
+    own = _own_slots(settings, client, oar_queues, slots, queues)
+    jobs_of = _jobs_of_queues(settings, records, wanted.job_ids, oar_queues)
+    active = records.values()
+    occupation = Occupation(active, slots)
     held = reservations(active, slots)
-    of_conditions = _slots_by_condition(settings, client, names, slots)
-    loads = {
-        name: Load((record for record in active if record.queue == name), slots)
-        for name in set(names.values())
-    }
-    published = {
-        name: queue_info(
-            settings.queue(name),
-            oar_name,
-            _own(settings.queue(name), oar_name, of_conditions, queues),
-            [str(user) for user in asked["queues"][name].get("users") or []],
-            slots,
-            whole.taken,
-            loads[oar_name],
-            queues,
-            held,
-            now,
-        )
-        for name, oar_name in names.items()
-    }
-    known = {record.job_id: record for record in active}
-    foretell(client, known, wanted)
-    places = ranks(whole)
-    site = site_state(settings, slots, queues)
-    jobs: dict[str, Any] = _ended(client, [job_id for job_id in wanted if job_id not in known])
-    for job_id in wanted:
-        record = known.get(job_id)
-        if record is not None:
-            jobs[str(job_id)] = job_info(record, slots, places.get(job_id), site, now)
+    cluster = Cluster(slots, Load(active), occupation, queues, held, now)
+    policy = policy_of(queues, set(oar_queues.values()))
     info: dict[str, Any] = {
-        "cluster": cluster_info(client.version(), slots, whole, policy),
-        "queues": published,
-        "jobs": jobs,
-        "nodes": nodes_info(slots, whole.taken),
+        "cluster": cluster_info(client.version(), cluster, policy),
+        "queues": {
+            name: queue_info(
+                settings.queue(name),
+                oar_queue,
+                own[name],
+                Load(jobs_of[name]),
+                wanted.users[name],
+                cluster,
+            )
+            for name, oar_queue in oar_queues.items()
+        },
+        "jobs": _jobs(settings, client, cluster, records, wanted.job_ids),
+        "nodes": nodes_info(slots, taken_for(settings.common, "", occupation)),
     }
     if policy:
-        # Where ARC1ClusterInfo.pm of ARC 6.17 and 7.0 looks for it, beside the schema.
+        # ARC1ClusterInfo.pm of ARC 6.17 and 7.0 reads it here, the schema has it in `cluster`.
         info["schedpolicy"] = policy
     return info
 
 
-def _own(
-    settings: QueueSettings,
-    oar_name: str,
-    of_conditions: Mapping[str, set[Slot]],
-    queues: Mapping[str, Queue] | None,
-) -> set[Slot]:
-    """The slots of one queue; one that OAR does not have has none."""
-    if queues is not None and oar_name not in queues:
-        return set()
-    return of_conditions[settings.properties]
-
-
-def _slots_by_condition(
-    settings: Settings, client: OarClient, names: Mapping[str, str], slots: Slots
-) -> dict[str, set[Slot]]:
-    """The slots that fulfil each queue's `properties`, for which OAR itself is asked."""
-    found = {"": set(slots.until)}
-    for name in names:
-        condition = settings.queue(name).properties
-        if condition not in found:
-            rows = client.resources(condition)
-            found[condition] = slots.taken_by(resource_id(row) for row in rows)
-    return found
-
-
-def foretell(client: OarClient, known: dict[int, JobRecord], wanted: Iterable[int]) -> None:
-    """Adds the predicted start of the oldest of A-REX's waiting jobs, where it is not there yet."""
-    waiting = [
-        known[job_id]
-        for job_id in sorted(wanted)
-        if job_id in known
-        and state_of(known[job_id].state) is State.WAITING
-        and known[job_id].scheduled_start is None
-    ]
-    if client.dialect.foretells or not waiting:
-        return
-    known.update(client.records({record.job_id: record.state for record in waiting[:FORETOLD]}))
-
-
-def _ended(client: OarClient, job_ids: list[int]) -> dict[str, Any]:
-    """Those of A-REX's jobs that OAR no longer has among the living.
-
-    A job that has come back to life in between, or that has a state of no known name, is left to
-    the next look.
-    """
+def _jobs(
+    settings: Settings,
+    client: OarClient,
+    cluster: Cluster,
+    records: Mapping[int, JobRecord],
+    job_ids: Iterable[int],
+) -> dict[str, Any]:
+    """A-REX's jobs. One that is not active is asked for its state; an unknown one has ended."""
+    ranks = cluster.load.ranks()
+    site = site_state(settings, cluster.slots, cluster.queues)
+    states = client.states([job_id for job_id in job_ids if job_id not in records])
     found: dict[str, Any] = {}
-    states = client.states(job_ids)
     for job_id in job_ids:
-        word = states.get(job_id, State.TERMINATED.word)
-        state = state_of(word)
-        status = state.published if state else "O"
-        found[str(job_id)] = {"status": status, "nodes": [], "comment": []}
+        record = records.get(job_id)
+        if record is None:
+            status = status_of(states.get(job_id, State.TERMINATED.word))
+            found[str(job_id)] = {"status": status, "nodes": [], "comment": []}
+        else:
+            rank = ranks.get(job_id)
+            found[str(job_id)] = job_info(record, cluster.slots, rank, site, cluster.now)
     return found
+
+
+def _own_slots(
+    settings: Settings,
+    client: OarClient,
+    oar_queues: Mapping[str, str],
+    slots: Slots,
+    queues: Mapping[str, Queue] | None,
+) -> dict[str, set[Slot] | None]:
+    """The slots of each ARC queue: those that fulfil its `properties`, for which OAR is asked.
+
+    A queue that OAR does not have has none. None marks a queue with a wrong condition: OAR 3
+    refuses it with an error, and the other queues must still be published.
+    """
+    by_condition: dict[str, set[Slot] | None] = {"": set(slots.until)}
+    found: dict[str, set[Slot] | None] = {}
+    for name, oar_queue in oar_queues.items():
+        condition = settings.queue(name).properties
+        if condition not in by_condition:
+            try:
+                rows = list(client.resources(condition))
+                by_condition[condition] = slots.taken_by(resource_id(row) for row in rows)
+            except CommandFailed as failed:
+                if failed.code is None or isinstance(failed, CommandTimeout):
+                    raise
+                by_condition[condition] = None
+                Log("info", settings.log_level).say(
+                    "WARNING",
+                    f'queue {name} is published as inactive: OAR refuses properties = "{condition}"'
+                    f" ({failed})",
+                )
+        missing = queues is not None and oar_queue not in queues
+        found[name] = set() if missing else by_condition[condition]
+    return found
+
+
+def _jobs_of_queues(
+    settings: Settings,
+    records: Mapping[int, JobRecord],
+    job_ids: Iterable[int],
+    oar_queues: Mapping[str, str],
+) -> dict[str, list[JobRecord]]:
+    """The active jobs that count in each ARC queue.
+
+    A grid job counts in its own ARC queue, whatever OAR queue it is in, as in A-REX. A local job
+    counts in each ARC queue of its OAR queue that has `local_jobs`.
+    """
+    found: dict[str, list[JobRecord]] = {name: [] for name in oar_queues}
+    arc_queues: dict[int, str] = {}
+    if len(oar_queues) > 1:
+        from arc_lrms_oar.arex.job_listing import arc_queues_of_jobs
+
+        arc_queues = arc_queues_of_jobs(settings.control_dir)
+    by_oar_queue: dict[str, list[str]] = {}
+    for name, oar_queue in oar_queues.items():
+        by_oar_queue.setdefault(oar_queue, []).append(name)
+    grid = set(job_ids)
+    for record in records.values():
+        names = by_oar_queue.get(record.queue, [])
+        if record.job_id not in grid:
+            names = [name for name in names if settings.queue(name).local_jobs]
+        elif arc_queues.get(record.job_id) in found:
+            names = [arc_queues[record.job_id]]
+        else:
+            names = names[:1] or list(found)[:1]
+        for name in names:
+            found[name].append(record)
+    return found
+
+
+def add_details(client: OarClient, records: dict[int, JobRecord], wanted: Iterable[int]) -> None:
+    """Add predicted start and request of the oldest waiting jobs, if OAR lists them only in full.
+
+    First of A-REX's jobs, `wanted`, then of those for which OAR reports no request otherwise.
+    Raises OarUnavailable.
+    """
+    if client.dialect.foretells:
+        return
+    grid = set(wanted)
+    waiting = [
+        record
+        for _, record in sorted(records.items())
+        if state_of(record.state) is State.WAITING and record.scheduled_start is None
+    ]
+    chosen = [record for record in waiting if record.job_id in grid]
+    chosen += [r for r in waiting if r.job_id not in grid and r.wanted is None]
+    if chosen:
+        states = {record.job_id: record.state for record in chosen[:FORETOLD]}
+        records.update(client.records(states))

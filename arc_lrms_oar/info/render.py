@@ -1,4 +1,4 @@
-"""Shows what the information provider publishes: tables for an admin."""
+"""The result of `info.provider.lrms_info` as tables for an administrator. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from arc_lrms_oar.console import columns
 _CLUSTER = (
     ("OAR", "lrms_version"),
     ("slots", "totalcpus"),
-    ("in use", "usedcpus"),
-    ("waited for", "queuedcpus"),
+    ("slots used", "usedcpus"),
+    ("slots requested", "queuedcpus"),
     ("jobs running", "runningjobs"),
     ("jobs waiting", "queuedjobs"),
     ("scheduling", "schedpolicy"),
     ("nodes by slots", "cpudistribution"),
 )
 _QUEUE = ("running", "queued", "suspended", "totalcpus", "freeslots")
-_HEADING = ("queue", "state", "used", "waiting", "suspended", "slots", "free", "nodes")
+_HEADING = ("queue", "state", "running", "waiting", "suspended", "slots", "free", "nodes")
 _NODES = ("nodes", "state", "slots", "memory")
 
 
@@ -44,9 +44,9 @@ def _queue(name: str, row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _alike(nodes: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
-    """How many nodes there are of each state and size."""
+    """The number of nodes of each state and size."""
     kinds = Counter(
-        (_state(row), str(row["slots"]), f"{row['pmem'] // 1024} MB" if "pmem" in row else "-")
+        (_state(row), str(row["slots"]), f"{row['pmem']} MB" if "pmem" in row else "-")
         for row in nodes.values()
     )
     return [(str(count), *kind) for kind, count in sorted(kinds.items())]

@@ -26,7 +26,8 @@ class JobRecord(NamedTuple):
     it asked for, and `nodes` are its hosts, each once. `reserved` are the ids of what an advance
     reservation holds before it starts. `cpuset` is the name of the job's cpuset, "" on a site that
     has none. `scheduled_start` is when OAR expects a waiting job to start; `request` is the oarsub
-    line, which OAR tells the job's owner and root only.
+    line, which OAR tells the job's owner and root only; `resource_request` are its -l options as OAR
+    2 has them in full records.
     """
 
     job_id: int
@@ -54,6 +55,7 @@ class JobRecord(NamedTuple):
     types: tuple[str, ...] = ()
     scheduled_start: int | None = None
     request: str = ""
+    resource_request: str = ""
 
     @property
     def is_noop(self) -> bool:

@@ -129,6 +129,7 @@ def _record_2(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         cpuset=_text(row.get("cpuset_name")),
         scheduled_start=_expected(row, "scheduledStart", "startTime"),
         request=_text(row.get("initial_request")),
+        resource_request=_text(row.get("wanted_resources")),
     )
 
 

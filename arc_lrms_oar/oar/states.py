@@ -14,10 +14,10 @@ class State(enum.Enum):
 
     WAITING = ("Waiting", False, "Q")
     HOLD = ("Hold", False, "S")
-    TO_LAUNCH = ("toLaunch", False, "Q")
+    TO_LAUNCH = ("toLaunch", False, "R")
     TO_ERROR = ("toError", False, "E")
     TO_ACK_RESERVATION = ("toAckReservation", False, "Q")
-    LAUNCHING = ("Launching", False, "Q")
+    LAUNCHING = ("Launching", False, "R")
     RUNNING = ("Running", False, "R")
     SUSPENDED = ("Suspended", False, "S")
     RESUMING = ("Resuming", False, "R")

@@ -13,9 +13,9 @@ from arc_lrms_oar.oar.states import BY_WORD, State, state_of
 # OAR's word, whether the job has ended, the letter that ARC publishes for one that has not.
 MEANING = {
     "Waiting": (False, "Q"),
-    "toLaunch": (False, "Q"),
+    "toLaunch": (False, "R"),
     "toAckReservation": (False, "Q"),
-    "Launching": (False, "Q"),
+    "Launching": (False, "R"),
     "Hold": (False, "S"),
     "Suspended": (False, "S"),
     "Running": (False, "R"),
