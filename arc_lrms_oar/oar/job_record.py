@@ -26,8 +26,8 @@ class JobRecord(NamedTuple):
     it asked for, and `nodes` are its hosts, each once. `reserved` are the ids of what an advance
     reservation holds before it starts. `cpuset` is the name of the job's cpuset, "" on a site that
     has none. `scheduled_start` is when OAR expects a waiting job to start; `request` is the oarsub
-    line, which OAR tells the job's owner and root only; `resource_request` are its -l options as OAR
-    2 has them in full records.
+    line, which OAR tells the job's owner and root only; `resource_request` has its -l options, in
+    full records of OAR 2 only.
     """
 
     job_id: int
