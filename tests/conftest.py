@@ -15,7 +15,7 @@ from standin import Standin
 from support.ce import Ce
 from support.fake_clock import FakeClock
 from support.fake_gm_kick import FakeGmKick
-from support.isolation import clean_process, restore_ignored_signals
+from support.isolation import clean_process, restore_ignored_signals, time_limit
 from support.oar_site import Site
 from support.scan_jobs import Hours
 
@@ -31,6 +31,16 @@ if sys.getfilesystemencoding() != "utf-8":
 def _clean_process() -> Iterator[None]:
     """Every test starts with the same environment variables and umask."""
     with clean_process():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _time_limit(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that hangs fails. Live tests have their own limits."""
+    if request.node.get_closest_marker("live"):
+        yield
+        return
+    with time_limit(float(os.environ.get("ARC_OAR_TEST_SECONDS", "600"))):
         yield
 
 

@@ -5,6 +5,7 @@ Where root runs the tests, the user is really another one; elsewhere it is the c
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -192,8 +193,53 @@ def test_identity_inside_and_after() -> None:
 
 @needs_root
 def test_nothing_is_switched_for_a_job_of_root() -> None:
-    with acting_as(Owner(0, 0)):
-        assert os.geteuid() == 0
+    before = (os.getresuid(), os.getresgid(), os.getgroups())
+    with acting_as(Owner(0, 1234)):
+        assert (os.getresuid(), os.getresgid(), os.getgroups()) == before
+
+
+def test_name_of_a_user_who_was_deleted() -> None:
+    assert Owner(4_000_000_001, 1).name == "4000000001"
+
+
+class Errors:
+    """Replaces os.write by one that writes one byte at a time, or fails."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int = 0) -> None:
+        self.number = number
+        self.write = os.write
+        monkeypatch.setattr(os, "write", self)
+
+    def __call__(self, file: int, content: bytes) -> int:
+        if self.number:
+            raise OSError(self.number, os.strerror(self.number))
+        return self.write(file, content[:1])
+
+
+def test_short_writes_are_continued(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = users_file(home / "file", b"")
+    Errors(monkeypatch)
+    assert overwrite(str(path), b"text", USER) is True
+    assert path.read_bytes() == b"text"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_full_disk_or_quota_is_an_error(
+    home: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """The next cycle may succeed, unlike after other errors."""
+    path = users_file(home / "file", b"")
+    Errors(monkeypatch, number)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        overwrite(str(path), b"text", USER)
+
+
+def test_other_errors_of_a_write_are_not_raised(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = users_file(home / "file", b"")
+    Errors(monkeypatch, errno.EIO)
+    assert overwrite(str(path), b"text", USER) is False
 
 
 def test_removed_directory(home: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import stat
@@ -83,6 +84,59 @@ def test_discarded_mark_leaves_what_is_not_ours(tmp_path: Path) -> None:
     (tmp_path / ".arc_oar" / "other").touch()
     journal.discard()
     assert os.listdir(tmp_path / ".arc_oar") == ["other"]
+
+
+def test_tries_count_the_oarsubs_of_all_attempts(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    for pid in (0, 4711, 0):
+        journal.record(pid)
+        assert journal.pid == pid
+    assert (journal.tries, journal.ticket) == (2, f"{journal.script}.2")
+    journal.close()
+    assert opened(tmp_path).tries == 2
+
+
+def test_record_is_flushed_after_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power failure the next attempt must find it."""
+    journal = opened(tmp_path)
+    flushed = []
+    monkeypatch.setattr(os, "fsync", lambda file: flushed.append(os.pread(file, 4096, 0).strip()))
+    journal.record(4711)
+    assert flushed == [
+        f'{{"script": "{journal.script_name}", "pid": 4711, "tries": 0}}'.encode(),
+    ]
+
+
+def test_lock_is_held_until_the_journal_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise another attempt could lock the journal that is about to be removed."""
+    journal = opened(tmp_path)
+    unlink = os.unlink
+    locked = []
+
+    def check_lock(path: str) -> None:
+        with open(path) as other:
+            try:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                locked.append(os.path.basename(path))
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", check_lock)
+    journal.clear()
+    assert locked == ["submitting"]
+
+
+def test_discarded_journal_removes_the_tickets_of_all_tries(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    for _ in range(3):
+        journal.record(0)
+        Path(journal.ticket).touch()
+    journal.discard()
+    assert os.listdir(tmp_path) == []
 
 
 def test_shorter_content_leaves_no_rest(tmp_path: Path) -> None:
@@ -257,7 +311,8 @@ PLANTED: dict[str, bytes] = {
     "another name": b'{"script": "x\\u0000.sh", "pid": 0, "tries": 1}',
     "hidden name": b'{"script": "..sh", "pid": 0, "tries": 1}',
     "too deep": b"[" * 4096,
-    "below zero": b'{"script": "job-0123456789ab.sh", "pid": -1, "tries": -5}',
+    "negative process ID": b'{"script": "job-0123456789ab.sh", "pid": -1, "tries": 5}',
+    "negative tries": b'{"script": "job-0123456789ab.sh", "pid": 1, "tries": -5}',
 }
 
 

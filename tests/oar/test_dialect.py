@@ -90,6 +90,9 @@ def test_the_words_for_oar_2() -> None:
         ["oarstat", "--format", "2", "--sql", f"{ENDED} AND (job_id IN (7,12))"]
     ]
     assert TWO.ask_events([7]) is None
+    assert TWO.ask_followers([7]) == []
+    assert TWO.ask_assigned([7]) is None
+    assert TWO.ask_queues() == ["oarnotify", "-l"]
     assert TWO.ask_active() == ["oarstat", "--format", "2", "-J"]
     assert TWO.ask_named("a-b_3") == [
         *("oarstat", "--format", "2", "-J", "--sql", "job_name = 'a-b_3'")
@@ -101,6 +104,11 @@ def test_the_words_for_oar_3() -> None:
     assert THREE.ask_events([7, 12]) == ["oarstat", "-e", "-J", "-j", "7", "-j", "12"]
     assert THREE.ask_active() == ["oarstat", "-J", "-f"]
     assert THREE.ask_named("a-b_3") == ["oarstat", "-J", "-f", "--sql", "job_name = 'a-b_3'"]
+    assert THREE.ask_followers([7, 12]) == [
+        ["oarstat", "-J", "-f", "--sql", "resubmit_job_id IN (7,12)"]
+    ]
+    assert THREE.ask_assigned([7]) == ["oarstat", "-p", "-J", "-j", "7"]
+    assert THREE.ask_queues() == ["oarqueue", "-l"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Keep what the tests inherit from their caller out of them: ignored signals, variables, umask.
 
 A run under `nohup`, in the background of a script, in CI or in a developer's shell must give the
-same results. `tests/conftest.py` applies both functions.
+same results. `tests/conftest.py` applies it, and a time limit for each test.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+
+import pytest
 
 # What finds programs and files on this machine, and what configures the tests and their tools.
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH", "CI")
@@ -68,6 +70,25 @@ def clean_process() -> Iterator[None]:
     finally:
         _set_variables(variables)
         os.umask(umask)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Fail the test if the block takes longer, so that a test of what must not wait cannot hang.
+
+    The exception is no `Exception`: code under test must not handle it.
+    """
+
+    def fail(_number: int, _frame: FrameType | None) -> None:
+        pytest.fail(f"still running after {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _set_variables(variables: Mapping[str, str]) -> None:
