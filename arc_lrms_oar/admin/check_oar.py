@@ -1,4 +1,4 @@
-"""doctor's checks of OAR: server, database, queues and resources.
+"""doctor's checks of OAR: server, database and queues.
 
 They submit no job (`admin.probe` does). What the caller may not read is reported as not checked.
 """
@@ -6,16 +6,15 @@ They submit no job (`admin.probe` does). What the caller may not read is reporte
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.oar import server
 from arc_lrms_oar.oar.client import OarClient
-from arc_lrms_oar.settings import QueueSettings, Settings
+from arc_lrms_oar.settings import Settings
 
-_OPTIONS = ("node_level", "core_level", "memory_property")
 _SLOW = 5.0
 
 
@@ -95,47 +94,3 @@ def check_queues(settings: Settings, client: OarClient) -> tuple[list[Finding], 
         else:
             found.append(ok(check, f"{oar_queue} is active in OAR"))
     return found, unknown
-
-
-def check_resources(settings: Settings, rows: list[dict[str, Any]]) -> Iterator[Finding]:
-    """Whether resources are alive and have the properties that arc.conf names."""
-    usable = [row for row in rows if row.get("type", "default") == "default"]
-    alive = sum(row.get("state") == "Alive" for row in usable)
-    text = f"{alive} of {len(usable)} are Alive"
-    if alive:
-        yield ok("resources", text)
-    else:
-        yield fail("resources", text, "no job can start: check the nodes with `oarnodes -s`")
-    if not usable:
-        return
-    wrong = list(_levels("custom:oar", settings.common, _OPTIONS, usable))
-    for name, queue in settings.queues.items():
-        own = [o for o in _OPTIONS if getattr(queue, o) != getattr(settings.common, o)]
-        wrong += _levels(f"custom:oar/{name}", queue, own, usable)
-    yield from wrong
-    if not wrong:
-        yield ok("resource levels", "OAR has every property that arc.conf names")
-
-
-def _levels(
-    block: str, queue: QueueSettings, options: Iterable[str], rows: list[dict[str, Any]]
-) -> Iterator[Finding]:
-    """Findings on the properties that these options of `block` name."""
-    known = {name for row in rows for name in row}
-    for option in options:
-        name = getattr(queue, option)
-        if not name:
-            continue
-        if name not in known:
-            cure = f"correct {option} in [{block}]; `oarnodes` shows the properties"
-            yield fail("resource levels", f"OAR's resources have no property {name}", cure)
-        elif option == "memory_property" and not all(_positive(row.get(name)) for row in rows):
-            yield warn(
-                "resource levels",
-                f"some resources have no valid {name}: jobs that request memory do not get them",
-                f"set it in {queue.memory_unit} with oarnodesetting -p {name}=VALUE",
-            )
-
-
-def _positive(value: Any) -> bool:
-    return str(value).isdecimal() and int(value) > 0

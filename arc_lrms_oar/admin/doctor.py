@@ -16,6 +16,7 @@ from arc_lrms_oar.admin import (
     check_config,
     check_oar,
     check_package,
+    check_resources,
     check_users,
     findings,
 )
@@ -112,7 +113,7 @@ def _oar(
         return
     found, unknown = check_oar.check_queues(settings, client)
     yield from found
-    yield from check_oar.check_resources(settings, rows)
+    yield from check_resources.check_resources(settings, client, rows)
     if not probe:
         yield ok("nodes", _UNPROBED)
         return

@@ -1,4 +1,4 @@
-"""doctor's checks of OAR: server, database, queues, resources."""
+"""doctor's checks of OAR: server, database, queues."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.ce import Ce
 from support.oar_site import Site
 
 from arc_lrms_oar.admin import check_oar
-from arc_lrms_oar.admin.findings import Finding, fail, ok
+from arc_lrms_oar.admin.findings import Finding, ok
 from arc_lrms_oar.commands.connect import client_of
 from arc_lrms_oar.oar import server
 from arc_lrms_oar.settings import Settings
@@ -33,22 +33,12 @@ def queues(site: Site) -> tuple[list[Finding], set[str]]:
     return check_oar.check_queues(site.settings(), client_of(site.settings()))
 
 
-def resources(site: Site) -> list[Finding]:
-    rows = check_oar.check_database(site.client())[1]
-    return list(check_oar.check_resources(site.settings(), rows))
-
-
 def test_all_is_well(any_site: Site) -> None:
     found, rows = check_oar.check_database(any_site.client())
     assert [finding.level for finding in found] == ["ok"]
     assert found[0].message.startswith("OAR ")
     assert len(rows) == 8
     assert queues(any_site) == ([ok("queue default", "default is active in OAR")], set())
-    any_site.configure("memory_property=mem")
-    assert resources(any_site) == [
-        ok("resources", "8 of 8 are Alive"),
-        ok("resource levels", "OAR has every property that arc.conf names"),
-    ]
 
 
 def test_database_away(site: Site) -> None:
@@ -88,31 +78,6 @@ def test_queues_that_nothing_lists(site: Site) -> None:
     (finding,), unknown = queues(site)
     assert (finding.level, unknown) == ("ok", set())
     assert finding.message.startswith("not checked: ")
-
-
-def test_resources(site: Site) -> None:
-    site.configure("memory_property=ram", queue="[custom:oar/default]\nnode_level=switch")
-    assert resources(site)[1:] == [
-        fail(
-            "resource levels",
-            "OAR's resources have no property ram",
-            "correct memory_property in [custom:oar]; `oarnodes` shows the properties",
-        ),
-        fail(
-            "resource levels",
-            "OAR's resources have no property switch",
-            "correct node_level in [custom:oar/default]; `oarnodes` shows the properties",
-        ),
-    ]
-
-
-def test_resources_without_memory_or_life(site: Site) -> None:
-    site.configure("memory_property=mem")
-    site.oar.set_nodes([{"host": "n1", "cores": 2, "mem": 0, "state": "Dead"}])
-    assert [(one.level, one.message) for one in resources(site)] == [
-        ("FAIL", "0 of 2 are Alive"),
-        ("warn", "some resources have no valid mem: jobs that request memory do not get them"),
-    ]
 
 
 def test_server_of_another_machine() -> None:

@@ -1,0 +1,156 @@
+"""doctor's checks of OAR's resources against what arc.conf names: levels, properties, counts."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
+from arc_lrms_oar.errors import OarUnavailable
+from arc_lrms_oar.info.slots import Slots
+from arc_lrms_oar.oar import server
+from arc_lrms_oar.oar.client import OarClient
+from arc_lrms_oar.settings import QueueSettings, Settings
+
+_LEVELS = ("node_level", "core_level", "gpu_level", "memory_property")
+# What OAR allows as levels of -l if oar.conf does not say (docs/internals/oar3.md#resource-levels).
+_DEFAULT_LABELS = "resource_id,network_address,cpu,core"
+_LABELS = r"(?m)^\s*HIERARCHY_LABELS\s*=\s*[\"']?([^\"'\n#]+)"
+_LEVEL_OF_RESOURCES = r"/([A-Za-z_]\w*)="
+# oarsub itself replaces this word by network_address.
+_NODES = "nodes"
+
+
+def check_resources(
+    settings: Settings, client: OarClient, rows: list[dict[str, Any]]
+) -> Iterator[Finding]:
+    """Check OAR's resources, given as `rows`, against the settings of all queues."""
+    usable = [row for row in rows if row.get("type", "default") == "default"]
+    alive = sum(row.get("state") == "Alive" for row in usable)
+    text = f"{alive} of {len(usable)} are Alive"
+    if alive:
+        yield ok("resources", text)
+    else:
+        yield fail("resources", text, "no job can start: check the nodes with `oarnodes -s`")
+    if not usable:
+        return
+    yield from _nameless(settings, usable)
+    slots = Slots(usable, settings, time.time())
+    sizes = {len(node.slots) for node in slots.nodes.values()}
+    known = {name for row in usable for name in row}
+    labels = _hierarchy_labels(settings) if client.dialect.generation == 3 else None
+    wrong = []
+    for block, queue, options in _blocks(settings):
+        wrong += list(_check_levels(block, queue, options, usable, known, labels))
+        if "cores_per_node" in options:
+            wrong += list(_check_cores_per_node(block, queue, sizes))
+        if "properties" in options:
+            wrong += list(_check_properties(block, queue, client))
+    yield from wrong
+    if not wrong:
+        yield ok("resource levels", "OAR has every property that arc.conf names")
+
+
+def _blocks(settings: Settings) -> Iterator[tuple[str, QueueSettings, set[str]]]:
+    """The blocks of `[custom:oar]` with their settings and the options that they set."""
+    common = settings.common
+    yield "custom:oar", common, set(QueueSettings._fields)
+    for name, queue in settings.queues.items():
+        own = {o for o in QueueSettings._fields if getattr(queue, o) != getattr(common, o)}
+        if own:
+            yield f"custom:oar/{name}", queue, own
+
+
+def _nameless(settings: Settings, rows: list[dict[str, Any]]) -> Iterator[Finding]:
+    """Resources whose node has no name, which are not published as nodes."""
+    level = settings.common.node_level
+    number = sum(not (row.get(level) or row.get("network_address")) for row in rows)
+    if number:
+        yield warn(
+            "resources",
+            f"{number} resources have no {level} and no network_address",
+            "set them with oarnodesetting -r RESOURCE_ID -p network_address=NAME, or remove them "
+            "with oarremoveresource",
+        )
+
+
+def _check_levels(
+    block: str,
+    queue: QueueSettings,
+    options: set[str],
+    rows: list[dict[str, Any]],
+    known: set[str],
+    labels: set[str] | None,
+) -> Iterator[Finding]:
+    for option, name in _named_levels(queue, options):
+        cure = f"correct {option} in [{block}]; `oarnodes` shows the properties"
+        if name not in known:
+            yield fail("resource levels", f"OAR's resources have no property {name}", cure)
+        elif labels is not None and option != "memory_property" and name not in labels:
+            yield fail(
+                "resource levels",
+                f"{name} ({option} in [{block}]) is not in HIERARCHY_LABELS of {server.OAR_CONF}",
+                f"add {name} to HIERARCHY_LABELS on OAR's server and here, or correct {option}",
+            )
+        elif option == "memory_property" and not all(_positive(row.get(name)) for row in rows):
+            yield warn(
+                "resource levels",
+                f"some resources have no valid {name}: jobs that request memory do not get them",
+                f"set it in {queue.memory_unit} with oarnodesetting -p {name}=VALUE",
+            )
+
+
+def _named_levels(queue: QueueSettings, options: set[str]) -> Iterator[tuple[str, str]]:
+    """Each option that names a property, with the property."""
+    for option in _LEVELS:
+        name = getattr(queue, option)
+        if option in options and name and (option != "gpu_level" or queue.gpus):
+            yield option, name
+    if "resources" in options:
+        for name in re.findall(_LEVEL_OF_RESOURCES, " ".join(queue.resources)):
+            if name != _NODES:
+                yield "resources", name
+
+
+def _check_cores_per_node(block: str, queue: QueueSettings, sizes: set[int]) -> Iterator[Finding]:
+    if queue.cores_per_node and queue.cores_per_node not in sizes:
+        yield warn(
+            "resource levels",
+            f"[{block}] cores_per_node = {queue.cores_per_node}, and OAR's nodes have "
+            f"{', '.join(map(str, sorted(sizes)))} cores",
+            "correct cores_per_node: jobs that request whole nodes get a wrong number of them",
+        )
+
+
+def _check_properties(block: str, queue: QueueSettings, client: OarClient) -> Iterator[Finding]:
+    """Whether a resource matches the condition; OAR 3 reports a wrong one as an error."""
+    if not queue.properties:
+        return
+    cure = f'correct properties in [{block}]; try: oarnodes --sql "{queue.properties}"'
+    try:
+        matching = sum(1 for _ in client.resources(queue.properties))
+    except OarUnavailable as error:
+        yield fail("properties", f"[{block}] properties = {queue.properties}: {error}", cure)
+        return
+    if not matching:
+        message = f"[{block}] properties = {queue.properties}: no resource of OAR matches"
+        yield fail("properties", message, cure)
+
+
+def _hierarchy_labels(settings: Settings) -> set[str] | None:
+    """The levels that OAR accepts, or None if oar.conf cannot be read here."""
+    if settings.remote_host:
+        return None
+    try:
+        with open(server.OAR_CONF, encoding="utf-8", errors="replace") as file:
+            found = re.findall(_LABELS, file.read())
+    except OSError:
+        return None
+    labels = found[-1] if found else _DEFAULT_LABELS
+    return {label.strip() for label in labels.split(",")}
+
+
+def _positive(value: Any) -> bool:
+    return str(value).isdecimal() and int(value) > 0
