@@ -25,6 +25,7 @@ from arc_lrms_oar.arex.config import (
     unknown_options,
 )
 from arc_lrms_oar.errors import ConfigError
+from arc_lrms_oar.options import OPTIONS
 from arc_lrms_oar.settings import QueueSettings, Settings
 
 _TIMEOUT = 60
@@ -74,9 +75,11 @@ def check_config(path: str, blocks: Blocks, arc: Arc | None) -> Iterator[Finding
         yield fail(check, str(error), "correct the value: until then submit, cancel and scan fail")
         settings = None
     for line in unknown_options(blocks):
-        yield warn(
-            check, f"{path}: {line}", "correct the name or remove the option: it has no effect"
-        )
+        misplaced = re.match(r"\[custom:oar/.*?\] (\w+):", line)
+        cure = "correct the name or remove the option: it has no effect"
+        if misplaced and misplaced[1] in (option.name for option in OPTIONS):
+            cure = f"move {misplaced[1]} to [custom:oar]: it is not an option of a queue"
+        yield warn(check, f"{path}: {line}", cure)
     yield from _check_blocks(path, blocks)
     if settings is not None:
         yield from _check_acl_users(path, settings)

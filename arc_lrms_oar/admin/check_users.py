@@ -1,27 +1,21 @@
-"""doctor's checks of the mapped users: OAR's commands and session directories.
-
-Session directories are created as A-REX creates them, and removed again.
-"""
+"""doctor's checks of the mapped users: that they exist, and can run OAR's commands."""
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 
 from arc_lrms_oar.admin.as_user import run_as
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
 from arc_lrms_oar.admin.mapped_users import Account, find_account, mapped_users, own_account
 from arc_lrms_oar.arex.config import Blocks
-from arc_lrms_oar.arex.userfiles import Owner, overwrite, remove_directory
 from arc_lrms_oar.commands.connect import transport_of
 from arc_lrms_oar.errors import OarUnavailable, SiteError
 from arc_lrms_oar.oar.transport import CommandFailed
 from arc_lrms_oar.settings import Settings
 
 _COMMANDS = ("oarsub", "oarstat", "oardel", "oarnodes")
-_DEFAULT_SESSIONS = "/var/spool/arc/sessiondir"
 _MOST_USERS = 5
 
 
@@ -68,14 +62,7 @@ def check_commands(settings: Settings, user: Account) -> Iterator[Finding]:
         yield fail(check, str(error), "run doctor as root")
         return
     for command, why in wrong.items():
-        yield fail(
-            check,
-            f"{command} {why}",
-            f"let {user.name} run `{command} -V` (OAR installs it with mode 6755, group oar)"
-            if settings.bin_path
-            else f"install OAR's user commands, let {user.name} run {command}, or set bin_path in "
-            "[custom:oar]",
-        )
+        yield fail(check, f"{command} {why}", _command_cure(settings, user, command, why))
     if not wrong:
         yield ok(check, ", ".join(_COMMANDS) + " run")
 
@@ -96,54 +83,20 @@ def _failing_commands(settings: Settings) -> dict[str, str]:
     return wrong
 
 
-def session_dirs(blocks: Blocks) -> list[str]:
-    """A-REX's session directories, without drained ones, which get no new jobs."""
-    values = blocks.get("arex", {}).get("sessiondir", [_DEFAULT_SESSIONS])
-    words = [value.split() for value in values]
-    return [word[0] for word in words if word and "drain" not in word[1:]]
-
-
-def check_sessions(blocks: Blocks, user: Account) -> Iterator[Finding]:
-    """Whether a session directory can be created for `user` in each place, and written to."""
-    for place in session_dirs(blocks):
-        check = f"session directory of {user.name}"
-        if place == "*":
-            yield ok(check, "in the user's home directory, not checked")
-            continue
-        error = _session_error(place, user)
-        if error:
-            yield fail(
-                check,
-                f"{place}: {error}",
-                f"let {user.name} reach it (mode 755, also of its parent directories), and on NFS "
-                "let root create directories there (no_root_squash)",
-            )
-        else:
-            yield ok(check, f"writable below {place}")
-
-
-def _session_error(place: str, user: Account) -> str:
-    """Why a session directory cannot be created and written to, or ""."""
-    owner = Owner(user.uid, user.gid)
-    try:
-        folder = create_session(place, user)
-    except OSError as error:
-        return f"A-REX cannot create a directory: {error.strerror}"
-    try:
-        written = overwrite(os.path.join(folder, "try"), b"doctor\n", owner)
-        return "" if written else f"{user.name} cannot write to their own directory there"
-    except OSError as error:
-        return f"{user.name} cannot write a file: {error.strerror}"
-    finally:
-        remove_directory(folder, owner)
-        # It is empty now; only the owner of the place, A-REX, may remove it.
-        with suppress(OSError):
-            os.rmdir(folder)
-
-
-def create_session(place: str, user: Account) -> str:
-    """Create a private directory of `user` below `place`, as A-REX does; raises OSError."""
-    folder = tempfile.mkdtemp(prefix="arc_oar_doctor.", dir=place)
-    if os.geteuid() != user.uid:
-        os.chown(folder, user.uid, user.gid)
-    return folder
+def _command_cure(settings: Settings, user: Account, command: str, why: str) -> str:
+    if settings.remote_host:
+        if not os.path.exists(settings.private_key):
+            return f"create the key {settings.private_key}, or correct private_key in [custom:oar]"
+        return (
+            f"make this work as {user.name}: ssh -o BatchMode=yes -i {settings.private_key} "
+            f"-l {settings.remote_user} {settings.remote_host} {command} -V"
+        )
+    if os.strerror(errno.ENOENT) in why:
+        if settings.bin_path:
+            return f"correct or remove bin_path = {settings.bin_path} in [custom:oar]"
+        return "install OAR's user commands on this machine, or set bin_path in [custom:oar]"
+    if os.strerror(errno.EACCES) in why:
+        return (
+            f"restore its mode (OAR installs it with 6755, group oar), so that {user.name} runs it"
+        )
+    return f"run `{command} -V` as {user.name}, and check OAR's log /var/log/oar.log"

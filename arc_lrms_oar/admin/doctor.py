@@ -17,11 +17,12 @@ from arc_lrms_oar.admin import (
     check_oar,
     check_package,
     check_resources,
+    check_sessions,
     check_users,
     findings,
 )
-from arc_lrms_oar.admin.findings import Finding, fail, ok
-from arc_lrms_oar.admin.mapped_users import Account
+from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
+from arc_lrms_oar.admin.mapped_users import Account, own_account
 from arc_lrms_oar.arex.config import RUNTIME_CONFIG, Blocks, settings_from
 from arc_lrms_oar.commands.connect import client_of
 from arc_lrms_oar.errors import ConfigError, SiteError
@@ -29,6 +30,7 @@ from arc_lrms_oar.settings import Settings
 
 # Seconds; A-REX's own timeout would make ten hanging commands take too long.
 _COMMAND_TIMEOUT = 20
+_AS_ROOT = "run doctor as root"
 _UNPROBED = "not checked: session directories on the nodes, GNU time and clocks (use --probe)"
 
 
@@ -73,7 +75,9 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
     lrms = lrms if lrms in ("oar", "SLURMPY") else "OAR"
     yield from check_arc.check_scripts(arc, arc_error, lrms)
     if unreadable:
-        yield fail("configuration", unreadable, "give the right file with --config")
+        denied = os.path.exists(path) and not os.access(path, os.R_OK)
+        cure = _AS_ROOT if denied else "give the right file with --config"
+        yield fail("configuration", unreadable, cure)
         return
     yield from check_config.check_config(path, blocks, arc)
     try:
@@ -83,12 +87,18 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
     if config is None:
         yield from check_arex.check_running(path, blocks, settings)
     yield from check_arc.check_kick()
-    yield from check_arex.check_control_dir(settings)
+    foreign = _is_foreign(settings.control_dir)
+    if foreign:
+        text = "not checked: control directory, session directories, metrics file and mapped users"
+        yield warn("doctor", f"A-REX does not run as {own_account().name}; {text}", _AS_ROOT)
+        accounts = [own_account()]
+    else:
+        yield from check_arex.check_control_dir(settings)
+        yield from check_arex.check_metrics_file(settings)
+        found, accounts = check_users.choose_users(blocks, chosen)
+        yield from found
     yield from check_arex.check_runtime_environments(settings)
-    yield from check_arex.check_metrics_file(settings)
     yield from check_package.check_permissions()
-    found, accounts = check_users.choose_users(blocks, chosen)
-    yield from found
     if arc is not None and lrms != "SLURMPY":
         given = RUNTIME_CONFIG if config is None and os.path.exists(RUNTIME_CONFIG) else path
         for user in accounts:
@@ -96,15 +106,24 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
     queues = {name: one for name, one in settings.queues.items() if f"queue:{name}" in blocks}
     timeout = min(settings.command_timeout, _COMMAND_TIMEOUT)
     settings = settings._replace(queues=queues, command_timeout=timeout)
-    yield from _oar(settings, blocks, accounts, probe)
+    yield from _oar(settings, blocks, accounts, foreign, probe)
+
+
+def _is_foreign(control_dir: str) -> bool:
+    """Whether doctor runs as an ordinary user, and A-REX as another user."""
+    try:
+        return os.geteuid() not in (0, os.stat(control_dir).st_uid)
+    except OSError:
+        return False
 
 
 def _oar(
-    settings: Settings, blocks: Blocks, accounts: list[Account], probe: bool
+    settings: Settings, blocks: Blocks, accounts: list[Account], foreign: bool, probe: bool
 ) -> Iterator[Finding]:
     for user in accounts:
         yield from check_users.check_commands(settings, user)
-        yield from check_users.check_sessions(blocks, user)
+        if not foreign:
+            yield from check_sessions.check_sessions(blocks, user)
     yield from check_oar.check_server(settings)
     client = client_of(settings)
     found, rows = check_oar.check_database(client)
@@ -119,7 +138,7 @@ def _oar(
         return
     from arc_lrms_oar.admin.probe import probe as probe_queues
 
-    session_dirs = [place for place in check_users.session_dirs(blocks) if place != "*"]
+    session_dirs = [place for place in check_sessions.session_dirs(blocks) if place != "*"]
     queues = [name for name in settings.queues if name not in unknown]
     if session_dirs:
         yield from probe_queues(settings, queues, accounts, session_dirs[0])

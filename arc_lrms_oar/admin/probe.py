@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from arc_lrms_oar.admin.as_user import run_as
-from arc_lrms_oar.admin.check_users import create_session
+from arc_lrms_oar.admin.check_sessions import create_session
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
 from arc_lrms_oar.admin.mapped_users import Account
 from arc_lrms_oar.arex.userfiles import Owner, overwrite, read_end, read_start, remove_directory
@@ -161,7 +162,7 @@ def _judge(settings: Settings, one: Probe, sleep: Callable[[float], None]) -> It
     end = outcome_of(one.record)
     nodes = ", ".join(one.record.nodes) or "no node"
     if end.code != 0:
-        cure = "check that the session directory is mounted on the node and the user exists there"
+        cure = _failure_cure(one.user)
         owner = Owner(one.user.uid, one.user.gid)
         output = (read_end(one.session + ".comment", 300, owner) or b"").decode("utf-8", "replace")
         text = f"OAR job {one.job_id} on {nodes}: {end.reason}"
@@ -184,6 +185,17 @@ def _judge(settings: Settings, one: Probe, sleep: Callable[[float], None]) -> It
     else:
         yield ok("GNU time", f"{settings.gnu_time} on {printed['host']}")
     yield _clocks(one, printed)
+
+
+def _failure_cure(user: Account) -> str:
+    """What to do about a job that OAR started and that failed."""
+    try:
+        shell = pwd.getpwuid(user.uid).pw_shell
+    except KeyError:
+        shell = ""
+    if os.path.basename(shell) in ("nologin", "false"):
+        return f"give {user.name} a login shell, which OAR starts jobs with; here it is {shell}"
+    return "check that the session directory is mounted on the node and the user exists there"
 
 
 def _output(one: Probe, sleep: Callable[[float], None]) -> dict[str, str]:

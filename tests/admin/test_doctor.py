@@ -18,9 +18,12 @@ from support.users import needs_root
 from arc_lrms_oar.admin import (
     check_arc,
     check_config,
+    check_sessions,
     check_users,
+    doctor,
 )
 from arc_lrms_oar.admin.arc_locations import Arc
+from arc_lrms_oar.admin.as_user import run_as
 from arc_lrms_oar.admin.findings import Finding
 from arc_lrms_oar.admin.mapped_users import find_account, own_account
 from arc_lrms_oar.arex.config import parse_blocks
@@ -210,11 +213,11 @@ def test_session_directories(place: Path) -> None:
     shut, gone = place / "shut", place / "gone"
     shut.mkdir(mode=0o700)
     text = f"[arex]\nsessiondir={place}\nsessiondir={shut}\nsessiondir={gone} drain\n"
-    found = bad(check_users.check_sessions(parse_blocks(text, "arc.conf"), nobody))
+    found = bad(check_sessions.check_sessions(parse_blocks(text, "arc.conf"), nobody))
     what = "session directory of nobody"
     assert found == [("FAIL", what, f"{shut}: nobody cannot write to their own directory there")]
     blocks = parse_blocks(f"[arex]\nsessiondir={gone}\n", "arc.conf")
-    assert bad(check_users.check_sessions(blocks, nobody)) == [
+    assert bad(check_sessions.check_sessions(blocks, nobody)) == [
         ("FAIL", what, f"{gone}: A-REX cannot create a directory: No such file or directory")
     ]
     assert sorted(path.name for path in place.iterdir()) == ["shut"]
@@ -228,9 +231,66 @@ def test_session_directory_without_room(place: Path, monkeypatch: pytest.MonkeyP
     blocks = parse_blocks(f"[arex]\nsessiondir={place}\n", "arc.conf")
     monkeypatch.setattr("os.write", write)
     user = own_account()
-    ((level, _, text),) = bad(check_users.check_sessions(blocks, user))
+    ((level, _, text),) = bad(check_sessions.check_sessions(blocks, user))
     assert (level, text) == (
         "FAIL",
         f"{place}: {user.name} cannot write a file: Disk quota exceeded",
     )
     assert list(place.iterdir()) == []
+
+
+def cure(found: Iterator[Finding]) -> str:
+    """The cure of the one finding that is not ok, or of the first of several."""
+    return next(one for one in found if one.level != "ok").cure
+
+
+def test_cures_for_commands(site: Site, place: Path) -> None:
+    user = own_account()
+    settings = site.settings()
+    (site.oar.bin / "oarsub").unlink()
+    assert cure(check_users.check_commands(settings, user)) == (
+        f"correct or remove bin_path = {site.oar.bin} in [custom:oar]"
+    )
+    site.oar.set("fail_times", "oarstat:9:3:odd")
+    (site.oar.bin / "oarsub").symlink_to(site.oar.bin / "oardel")
+    assert "check OAR's log" in cure(check_users.check_commands(settings, user))
+    remote = settings._replace(remote_host="oar.invalid", remote_user="u", ssh_timeout=1)
+    key = place / "key"
+    assert cure(check_users.check_commands(remote._replace(private_key=str(key)), user)) == (
+        f"create the key {key}, or correct private_key in [custom:oar]"
+    )
+
+
+def test_cures_for_session_directories(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = own_account()
+    blocks = parse_blocks(f"[arex]\nsessiondir={place}/gone\n", "arc.conf")
+    assert cure(check_sessions.check_sessions(blocks, user)) == (
+        f"run: mkdir -p -m 755 {place}/gone; or correct sessiondir in [arex]"
+    )
+
+    def write(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.write", write)
+    blocks = parse_blocks(f"[arex]\nsessiondir={place}\n", "arc.conf")
+    assert cure(check_sessions.check_sessions(blocks, user)).startswith("free space, or raise the ")
+
+
+def test_option_of_the_site_in_the_block_of_a_queue() -> None:
+    blocks = parse_blocks(GOOD + "[custom:oar/default]\nprivate_key=/k\n", "arc.conf")
+    found = check_config.check_config("arc.conf", blocks, None)
+    assert cure(found) == "move private_key to [custom:oar]: it is not an option of a queue"
+
+
+@needs_root
+def test_ordinary_user_on_a_ce_of_root(site: Site) -> None:
+    """What only root can check is not reported as a failure."""
+    site.configure("")
+    nobody = find_account("nobody")
+    assert nobody is not None
+
+    def foreign() -> bool:
+        return doctor._is_foreign(str(site.ce.control))
+
+    assert run_as(nobody, foreign) is True
+    assert foreign() is False
