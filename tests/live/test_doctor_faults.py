@@ -1,0 +1,243 @@
+"""Faults that doctor must find on a real ARC and OAR, and cures that make it report none again.
+
+A fault that is reported later is added to these tables first.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import pytest
+from bed import Bed, arcconf
+
+pytestmark = pytest.mark.live
+
+CONF = "/root/doctor-faults.conf"
+PACKAGE = "/usr/lib/python3/dist-packages/arc_lrms_oar"
+RTES = f"{arcconf.CONTROLDIR}/rte"
+NODES = "for n in 1 2 3 4; do oarnodesetting -s {} -h 127.0.0.$n; done >/dev/null"
+BLOCK = "\n[custom:oar]\n"
+
+
+class Change(NamedTuple):
+    """A fault in arc.conf: one text replaced by another, and what doctor reports."""
+
+    old: str
+    new: str
+    level: str
+    check: str
+    message: str
+
+
+class Fault(NamedTuple):
+    """A fault of the machine: commands that cause it and cure it, and what doctor reports."""
+
+    cause: str
+    cure: str
+    level: str
+    check: str
+    message: str
+
+
+def option(line: str, level: str, check: str, message: str) -> Change:
+    """An option in [custom:oar]."""
+    return Change(BLOCK, f"{BLOCK}{line}\n", level, check, message)
+
+
+CHANGES = {
+    "backend": Change("lrms = OAR", "lrms = fork", "FAIL", "configuration", "lrms is fork"),
+    "default-queue": Change(
+        "lrms = OAR", "lrms = OAR nosuch", "FAIL", "configuration", "the default queue nosuch"
+    ),
+    "block-in-capitals": Change(
+        BLOCK,
+        f"\n[custom:OAR]\nproject = x\n{BLOCK}",
+        "FAIL",
+        "configuration",
+        "block names are case-sensitive",
+    ),
+    "block-of-no-queue": Change(
+        BLOCK,
+        f"\n[custom:oar/none]\nproject = x\n{BLOCK}",
+        "warn",
+        "configuration",
+        "a queue without a block",
+    ),
+    "option-of-the-site-in-a-queue": Change(
+        BLOCK,
+        f"\n[custom:oar/long]\nlost_time = 60\n{BLOCK}",
+        "warn",
+        "configuration",
+        "lost_time: no such option",
+    ),
+    "unknown-option": option("proyect = x", "warn", "configuration", "did you mean project?"),
+    "wrong-value": option("default_walltime = soon", "FAIL", "configuration", "expected "),
+    "shared-filesystem": Change(
+        "[arex]\n", "[arex]\nshared_filesystem = no\n", "FAIL", "configuration", "not transfer"
+    ),
+    "acl-users": option("acl_users = nosuch", "warn", "configuration", "no user nosuch"),
+    "option-that-arc-refuses": Change(
+        "lrms = OAR", "lrms = OAR\noar_queue = x", "FAIL", "validator", "oar_queue"
+    ),
+    "unknown-queue": Change(BLOCK, f"\n[queue:ghost]\n{BLOCK}", "FAIL", "queue ghost", "no queue"),
+    "memory-property": option("memory_property = ram", "FAIL", "resource levels", "property ram"),
+    "node-level": option("node_level = box", "FAIL", "resource levels", "property box"),
+    "gpu-level": option("gpus = 1", "FAIL", "resource levels", "property gpu"),
+    "resources": option(
+        "resources = /rack=1/core={count}", "FAIL", "resource levels", "property rack"
+    ),
+    "cores-per-node": option("cores_per_node = 7", "warn", "resource levels", "nodes have 2"),
+    "properties": option("properties = mem > 9999999", "FAIL", "properties", "no resource"),
+    "properties-syntax": option("properties = nosuch = 1", "FAIL", "properties", "nosuch = 1"),
+    "bin-path": option("bin_path = /nonexistent", "FAIL", "OAR commands as griduser", "oarsub "),
+    "metrics-file": option("metrics_file = /none/oar.prom", "warn", "metrics", "does not exist"),
+    "session-directory": Change(
+        "sessiondir = ",
+        "sessiondir = /nonexistent",
+        "FAIL",
+        "session directory of griduser",
+        "No such file",
+    ),
+    "control-directory": Change(
+        "controldir = ", "controldir = /nonexistent", "FAIL", "control directory", "no processing/"
+    ),
+    "mapped-to-nobody": Change("map_to_user = all", "#", "FAIL", "users", "names no user"),
+    "mapped-to-an-unknown-user": Change(
+        "map_to_user = all griduser:griduser",
+        "map_to_user = all nosuch:nosuch",
+        "FAIL",
+        "users",
+        "no user or group nosuch",
+    ),
+    "mapped-to-root": Change(
+        "map_to_user = all griduser:griduser",
+        "map_to_user = all root:root",
+        "FAIL",
+        "users",
+        "mapped to root",
+    ),
+}
+
+FAULTS = {
+    "package-unreadable": Fault(
+        f"chmod -R o-rwx {PACKAGE}",
+        f"chmod -R a+rX {PACKAGE}",
+        "FAIL",
+        "submit script as griduser",
+        "griduser cannot read ",
+    ),
+    "package-writable": Fault(
+        f"chmod g+w {PACKAGE}/cli.py",
+        f"chmod -R go-w {PACKAGE}",
+        "FAIL",
+        "permissions",
+        "can change",
+    ),
+    "script-missing": Fault(
+        "rm /usr/share/arc/scan-OAR-job",
+        "python3 -m arc_lrms_oar install",
+        "FAIL",
+        "scripts",
+        "is missing",
+    ),
+    "runtime-environment-without-its-file": Fault(
+        f"mkdir -p {RTES}/enabled; ln -s /nonexistent {RTES}/enabled/GONE",
+        f"rm {RTES}/enabled/GONE",
+        "FAIL",
+        "runtime environments",
+        "GONE is enabled",
+    ),
+    "control-directory-writable": Fault(
+        f"chmod o+w {arcconf.CONTROLDIR}",
+        f"chmod go-w {arcconf.CONTROLDIR}",
+        "FAIL",
+        "control directory",
+        "writable for other users",
+    ),
+    "oarsub-not-executable": Fault(
+        "chmod o-rx /usr/bin/oarsub",
+        "chmod 6755 /usr/bin/oarsub",
+        "FAIL",
+        "OAR commands as griduser",
+        "Permission denied",
+    ),
+    "session-directory-closed": Fault(
+        f"chmod 700 {arcconf.SESSIONDIR}",
+        f"chmod 755 {arcconf.SESSIONDIR}",
+        "FAIL",
+        "session directory of griduser",
+        "cannot write",
+    ),
+    "queue-inactive": Fault(
+        "oarnotify -d long", "oarnotify -e long", "warn", "queue long", "is not active"
+    ),
+    "nodes-absent": Fault(
+        NODES.format("Absent"), NODES.format("Alive"), "FAIL", "resources", "0 of 8"
+    ),
+}
+
+
+class Doctor:
+    """Runs doctor with the testbed's plain arc.conf."""
+
+    def __init__(self, bed: Bed) -> None:
+        self.bed = bed
+        self.plain = arcconf.render(arcconf.read_template(arcconf.DEFAULT_TEMPLATE))
+
+    def problems(self, conf: str, config: str = CONF) -> list[dict[str, str]]:
+        """The findings that are not ok, with arc.conf `conf`; with "" doctor finds its own."""
+        self.bed.run(["tee", CONF], input=conf)
+        argv = ["python3", "-m", "arc_lrms_oar", "doctor", "--json"]
+        named = ["--config", config] if config else []
+        done = self.bed.run([*argv, *named], cwd="/", check=False, timeout=300)
+        assert done.stderr == ""
+        return [row for row in json.loads(done.stdout)["findings"] if row["level"] != "ok"]
+
+
+@pytest.fixture(scope="module")
+def doctor(bed: Bed) -> Doctor:
+    made = Doctor(bed)
+    assert made.problems(made.plain) == []
+    return made
+
+
+def matches(row: dict[str, str], expected: Change | Fault) -> bool:
+    """Whether the finding is the expected one, with a cure."""
+    same = (row["level"], row["check"]) == (expected.level, expected.check)
+    return same and expected.message in row["message"] and bool(row["cure"])
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_fault_in_arc_conf(doctor: Doctor, name: str) -> None:
+    change = CHANGES[name]
+    assert change.old in doctor.plain
+    rows = doctor.problems(doctor.plain.replace(change.old, change.new))
+    assert any(matches(row, change) for row in rows), rows
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_of_the_machine(doctor: Doctor, name: str) -> None:
+    fault = FAULTS[name]
+    doctor.bed.run(["sh", "-ec", fault.cause])
+    try:
+        rows = doctor.problems(doctor.plain)
+    finally:
+        doctor.bed.run(["sh", "-ec", fault.cure], cwd="/")
+    assert any(matches(row, fault) for row in rows), rows
+    assert doctor.problems(doctor.plain) == []
+
+
+def test_arex_that_has_died(doctor: Doctor) -> None:
+    """Its runtime configuration is still there; only its heartbeat is old."""
+    doctor.bed.service("arex", "kill")
+    try:
+        doctor.bed.run(["touch", "-d", "1 hour ago", f"{arcconf.CONTROLDIR}/gm-heartbeat"])
+        rows = doctor.problems(doctor.plain, config="")
+    finally:
+        doctor.bed.service("arex", "start")
+    (row,) = (row for row in rows if row["check"] == "A-REX")
+    assert row["message"].startswith("it is not running: ")
+    assert "gm-heartbeat was last written 60 min ago" in row["message"]
+    rows = doctor.problems(doctor.plain, config="")
+    assert [row for row in rows if row["check"] == "A-REX"] == []
