@@ -9,6 +9,10 @@ from collections.abc import Sequence
 # (window titles) and the two-character ones.
 _SEQUENCE = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-Z\\^-~])"
 
+# The longest excerpt of a line, and how much of it is before the position of an error.
+_WIDTH = 100
+_BEFORE = 60
+
 
 def printable(text: str) -> str:
     """Return `text` as one line that is safe to print, log or publish.
@@ -31,3 +35,12 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip() for row in rows
     )
+
+
+def excerpt(line: str, column: int) -> str:
+    """Return the line, or the part around the column of a long line, with a caret below."""
+    first = max(0, column - _BEFORE) if len(line) > _WIDTH else 0
+    part = "".join(char if char.isprintable() else " " for char in line[first : first + _WIDTH])
+    before = "..." if first else ""
+    after = "..." if first + _WIDTH < len(line) else ""
+    return f"  {before}{part.rstrip()}{after}\n  {' ' * (len(before) + column - first)}^"

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from arc_lrms_oar.errors import JobError, OarLrmsError, OarUnavailable
+from arc_lrms_oar.errors import OarLrmsError, OarUnavailable
 from arc_lrms_oar.log import Log, complain
 from arc_lrms_oar.version import __version__
 
@@ -148,7 +148,7 @@ def _report(command: str, error: OarLrmsError) -> None:
     if command == "submit":
         with suppress(OSError):
             print(line, flush=True)
-    if isinstance(error, JobError) and error.details:
+    if error.details:
         complain(error.details.rstrip())
 
 

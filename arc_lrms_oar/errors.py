@@ -10,10 +10,14 @@ from arc_lrms_oar.console import printable
 
 
 class OarLrmsError(Exception):
-    """Base class of all errors of this package; `str()` is one printable line."""
+    """Base class of all errors of this package; `str()` is one printable line.
 
-    def __init__(self, message: str) -> None:
+    `details` are further lines, such as the output of a runtime environment, printed below it.
+    """
+
+    def __init__(self, message: str, details: str = "") -> None:
         super().__init__(printable(message))
+        self.details = details
 
 
 class ConfigError(OarLrmsError):
@@ -25,14 +29,7 @@ class GramiError(OarLrmsError):
 
 
 class JobError(OarLrmsError):
-    """The job as described cannot be run here; the text is written for the grid user.
-
-    `details` are further lines, such as the output of a runtime environment, printed below it.
-    """
-
-    def __init__(self, message: str, details: str = "") -> None:
-        super().__init__(message)
-        self.details = details
+    """The job as described cannot be run here; the text is written for the grid user."""
 
 
 class ControlDirError(OarLrmsError):

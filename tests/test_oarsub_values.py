@@ -9,6 +9,7 @@ import pytest
 from support.hostile_text import ALIKE, WORDS
 
 from arc_lrms_oar import oarsub_values
+from arc_lrms_oar.oarsub_grammar import GrammarError
 
 CONVERTERS: list[Callable[[str], Any]] = [
     oarsub_values.job_types,
@@ -35,6 +36,28 @@ CONVERTERS: list[Callable[[str], Any]] = [
             oarsub_values.resources,
             "/host=1/gpu=2,walltime=1:0:0 | /switch=1/host=ALL",
             ("/host=1/gpu=2,walltime=1:0:0", "/switch=1/host=ALL"),
+        ),
+        (oarsub_values.resources, "nodes=2 / core=BESTHALF", ("/nodes=2/core=BESTHALF",)),
+        (
+            oarsub_values.resources,
+            "/core={count}+{type='licence'}/licence=1, walltime=1:0:0",
+            ("/core={count}+{type='licence'}/licence=1,walltime=1:0:0",),
+        ),
+        (
+            oarsub_values.resources,
+            "{ cputype ~ 'a|b' AND (mem>1) }/host=1/core={count} | /core=1",
+            ("{cputype ~ 'a|b' AND (mem>1)}/host=1/core={count}", "/core=1"),
+        ),
+        (
+            oarsub_values.job_types,
+            "deadline=2037-01-01 12:00:00 besteffort",
+            ("deadline=2037-01-01 12:00:00", "besteffort"),
+        ),
+        (oarsub_values.job_types, "deadline=2037-01-01", ("deadline=2037-01-01",)),
+        (
+            oarsub_values.job_types,
+            "expire=\"2037-01-01  12:00\", container='a b'",
+            ("expire=2037-01-01 12:00", "container=a b"),
         ),
         (oarsub_values.mail, "", ""),
         (oarsub_values.mail, "mail:a.b+c@d-e.org,f@g.org", "mail:a.b+c@d-e.org,f@g.org"),
@@ -85,20 +108,16 @@ def test_condition(text: str) -> None:
     ],
 )
 def test_more_than_a_condition(text: str) -> None:
-    with pytest.raises(ValueError, match="an SQL condition on properties"):
+    with pytest.raises(GrammarError):
         oarsub_values.condition(text)
+    with pytest.raises(GrammarError):
+        oarsub_values.resources(f"{{{text}}}/core=1")
 
 
 @pytest.mark.parametrize(
     ("convert", "text", "right"),
     [
         (oarsub_values.job_types, "noop", "other types than noop, for which OAR does not run"),
-        (oarsub_values.job_types, "-t", "OAR job types separated by spaces"),
-        (oarsub_values.resources, "core=1", "levels as in /switch=1/core={count}"),
-        (oarsub_values.resources, "/core=0", "levels as in"),
-        (oarsub_values.resources, "/core=1|", "levels as in"),
-        (oarsub_values.resources, "/core=1,walltime=3600", "levels as in"),
-        (oarsub_values.resources, "/core={other}", "levels as in"),
         (oarsub_values.mail, "exec:/bin/true", "mail:ADDRESS, or"),
         (oarsub_values.mail, "mail:a@b\nBcc: c@d", "mail:ADDRESS, or"),
         (oarsub_values.notification, "exec:true", "mail:ADDRESS or exec:/PROGRAM"),
@@ -112,6 +131,44 @@ def test_wrong(convert: Callable[[str], Any], text: str, right: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         convert(text)
     assert str(caught.value).startswith(right)
+
+
+AMOUNT = "a number, ALL, BEST, BESTHALF or {count}"
+
+
+@pytest.mark.parametrize(
+    ("convert", "text", "expected", "rest"),
+    [
+        (oarsub_values.resources, "/core=0", AMOUNT, "0"),
+        (oarsub_values.resources, "/core={other}", AMOUNT, "{other}"),
+        (oarsub_values.resources, "/core=1x", AMOUNT, "1x"),
+        (oarsub_values.resources, "/core=1|", "a level such as /core={count}", ""),
+        (oarsub_values.resources, "/core=1+", "a level such as /core={count}", ""),
+        (oarsub_values.resources, "/core 1", "=", "1"),
+        (oarsub_values.resources, "/core=1 x", "+, |, / or ,walltime=H:M:S", "x"),
+        (oarsub_values.resources, "/core=1,walltime=3600", "walltime=H:M:S", "walltime=3600"),
+        (oarsub_values.resources, "/core=1,walltime=1:0:0+/a=1", "| or the end", "+/a=1"),
+        (oarsub_values.resources, "{a=1/core=1", "an operator or }", ""),
+        (oarsub_values.resources, "{a='}'}/core=1", "a text without }", "'}'}/core=1"),
+        (oarsub_values.resources, "{}/core=1", "a comparison such as gpu='NO'", "}/core=1"),
+        (oarsub_values.condition, "a=1 b=2", "an operator", "b=2"),
+        (oarsub_values.condition, "(a=1 AND (b=2)", "a ) for the (", "(a=1 AND (b=2)"),
+        (oarsub_values.condition, "a=1)", "a ( for this )", ")"),
+        (oarsub_values.condition, "a AND b", "a comparison such as gpu='NO'", "a AND b"),
+        (oarsub_values.job_types, "-t", "a job type such as besteffort", "-t"),
+        (oarsub_values.job_types, "a;b", "a blank between job types", ";b"),
+        (oarsub_values.job_types, "a b=$x", "a value, in quotes if it has blanks", "$x"),
+        (oarsub_values.job_types, "a='x;y'", "a value, in quotes if it has blanks", "'x;y'"),
+    ],
+)
+def test_caret_under_the_error(
+    convert: Callable[[str], Any], text: str, expected: str, rest: str
+) -> None:
+    with pytest.raises(GrammarError) as caught:
+        convert(text)
+    column = len(text) - len(rest)
+    assert str(caught.value) == f"{expected} at character {column + 1}"
+    assert caught.value.details == f"  {text}\n  {' ' * column}^"
 
 
 @pytest.mark.parametrize(

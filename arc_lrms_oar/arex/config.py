@@ -182,7 +182,9 @@ class _Reader:
         try:
             return option.convert(value)
         except ValueError as error:
-            raise self.wrong(block, option.name, value, str(error)) from None
+            wrong = self.wrong(block, option.name, value, str(error))
+            wrong.details = getattr(error, "details", "")
+            raise wrong from None
 
     def number(self, block: str, name: str, default: int | None) -> int | None:
         value = self.text(block, name, "")

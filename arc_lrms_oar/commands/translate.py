@@ -96,12 +96,14 @@ def translate(
 
     Args:
         queue: overrides the queue that the job names.
-        language: one of LANGUAGES; by default it is detected from the text.
+        language: one of LANGUAGES; by default it is detected from the text. ADL is not read.
         source: the name of the text in errors.
 
     Raises OarLrmsError; an XrslError shows the position in the text.
     """
     check_site(settings)
+    if text.lstrip().startswith("<"):
+        raise OarLrmsError(f"{source}: this is XML, perhaps ADL; only xRSL and GRAMi are read")
     if language == "grami" or (language is None and _GRAMI.match(text)):
         asked = [_from_grami(text, source, queue)]
     else:
@@ -146,11 +148,24 @@ def _from_xrsl(text: str, settings: Settings, queue: str | None) -> list[_Asked]
         grid_id = _GRID_ID if len(jobs) == 1 else f"{_GRID_ID}{number}"
         paths = JobPaths(f"{_SESSIONS}/{grid_id}", settings.control_dir, grid_id)
         values = grami_values(replace(read, description=asked), paths)
+        ignored += _lost(asked, read.unset)
         if not asked.queue:
             ignored.append(_choose_queue(values, settings))
         description = _description(asked, read.unset, read.rerun)
         found.append(_Asked(asked, description, values, ignored))
     return found
+
+
+def _lost(asked: JobDescription, unset: Collection[str]) -> list[str]:
+    """Lines about what ARC's client or A-REX loses on the way to the GRAMi file."""
+    if not asked.exclusive or asked.count_per_node:
+        return []
+    if "count" in unset:
+        return [
+            "exclusiveexecution: A-REX refuses a job that has it without count and countpernode "
+            "(500 emies:adl parsing error)"
+        ]
+    return ["exclusiveexecution: A-REX loses it without countpernode, so the nodes may be shared"]
 
 
 def _choose_queue(values: grami.Values, settings: Settings) -> str:

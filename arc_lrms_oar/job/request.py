@@ -88,13 +88,14 @@ def make_request(job: JobDescription, queue: QueueSettings, script: str, now: fl
             f"the session directory {job.session_dir!r} has characters that OAR cannot handle; "
             "the site's sessiondir must be an absolute path without quotes, $, % and \\"
         )
+    resources, properties = _placed(_resources(job, queue), _conditions(job, queue))
     return OarRequest(
         name=job_name(job.name or "", job.grid_id),
         project=safe_name(job.project or "") or queue.project,
         queue=queue.oar_queue or _queue_name(job.queue or ""),
-        resources=_resources(job, queue),
+        resources=resources,
         wall_time=wall_time(job, queue),
-        properties=_properties(job, queue),
+        properties=properties,
         types=queue.types + _start_type(job, now),
         checkpoint=checkpoint(job, queue),
         checkpoint_signal=queue.checkpoint_signal,
@@ -167,7 +168,8 @@ def _layout(job: JobDescription) -> tuple[int | None, int]:
     return None, job.count
 
 
-def _properties(job: JobDescription, queue: QueueSettings) -> str:
+def _conditions(job: JobDescription, queue: QueueSettings) -> str:
+    """Return the conditions of the site and of the job, joined with AND."""
     conditions = [queue.properties.strip()] if queue.properties.strip() else []
     conditions += [_condition(text) for text in job.node_properties if text.strip()]
     if queue.gpus and not queue.resources:
@@ -175,7 +177,7 @@ def _properties(job: JobDescription, queue: QueueSettings) -> str:
         conditions.append(f"{queue.gpu_level} <> '0'")
     memory = job.memory if job.memory is not None else queue.default_memory
     if queue.memory_property and memory:
-        slots = _layout(job)[1] if queue.memory_scope == "node" and _layout(job)[0] else 1
+        slots = _slots_on_one_node(job, queue) if queue.memory_scope == "node" else 1
         asked = -(-memory * slots * 1024 // _KB_OF_UNIT[queue.memory_unit])
         conditions.append(f"{queue.memory_property}>={asked}")
     if len(conditions) < 2:
@@ -183,12 +185,51 @@ def _properties(job: JobDescription, queue: QueueSettings) -> str:
     return " AND ".join(f"({condition})" for condition in conditions)
 
 
+def _slots_on_one_node(job: JobDescription, queue: QueueSettings) -> int:
+    """Return how many slots of the job may share a node; ARC's memory is per slot."""
+    nodes, slots = _layout(job)
+    return min(slots, queue.cores_per_node) if nodes is None and queue.cores_per_node else slots
+
+
+def _placed(resources: tuple[str, ...], conditions: str) -> tuple[tuple[str, ...], str]:
+    """Return the resources and the condition for -p, which OAR applies to every group.
+
+    Resources of other types than default, such as licences, do not have the properties of nodes. If
+    the request has groups with and without a type, the condition goes to the groups without one.
+    """
+    if not conditions or not any("+" in text for text in resources):
+        return resources, conditions
+    from arc_lrms_oar.oarsub_grammar import Group, alternatives
+
+    parsed = [alternative for text in resources for alternative in alternatives(text)]
+    typed = [_has_type(group.condition) for one in parsed for group in one.groups]
+    if all(typed) or not any(typed):
+        return resources, conditions
+    if "}" in conditions:
+        raise JobError(f"a condition on a group of resources cannot contain }}: {conditions}")
+
+    def placed(group: Group) -> Group:
+        if _has_type(group.condition):
+            return group
+        own = f"({group.condition}) AND " if group.condition else ""
+        return Group(f"{own}({conditions})" if own else conditions, group.levels)
+
+    found = (one._replace(groups=tuple(map(placed, one.groups))) for one in parsed)
+    return tuple(map(str, found)), ""
+
+
+def _has_type(condition: str) -> bool:
+    # OAR's own admission rule adds type = 'default' to the others.
+    return re.search(r"\btype\b", condition) is not None
+
+
 def _condition(text: str) -> str:
     try:
         return oarsub_values.condition(text)
     except ValueError as error:
         raise JobError(
-            f"joboption_nodeproperty {text[:60]!r} is wrong: it must be {error}"
+            f"joboption_nodeproperty {text[:60]!r} is wrong: it must be {error}",
+            getattr(error, "details", ""),
         ) from None
 
 

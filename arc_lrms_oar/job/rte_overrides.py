@@ -49,7 +49,8 @@ def _converted(option: Option, text: str) -> Any:
         shown = text if len(text) < 60 else text[:57] + "..."
         raise JobError(
             f"a runtime environment has set {option.rte_name}={shown!r}, which is wrong: "
-            f"it must be {error}"
+            f"it must be {error}",
+            getattr(error, "details", ""),
         ) from None
 
 

@@ -366,3 +366,13 @@ def test_wrong_values_for_another_machine(
 def test_missing_user_of_another_machine(tmp_path: Path) -> None:
     message = refused(tmp_path, "[custom:oar]\nremote_host = oar.example\n")
     assert message == ': [custom:oar] remote_user = "": expected a value, with remote_host'
+
+
+def test_caret_under_the_error_of_a_value(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, "[custom:oar]\nresources = /core={count}+/licence=x\n")
+    assert str(caught.value) == (
+        f'{tmp_path}/arc.conf:2: [custom:oar] resources = "/core={{count}}+/licence=x": '
+        "expected a number, ALL, BEST, BESTHALF or {count} at character 24"
+    )
+    assert caught.value.details == "  /core={count}+/licence=x\n" + " " * 25 + "^"

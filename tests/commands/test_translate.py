@@ -15,7 +15,7 @@ from support.hostile_text import CANARY, LONG, WORDS
 from arc_lrms_oar.arex.config import parse_blocks, settings_from
 from arc_lrms_oar.commands.translate import Translation, translate
 from arc_lrms_oar.commands.translate_output import as_text
-from arc_lrms_oar.errors import JobError
+from arc_lrms_oar.errors import JobError, OarLrmsError
 from arc_lrms_oar.settings import Settings
 
 VALUES = [*WORDS, LONG]
@@ -116,3 +116,38 @@ def test_words_can_be_told_apart_in_the_text() -> None:
     lines = as_text([one(text)], False).splitlines()
     assert "  arguments             'b c' d ''" in lines
     assert "  environment           'A=x y' B=z" in lines
+
+
+@pytest.mark.parametrize(
+    ("extra", "line"),
+    [
+        (
+            '(exclusiveexecution="yes")',
+            "exclusiveexecution: A-REX refuses a job that has it without count and countpernode "
+            "(500 emies:adl parsing error)",
+        ),
+        (
+            '(count="8")(exclusiveexecution="yes")',
+            "exclusiveexecution: A-REX loses it without countpernode, so the nodes may be shared",
+        ),
+    ],
+)
+def test_whole_nodes_that_arex_loses(extra: str, line: str) -> None:
+    (found,) = translate(f"&(executable=/bin/true){extra}", Settings())
+    assert line in found.ignored
+    assert not any("network_address" in word for word in found.oarsub)
+
+
+def test_whole_nodes() -> None:
+    extra = '(count="8")(countpernode="4")(exclusiveexecution="yes")'
+    (found,) = translate(f"&(executable=/bin/true){extra}", Settings())
+    assert "/network_address=2" in found.oarsub
+    assert not any(line.startswith("exclusiveexecution") for line in found.ignored)
+
+
+@pytest.mark.parametrize("language", [None, "xrsl", "grami"])
+def test_adl_is_not_read(language: str | None) -> None:
+    text = ' <?xml version="1.0"?><ActivityDescription/>'
+    with pytest.raises(OarLrmsError) as caught:
+        translate(text, Settings(), language=language, source="job.adl")
+    assert str(caught.value) == "job.adl: this is XML, perhaps ADL; only xRSL and GRAMi are read"

@@ -1,4 +1,4 @@
-"""What Command: the exact words of oarsub for each wish of a job and of a site."""
+"""The arguments of oarsub for each attribute of a job and each setting of a site."""
 
 from __future__ import annotations
 
@@ -127,8 +127,10 @@ def test_default_walltime_of_the_site() -> None:
         ({"memory_property": "mem", "memory_unit": "kb"}, {"memory": 1}, "mem>=1024"),
         ({"memory_property": "mem", "memory_unit": "gb"}, {"memory": 1025}, "mem>=2"),
         ({"memory_property": "mem", "memory_unit": "gb"}, {"memory": 1024}, "mem>=1"),
-        # Slots that may be anywhere: a node holds at least one of them.
-        ({"memory_property": "mem"}, {"memory": 10, "count": 4}, "mem>=10"),
+        # Without countpernode all slots may be on one node.
+        ({"memory_property": "mem"}, {"memory": 10, "count": 4}, "mem>=40"),
+        ({"memory_property": "mem", "cores_per_node": 2}, {"memory": 10, "count": 4}, "mem>=20"),
+        ({"memory_property": "mem", "cores_per_node": 8}, {"memory": 10, "count": 4}, "mem>=40"),
         ({"memory_property": "mem"}, {"memory": 10, "count": 4, "count_per_node": 2}, "mem>=20"),
         (
             {"memory_property": "mem", "memory_scope": "core"},
@@ -336,6 +338,53 @@ def test_condition_of_an_rte_that_says_more_than_a_condition() -> None:
     with pytest.raises(JobError) as caught:
         argv(node_properties=("a=1) OR (1=1",))
     assert str(caught.value) == (
-        "joboption_nodeproperty 'a=1) OR (1=1' is wrong: it must be an SQL condition on properties "
-        "such as gpu='NO' AND mem>=4096, in balanced brackets"
+        "joboption_nodeproperty 'a=1) OR (1=1' is wrong: it must be a ( for this ) at character 4"
     )
+    assert caught.value.details == "  a=1) OR (1=1\n     ^"
+
+
+LICENCE = ("/core={count}+{type='licence'}/licence=1",)
+
+
+@pytest.mark.parametrize(
+    ("site", "wishes", "level", "condition"),
+    [
+        ({"resources": LICENCE}, {}, "/core=1+{type='licence'}/licence=1", []),
+        # -p would also apply to the licence, which has no such property (seen on 2.6.1).
+        (
+            {"resources": LICENCE, "properties": "gpu='NO'", "memory_property": "mem"},
+            {"memory": 5, "count": 2},
+            "{(gpu='NO') AND (mem>=10)}/core=2+{type='licence'}/licence=1",
+            [],
+        ),
+        (
+            {"resources": ("{a=1}/core=1+{type='disk'}/disk=1",), "properties": "b=2"},
+            {},
+            "{(a=1) AND (b=2)}/core=1+{type='disk'}/disk=1",
+            [],
+        ),
+        (
+            {"resources": ("{a=1}/core=1+{a=2}/core=1",), "properties": "b=2"},
+            {},
+            "{a=1}/core=1+{a=2}/core=1",
+            ["b=2"],
+        ),
+    ],
+)
+def test_groups(
+    site: dict[str, Any], wishes: dict[str, Any], level: str, condition: list[str]
+) -> None:
+    words = argv(QueueSettings(**site), wall_time=60, **wishes)
+    assert option(words, "-l") == [f"{level},walltime=0:1:0"]
+    assert option(words, "-p") == condition
+
+
+def test_condition_that_no_group_can_have() -> None:
+    site = QueueSettings(resources=LICENCE, properties="a='}'")
+    with pytest.raises(JobError, match=r"cannot contain \}: a='\}'"):
+        argv(site)
+
+
+def test_types_with_blanks() -> None:
+    words = argv(QueueSettings(types=("deadline=2037-01-01 12:00:00",)))
+    assert option(words, "-t") == ["deadline=2037-01-01 12:00:00"]

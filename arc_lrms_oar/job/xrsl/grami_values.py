@@ -90,7 +90,9 @@ def _slots(job: XrslJob) -> Values:
         values["countpernode"] = str(asked.count_per_node or -1)
     if asked.num_nodes:
         values["numnodes"] = str(asked.num_nodes)
-    if asked.exclusive:
+    # ARC's ADL parser reads ExclusiveExecution only beside SlotsPerHost (6.17 and 7.0
+    # `src/hed/acc/JobDescriptionParser/ADLParser.cpp`).
+    if asked.exclusive and asked.count_per_node:
         values["exclusivenode"] = "true"
     return values
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from arc_lrms_oar.console import excerpt
 from arc_lrms_oar.errors import OarLrmsError
-
-_WIDTH = 100
-_BEFORE = 60
 
 
 class XrslError(OarLrmsError):
@@ -20,16 +18,7 @@ class XrslError(OarLrmsError):
         self.column = at - start + 1
         super().__init__(f"line {self.line}, column {self.column}: {problem}")
         end = text.find("\n", at)
-        self.shown = f"{self}\n{_excerpt(text[start : end if end >= 0 else len(text)], at - start)}"
-
-
-def _excerpt(line: str, column: int) -> str:
-    """Return the line, or the part around the column of a long line, with a caret below."""
-    first = max(0, column - _BEFORE) if len(line) > _WIDTH else 0
-    part = "".join(char if char.isprintable() else " " for char in line[first : first + _WIDTH])
-    before = "..." if first else ""
-    after = "..." if first + _WIDTH < len(line) else ""
-    return f"  {before}{part.rstrip()}{after}\n  {' ' * (len(before) + column - first)}^"
+        self.shown = f"{self}\n{excerpt(text[start : end if end >= 0 else len(text)], at - start)}"
 
 
 def found_text(word: str) -> str:
