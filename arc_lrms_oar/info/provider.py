@@ -178,7 +178,7 @@ def add_details(client: OarClient, records: dict[int, JobRecord], wanted: Iterab
     First of A-REX's jobs, `wanted`, then of those for which OAR reports no request otherwise.
     Raises OarUnavailable.
     """
-    if client.dialect.foretells:
+    if client.dialect.predicts_starts:
         return
     grid = set(wanted)
     waiting = [

@@ -1,7 +1,7 @@
-"""Asks OAR and tells it: the only place where its commands are called.
+"""Asks OAR and gives it orders: the only module that calls OAR's commands.
 
-Three answers are kept apart: OAR could not be asked (OarUnavailable), OAR does not know the job
-(it is not in the result), OAR says something (it is).
+Three answers are kept apart: OAR is unavailable (OarUnavailable), OAR does not know the job (it is
+not in the result), and OAR reports something about it (it is).
 """
 
 from __future__ import annotations
@@ -16,29 +16,30 @@ from arc_lrms_oar.id_ranges import IdRange, ranges_of
 from arc_lrms_oar.oar import text_parser
 from arc_lrms_oar.oar.dialect import (
     OARDEL_ALREADY,
-    OARDEL_OK,
-    OARDEL_SERVER_NOT_TOLD,
+    OARDEL_DONE,
+    OARDEL_SERVER_DOWN,
     Dialect,
     dialect_of,
 )
 from arc_lrms_oar.oar.transport import CommandFailed, CommandTimeout, Completed, Transport
 
-# What reads JSON is loaded where it is needed, which for scan is when its question is on its way.
+# The JSON parser is imported where it is used, which for scan is while its query is running.
 if TYPE_CHECKING:
     from arc_lrms_oar.oar.job_record import JobRecord
     from arc_lrms_oar.oar.resources import Queue
 
-# One command line of Linux holds 2 MiB; "-j", an id and their two pointers take some 40 bytes.
+# One command line of Linux holds 2 MiB; "-j", an ID and their two pointers take some 40 bytes.
 STATES_IN_ONE_CALL = 20000
 RECORDS_IN_ONE_CALL = 1000
 
-# An SQL query that fails ends with exit code 0 and no rows; with some LOG_LEVEL it says this.
+# With a failed SQL query OAR 2 exits with 0 and no rows, and prints this if LOG_LEVEL allows.
 _SQL_FAILED = r"(?m)^DBD::\w+::\w+ \w+ failed"
-# Of several ids oardel's exit code tells of the last one only.
-_NOT_YOURS = "You are not the right user"
-# A shell's exit code for a program that the caller may not run.
+# A wrong --sql condition of OAR 3: a traceback of this error, with the query.
+_WRONG_CONDITION = r"ProgrammingError|DataError|psycopg2\.errors\.(?:Syntax|Undefined)"
+# A shell's exit status for a program that the caller may not run.
 _NOT_PERMITTED = 126
-
+# So many refused deletions are named in an error.
+_MOST_REFUSALS = 5
 
 # Called with the name of a command that has ended, its duration in seconds, and whether it failed:
 # did not run, did not end in time, or had another exit status than 0.
@@ -51,7 +52,7 @@ class OarClient:
     def __init__(self, transport: Transport, dialect: str) -> None:
         self.transport = transport
         self._observers: list[Observer] = []
-        self._wanted = dialect
+        self._configured = dialect
         self._dialect: Dialect | None = None
         self._version = ""
 
@@ -61,18 +62,18 @@ class OarClient:
 
     @property
     def dialect(self) -> Dialect:
-        """The dialect, found out once; raises OarUnavailable."""
+        """The dialect, asked for once; raises OarUnavailable."""
         if self._dialect is None:
-            wanted = self.version() if self._wanted == "auto" else self._wanted
-            self._dialect = dialect_of(wanted)
+            version = self.version() if self._configured == "auto" else self._configured
+            self._dialect = dialect_of(version)
         return self._dialect
 
     def assume(self, generation: int) -> None:
-        """Saves the question for the version: OAR was of this generation a while ago.
+        """Use the dialect of this generation, which OAR had a while ago, without asking.
 
-        Where it is so no more its commands fail, or give rows that are left out.
+        If OAR was upgraded since, its commands fail, or print rows that are skipped.
         """
-        if self._wanted == "auto":
+        if self._configured == "auto":
             self._dialect = dialect_of(str(generation))
 
     def version(self) -> str:
@@ -82,7 +83,7 @@ class OarClient:
         return self._version
 
     def states(self, ids: Iterable[int]) -> dict[int, str]:
-        """OAR's word for the state of each of `ids` that it knows; raises OarUnavailable."""
+        """OAR's states of those of `ids` that it knows, by job ID; raises OarUnavailable."""
         from arc_lrms_oar.oar import json_parser
 
         found: dict[int, str] = {}
@@ -91,21 +92,21 @@ class OarClient:
         return found
 
     def ended(self, ids: Iterable[int]) -> set[int] | None:
-        """Those of `ids` that seem to have ended, by the cheapest query; None where there is none.
+        """Those of `ids` that seem to have ended, by the cheapest query; None without such a query.
 
-        Only a hint, for `records` to confirm: what is missing here may have ended all the same.
+        Only a hint that `records` must confirm; a job that is missing may have ended all the same.
         Raises OarUnavailable.
         """
         asked = set(ids)
         answer = self.begin_ended(ranges_of(asked))
         return None if answer is None else answer().intersection(asked)
 
-    def begin_ended(self, runs: Iterable[IdRange]) -> Callable[[], set[int]] | None:
-        """Asks which jobs of these ids seem to have ended; what it gives waits for the answer.
+    def begin_ended(self, ranges: Iterable[IdRange]) -> Callable[[], set[int]] | None:
+        """Start the query of `ended` for these IDs and return what waits for its answer.
 
-        As for `ended`, which see. Both raise OarUnavailable.
+        Both raise OarUnavailable.
         """
-        commands = self.dialect.ask_ended(runs)
+        commands = self.dialect.ask_ended(ranges)
         if commands is None:
             return None
         if not commands:
@@ -114,7 +115,7 @@ class OarClient:
         waiting = self._begin(first)
 
         def answer() -> set[int]:
-            found = text_parser.ended_hint(_said(waiting()))
+            found = text_parser.ended_hint(_output(waiting()))
             for command in others:
                 found |= text_parser.ended_hint(self._ask(command))
             return found
@@ -122,7 +123,7 @@ class OarClient:
         return answer
 
     def records(self, states: Mapping[int, str]) -> dict[int, JobRecord]:
-        """All that OAR tells of the jobs in `states` (state words by id), as far as it does.
+        """The records of the jobs in `states` (OAR's states by job ID), where OAR shows them.
 
         Raises OarUnavailable.
         """
@@ -137,14 +138,14 @@ class OarClient:
             found.update((job_id, records[job_id]) for job_id in block if job_id in records)
         return found
 
-    def followers(self, ids: Iterable[int]) -> dict[int, int]:
-        """The ids of the jobs that OAR made of `ids` without telling it by an event, by old id.
+    def silent_successors(self, ids: Iterable[int]) -> dict[int, int]:
+        """The jobs as which OAR has resubmitted some of `ids` without an event, by old job ID.
 
         Raises OarUnavailable.
         """
         asked = sorted(set(ids))
         found: dict[int, int] = {}
-        for command in self.dialect.ask_followers(asked):
+        for command in self.dialect.ask_successors(asked):
             for record in self.dialect.read_records(self._ask(command)).values():
                 old = record.resubmitted_from
                 if old in asked and record.job_id > old:
@@ -152,7 +153,7 @@ class OarClient:
         return found
 
     def named(self, name: str) -> list[JobRecord]:
-        """The jobs called `name` that OAR knows, oldest first; raises OarUnavailable."""
+        """The jobs called `name`, in every state, oldest first; raises OarUnavailable."""
         records = self.dialect.read_records(self._ask(self.dialect.ask_named(name)))
         return sorted(
             (record for record in records.values() if record.name == name),
@@ -160,11 +161,11 @@ class OarClient:
         )
 
     def active(self) -> list[JobRecord]:
-        """The jobs that have not ended, whoever's they are; raises OarUnavailable."""
+        """The jobs of all users that have not ended; raises OarUnavailable."""
         return list(self.dialect.read_records(self._ask(self.dialect.ask_active())).values())
 
     def with_resources(self, records: Sequence[JobRecord]) -> list[JobRecord]:
-        """`records` with the resources that the jobs were given, which OAR 3 tells apart.
+        """`records` with the assigned resources, which OAR 3 shows by a command of its own.
 
         Raises OarUnavailable.
         """
@@ -190,18 +191,24 @@ class OarClient:
         ]
 
     def resources(self, where: str = "") -> Iterator[dict[str, Any]]:
-        """The properties of OAR's resources, of all or of those that fulfil the SQL condition.
+        """The properties of OAR's resources: of all, or of those that the SQL condition selects.
 
-        Raises OarUnavailable, also at the place where the answer is found to be broken. Of a
-        wrong condition OAR 2 finds nothing.
+        A wrong condition selects nothing. Raises OarUnavailable, also while the result is iterated
+        over and the output turns out to be broken.
         """
         from arc_lrms_oar.oar import resources
 
-        chosen = ["--sql", where] if where else []
-        return resources.resources(self._ask(["oarnodes", "-J", *chosen]))
+        condition = ["--sql", where] if where else []
+        try:
+            return resources.resources(self._ask(["oarnodes", "-J", *condition]))
+        except CommandFailed as failed:
+            # OAR 2 exits with 0 and prints nothing.
+            if where and failed.code == 1 and re.search(_WRONG_CONDITION, failed.stderr):
+                return iter(())
+            raise
 
     def queues(self) -> dict[str, Queue] | None:
-        """OAR's queues by name; None where the caller may not list them (only root and oar may).
+        """OAR's queues by name; None where the caller may not list them (OAR 2: only root and oar).
 
         Raises OarUnavailable.
         """
@@ -215,24 +222,29 @@ class OarClient:
             raise
 
     def delete(self, ids: Iterable[int]) -> None:
-        """Asks OAR to delete jobs; it does so some seconds later.
+        """Request the deletion of jobs; OAR deletes them some seconds later.
 
-        Raises OarUnavailable where OAR could not be asked, OarRefused where it said no to one of
-        them: not the caller's, or unknown. A job that is deleted or ended already is no error.
+        A job that has ended or whose deletion was requested before is no error. Raises
+        OarUnavailable, and OarRefused where OAR refuses one of the jobs: it does not exist or
+        belongs to another user. The others are deleted all the same.
         """
-        done = self._run(["oardel", *(str(job_id) for job_id in ids)])
-        if _NOT_YOURS in done.stdout + done.stderr:
-            raise OarRefused(text_parser.refusal("", done.stderr) or _NOT_YOURS)
-        if done.code in (OARDEL_OK, OARDEL_SERVER_NOT_TOLD, OARDEL_ALREADY):
-            return
-        if _is_refusal(done):
-            raise OarRefused(
-                text_parser.refusal("", done.stderr) or f"oardel: exit code {done.code}"
-            )
-        raise _failed(done)
+        argv = ["oardel", *(str(job_id) for job_id in ids)]
+        done = self._run(argv)
+        refused = text_parser.refused_deletions(f"{done.stdout}\n{done.stderr}")
+        if refused:
+            several = len(argv) > 2
+            reasons = [
+                f"job {job_id}: {why}" if several else why
+                for job_id, why in sorted(refused.items())
+            ]
+            more = len(reasons) - _MOST_REFUSALS
+            shown = "; ".join(reasons[:_MOST_REFUSALS])
+            raise OarRefused(f"{shown}; and {more} more" if more > 0 else shown)
+        if done.code not in (OARDEL_DONE, OARDEL_SERVER_DOWN, OARDEL_ALREADY):
+            raise _failed(done)
 
     def _ask(self, argv: Sequence[str]) -> str:
-        return _said(self._run(argv))
+        return _output(self._run(argv))
 
     def _run(self, argv: Sequence[str]) -> Completed:
         return self._observed(argv[0], time.monotonic(), lambda: self.transport.run(argv))
@@ -254,21 +266,16 @@ class OarClient:
         return completed
 
 
-def _said(done: Completed) -> str:
-    """What a command has printed that was to answer; raises CommandFailed."""
+def _output(done: Completed) -> str:
+    """The output of a command that was to answer a question; raises CommandFailed."""
     if done.code != 0 or re.search(_SQL_FAILED, done.stderr):
         raise _failed(done)
     return done.stdout
 
 
-def _is_refusal(done: Completed) -> bool:
-    """Of oardel's codes only those that speak of the job itself; OAR 3 uses 1 for all else too."""
-    return done.code == 7 or (done.code == 1 and "Cannot frag" in done.stderr + done.stdout)
-
-
 def _failed(done: Completed) -> CommandFailed:
-    said = text_parser.refusal("", done.stderr) or "no message"
-    why = f"exit code {done.code}: {said}"
+    message = text_parser.refusal("", done.stderr) or "no message"
+    why = f"exit code {done.code}: {message}"
     return CommandFailed(why, done.argv, done.code, done.stdout, done.stderr)
 
 

@@ -1,11 +1,12 @@
-"""What differs between the generations of OAR's commands: the words to ask and the way to read.
+"""What differs between OAR 2 and OAR 3: the command lines to ask and the way to read the answers.
 
-A dialect runs nothing; `oar.client` does. OAR 3's text output is Rich tables, wrapped and
-rewritten on the way, and is never read.
+A dialect runs nothing; `oar.client` does. The text output of OAR 3 is wrapped and rewritten by a
+table formatter, so it is never read.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,64 +15,76 @@ from arc_lrms_oar.id_ranges import IdRange, ranges_of
 if TYPE_CHECKING:
     from arc_lrms_oar.oar.job_record import JobRecord
 
-OARDEL_OK = 0
-OARDEL_SERVER_NOT_TOLD = 2
+# Exit statuses of oardel for jobs that are deleted or soon will be (docs/internals/oar.md#oardel,
+# docs/internals/oar3.md#commands).
+OARDEL_DONE = 0
+OARDEL_SERVER_DOWN = 2
 OARDEL_ALREADY = 6
 
 # Linux takes no single argument over 128 KiB (MAX_ARG_STRLEN).
 _ARGUMENT_LIMIT = 120_000
-_LONG_RUN = 6
+# A range in SQL is shorter than a list from this many IDs on.
+_LONG_RANGE = 6
+# With --sql OAR 3 lists jobs of all states for a time window only (`oar/lib/basequery.py`); this
+# one, in local time, holds all jobs.
+_ALWAYS = "2000-01-01 00:00:00, 2037-12-31 23:59:59"
+# The job types that the default admission rules of OAR 3 accept; all others are "unknown job type"
+# (`etc/oar/admission_rules.d/15_check_types.py`, docs/internals/oar3.md#refused-job-types).
+_TYPES_3 = (
+    r"(?:besteffort|container|cosystem|deploy|desktop_computing|idempotent)$"
+    r"|(?:allowed|container|cosystem|deploy|inner|placeholder|timesharing)="
+)
 
 
 def _each(ids: Iterable[int]) -> list[str]:
     return [word for job_id in ids for word in ("-j", str(job_id))]
 
 
-def _conditions(column: str, runs: Iterable[IdRange]) -> Iterator[str]:
-    """SQL conditions for exactly the ids of `runs`, none longer than an argument may be."""
+def _conditions(column: str, ranges: Iterable[IdRange]) -> Iterator[str]:
+    """SQL conditions for exactly the IDs of `ranges`, none longer than an argument may be."""
     singles: list[str] = []
-    ranges: list[str] = []
+    betweens: list[str] = []
     size = 0
-    for first, last in runs:
-        if last - first >= _LONG_RUN:
-            pieces, words = ranges, [f"{column} BETWEEN {first} AND {last}"]
+    for first, last in ranges:
+        if last - first >= _LONG_RANGE:
+            target, words = betweens, [f"{column} BETWEEN {first} AND {last}"]
         else:
-            pieces, words = singles, [str(job_id) for job_id in range(first, last + 1)]
+            target, words = singles, [str(job_id) for job_id in range(first, last + 1)]
         for word in words:
-            pieces.append(word)
+            target.append(word)
             size += len(word) + 4
         if size > _ARGUMENT_LIMIT:
-            yield _either(column, singles, ranges)
-            singles, ranges, size = [], [], 0
+            yield _either(column, singles, betweens)
+            singles, betweens, size = [], [], 0
     if size:
-        yield _either(column, singles, ranges)
+        yield _either(column, singles, betweens)
 
 
-def _either(column: str, singles: list[str], ranges: list[str]) -> str:
+def _either(column: str, singles: list[str], betweens: list[str]) -> str:
     listed = [f"{column} IN ({','.join(singles)})"] if singles else []
-    return " OR ".join([*listed, *ranges])
+    return " OR ".join([*listed, *betweens])
 
 
 class Dialect:
     """What all generations have in common."""
 
     generation = 0
-    # Whether `ask_active` tells when a waiting job is expected to start.
-    foretells = False
+    # Whether `ask_active` shows when a waiting job is expected to start.
+    predicts_starts = False
 
     def ask_states(self, ids: Sequence[int]) -> list[str]:
-        """The state of each of `ids` that OAR knows; also of those that -J hides (OAR 3)."""
+        """The states of those of `ids` that OAR knows, including those that -J hides (OAR 3)."""
         return ["oarstat", "-s", "-J", *_each(ids)]
 
-    def ask_ended(self, runs: Iterable[IdRange]) -> list[list[str]] | None:
-        """The commands that list which ids of `runs` have ended, or None where none can.
+    def ask_ended(self, ranges: Iterable[IdRange]) -> list[list[str]] | None:
+        """The commands that list which IDs of `ranges` have ended; None where there are none.
 
-        Their answer is only a hint: text rows can be forged, and an SQL error looks like no rows.
+        The answer is only a hint: text rows can be forged, and an SQL error looks like no rows.
         """
         raise NotImplementedError
 
     def ask_records(self, ids: Sequence[int]) -> list[str]:
-        """All that OAR tells of `ids`."""
+        """All about the jobs `ids`."""
         raise NotImplementedError
 
     def read_records(self, stdout: str) -> dict[int, JobRecord]:
@@ -79,28 +92,32 @@ class Dialect:
         raise NotImplementedError
 
     def ask_events(self, ids: Sequence[int]) -> list[str] | None:
-        """The events of `ids`, or None where `ask_records` brings them."""
+        """The events of the jobs `ids`, or None where `ask_records` includes them."""
         raise NotImplementedError
 
-    def ask_followers(self, ids: Sequence[int]) -> list[list[str]]:
-        """The jobs that OAR made of `ids` without an event that tells it; none where it tells."""
+    def ask_successors(self, ids: Sequence[int]) -> list[list[str]]:
+        """The jobs as which OAR has resubmitted `ids` without an event; none if it writes one."""
         return []
 
     def ask_active(self) -> list[str]:
-        """All jobs that have not ended, whoever's they are."""
+        """All jobs of all users that have not ended."""
         raise NotImplementedError
 
     def ask_assigned(self, ids: Sequence[int]) -> list[str] | None:
-        """The resources given to `ids`, or None where `ask_active` brings them."""
+        """The resources assigned to the jobs `ids`, or None where `ask_active` includes them."""
         raise NotImplementedError
 
     def ask_queues(self) -> list[str]:
-        """All queues, with their states."""
+        """All queues with their states."""
         raise NotImplementedError
 
     def ask_named(self, name: str) -> list[str]:
-        """The jobs called `name`, a word of letters, digits, `_` and `-` of our own making."""
+        """The jobs called `name`, in every state. It has letters, digits, `_` and `-` only."""
         raise NotImplementedError
+
+    def refused_types(self, types: Iterable[str]) -> list[str]:
+        """Those of the job types that OAR's default admission rules refuse."""
+        return []
 
 
 class Dialect2(Dialect):
@@ -108,11 +125,11 @@ class Dialect2(Dialect):
 
     generation = 2
 
-    def ask_ended(self, runs: Iterable[IdRange]) -> list[list[str]] | None:
-        """One SQL query a command, however many jobs there are."""
+    def ask_ended(self, ranges: Iterable[IdRange]) -> list[list[str]] | None:
+        """One SQL query per command, for as many jobs as an argument can hold."""
         return [
             ["oarstat", "--format", "2", "--sql", f"state IN ('Terminated','Error') AND ({where})"]
-            for where in _conditions("job_id", runs)
+            for where in _conditions("job_id", ranges)
         ]
 
     def ask_records(self, ids: Sequence[int]) -> list[str]:
@@ -140,12 +157,12 @@ class Dialect2(Dialect):
 
 
 class Dialect3(Dialect):
-    """OAR 3. `--sql` lists active jobs only."""
+    """OAR 3."""
 
     generation = 3
-    foretells = True
+    predicts_starts = True
 
-    def ask_ended(self, runs: Iterable[IdRange]) -> list[list[str]] | None:
+    def ask_ended(self, ranges: Iterable[IdRange]) -> list[list[str]] | None:
         return None
 
     def ask_records(self, ids: Sequence[int]) -> list[str]:
@@ -159,10 +176,9 @@ class Dialect3(Dialect):
     def ask_events(self, ids: Sequence[int]) -> list[str] | None:
         return ["oarstat", "-e", "-J", *_each(ids)]
 
-    def ask_followers(self, ids: Sequence[int]) -> list[list[str]]:
-        """Recorded: an idempotent job that exited with 99. Finds only those still active."""
-        wheres = _conditions("resubmit_job_id", ranges_of(ids))
-        return [["oarstat", "-J", "-f", "--sql", where] for where in wheres]
+    def ask_successors(self, ids: Sequence[int]) -> list[list[str]]:
+        """Those of idempotent jobs that exited with 99, as recorded."""
+        return [_with_sql(where) for where in _conditions("resubmit_job_id", ranges_of(ids))]
 
     def ask_active(self) -> list[str]:
         return ["oarstat", "-J", "-f"]
@@ -174,9 +190,16 @@ class Dialect3(Dialect):
         return ["oarqueue", "-l"]
 
     def ask_named(self, name: str) -> list[str]:
-        return ["oarstat", "-J", "-f", "--sql", f"job_name = '{name}'"]
+        return _with_sql(f"job_name = '{name}'")
+
+    def refused_types(self, types: Iterable[str]) -> list[str]:
+        return [word for word in types if not re.match(_TYPES_3, word)]
+
+
+def _with_sql(where: str) -> list[str]:
+    return ["oarstat", "-J", "-f", "-g", _ALWAYS, "--sql", where]
 
 
 def dialect_of(version: str) -> Dialect:
-    """The dialect that OAR `version`, such as 2.5.9 or 3, speaks."""
+    """The dialect of OAR `version`, such as 2.5.9 or 3."""
     return Dialect3() if int(version.split(".")[0]) >= 3 else Dialect2()

@@ -1,7 +1,7 @@
-"""Reads the JSON that OAR's commands print. Pure: text in, values out, for every dialect.
+"""Reads the JSON that OAR's commands print: text in, values out, for every dialect. Pure.
 
-Only JSON is trusted for what jobs are and do: text rows can be forged by any user whose job's
-name holds newlines (docs/internals/oar.md#text-rows-can-be-forged).
+The state of jobs is read from JSON only: any user can forge a row of text with a job name that
+holds newlines (docs/internals/oar.md#text-rows-can-be-forged).
 """
 
 from __future__ import annotations
@@ -15,26 +15,29 @@ from typing import Any
 from arc_lrms_oar.errors import OarAnswerError
 from arc_lrms_oar.oar.job_record import Event, JobRecord
 
-_ID = re.compile(r"[1-9][0-9]{0,17}")
-_NUMBER = re.compile(r"[0-9]{1,18}")
+_ID = r"[1-9][0-9]{0,17}"
+_NUMBER = r"[0-9]{1,18}"
 # The start of a job in these states is a predicted one (docs/internals/oar3.md#predicted-start).
 WAITING = ("Waiting", "toAckReservation", "Hold")
-# So many lines may look like the beginning of the JSON, as warnings in brackets do.
-_BEGINNINGS = 100
-# No time or id of OAR's is beyond this, and Python's calendar takes no later time.
-_LATEST = 1 << 40
-# In JSON an escape, or a whole pair of them; and, as a group, half of one. Only bytes that are no
-# text make those, as OAR 3 prints them, and no file or terminal would take them.
+# At most this many lines that may begin the JSON are tried; a warning in brackets may, too.
+_MOST_STARTS = 100
+# No time or ID of OAR is larger, and Python's calendar takes no later time.
+_LARGEST = 1 << 40
+# An escape in JSON, or a pair of them; and, as a group, half a pair (a surrogate). OAR 3 prints
+# these for bytes that are not UTF-8, and no file or terminal takes them.
 _ESCAPE = (
     r"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
-# "R=8,W=0:10:0,J=B…" begins what OAR notes of a job's request; OAR 3 writes W in seconds.
+# The summary of a request at the beginning of a message, "R=8,W=0:10:0,J=B…"; OAR 3 writes seconds.
 _REQUEST = r"R=([0-9]{1,9})(?:,W=(?:([0-9]{1,7}):([0-9]{1,2}):)?([0-9]{1,9}))?,"
+_WALL_TIME = r"\bwalltime=([0-9]{1,7})(?::([0-9]{1,2}))?(?::([0-9]{1,2}))?\b"
+# Seconds that OAR 3 adds to W: SCHEDULER_JOB_SECURITY_TIME as shipped.
+_SECURITY_TIME = 60
 
 
 def as_text(stdout: str) -> str:
-    """JSON whose strings can be written: what is half a character there becomes U+FFFD."""
+    """The JSON with U+FFFD for each surrogate, so that its strings can be encoded."""
     if "\\ud" not in stdout and "\\uD" not in stdout:
         return stdout
     return re.sub(_ESCAPE, lambda found: "\\ufffd" if found[1] else found[0], stdout)
@@ -43,23 +46,23 @@ def as_text(stdout: str) -> str:
 def document(stdout: str) -> Any:
     """The JSON that `stdout` holds, after any lines of warnings; raises OarAnswerError."""
     stdout = as_text(stdout)
-    trouble = f"oarstat printed no JSON: {stdout[:80]!r}"
-    for start in islice(re.finditer(r"^[\[{]", stdout, re.M), _BEGINNINGS):
+    problem = f"oarstat printed no JSON: {stdout[:80]!r}"
+    for start in islice(re.finditer(r"^[\[{]", stdout, re.M), _MOST_STARTS):
         try:
             found, end = json.JSONDecoder().raw_decode(stdout, start.start())
         except (ValueError, RecursionError) as error:
-            trouble = f"oarstat printed broken JSON: {error}"
+            problem = f"oarstat printed broken JSON: {error}"
             continue
         if not stdout[end:].strip():
             return found
         raise OarAnswerError("oarstat printed something else after its JSON")
-    raise OarAnswerError(trouble)
+    raise OarAnswerError(problem)
 
 
 def states(stdout: str, asked: Iterable[int]) -> dict[int, str]:
-    """State words by job id from `oarstat -s -J`; an id that is not in it is unknown to OAR.
+    """OAR's states by job ID from `oarstat -s -J`; OAR does not know a job without one.
 
-    A row that is not as it should be is kept with the state "", so that nothing follows from it.
+    An invalid row has the state "", from which nothing is concluded.
     """
     rows = document(stdout)
     if not isinstance(rows, dict):
@@ -73,14 +76,14 @@ def states(stdout: str, asked: Iterable[int]) -> dict[int, str]:
 
 
 def records_2(stdout: str) -> dict[int, JobRecord]:
-    """Records by job id from `oarstat -J [-f]` of OAR 2; odd rows are left out."""
+    """Records by job ID from `oarstat -J [-f]` of OAR 2; invalid rows are skipped."""
     if not stdout.strip():
         return {}
     return _records(stdout, _record_2)
 
 
 def records_3(stdout: str) -> dict[int, JobRecord]:
-    """Records by job id from `oarstat -J -f` of OAR 3, without events; odd rows are left out."""
+    """Records by job ID from `oarstat -J -f` of OAR 3, without events; invalid rows are skipped."""
     return _records(stdout, _record_3)
 
 
@@ -90,7 +93,7 @@ def _records(stdout: str, read: Any) -> dict[int, JobRecord]:
         raise OarAnswerError("oarstat -J printed something else than an object")
     found = {}
     for key, row in rows.items():
-        if isinstance(row, dict) and _ID.fullmatch(key):
+        if isinstance(row, dict) and re.fullmatch(_ID, key):
             record = read(int(key), row)
             if record is not None:
                 found[int(key)] = record
@@ -134,7 +137,7 @@ def _record_2(job_id: int, row: dict[str, Any]) -> JobRecord | None:
 
 
 def _expected(row: dict[str, Any], *keys: str) -> int | None:
-    """The start that a waiting job may expect: the first of `keys` that holds one."""
+    """The predicted start of a waiting job: the first of `keys` that holds one."""
     if row["state"] not in WAITING:
         return None
     return next((moment for key in keys if (moment := _moment(row.get(key)))), None)
@@ -145,14 +148,14 @@ def _holds(row: dict[str, Any]) -> bool:
 
 
 def ids_in(values: Any) -> tuple[int, ...]:
-    """The ids in a list, also where a database has OAR print them as text."""
+    """The IDs in a list, also as text: some databases have OAR print numbers as text."""
     return tuple([number for value in _list(values) if (number := _moment(value))])
 
 
 def requested(message: Any) -> tuple[int | None, int | None]:
-    """How many resources a job wants and for how many seconds, as far as OAR's message says so.
+    """How many resources a job requests, and its W in seconds, as far as its message shows them.
 
-    OAR 3 counts its SCHEDULER_JOB_SECURITY_TIME, a minute as it is shipped, to the latter.
+    The W of OAR 3 includes its security time: see `_wall_time_3`.
     """
     match = re.match(_REQUEST, _text(message))
     if not match:
@@ -160,6 +163,10 @@ def requested(message: Any) -> tuple[int | None, int | None]:
     hours, minutes, seconds = match[2] or 0, match[3] or 0, match[4]
     wall_time = int(hours) * 3600 + int(minutes) * 60 + int(seconds) if seconds else None
     return _moment(int(match[1])), wall_time
+
+
+def _date_text(event: dict[str, Any]) -> str:
+    return _text(event.get("date"))
 
 
 def _is_event(event: Any) -> bool:
@@ -178,7 +185,8 @@ def _event_2(event: dict[str, Any]) -> Event:
 def _record_3(job_id: int, row: dict[str, Any]) -> JobRecord | None:
     if _integer(row.get("id")) != job_id or not isinstance(row.get("state"), str):
         return None
-    wanted, wall_time = requested(row.get("message"))
+    wanted, with_security_time = requested(row.get("message"))
+    request = _text(row.get("initial_request"))
     return JobRecord(
         job_id=job_id,
         state=row["state"],
@@ -193,17 +201,29 @@ def _record_3(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         submission_time=_moment(row.get("submission_time")),
         start_time=_moment(row.get("start_time")),
         stop_time=_moment(row.get("stop_time")),
-        wall_time=wall_time,
+        wall_time=_wall_time_3(request, with_security_time),
         wanted=wanted,
         resubmitted_from=_moment(row.get("resubmit_job_id")),
         cpuset=_text(row.get("cpuset_name")),
         scheduled_start=_expected(row, "start_time"),
-        request=_text(row.get("initial_request")),
+        request=request,
     )
 
 
+def _wall_time_3(request: str, with_security_time: int | None) -> int | None:
+    """The wall time that was requested, in seconds: OAR 3 shows the effective one nowhere.
+
+    The request is shown to the job's owner and root only, and has several with moldable requests.
+    """
+    found = {match[0]: match for match in re.finditer(_WALL_TIME, request)}
+    if len(found) == 1:
+        hours, minutes, seconds = (int(part or 0) for part in next(iter(found.values())).groups())
+        return 3600 * hours + 60 * minutes + seconds or None
+    return max(1, with_security_time - _SECURITY_TIME) if with_security_time else None
+
+
 def events_3(stdout: str) -> dict[int, tuple[Event, ...]]:
-    """Events by job id from `oarstat -e -J` of OAR 3; their dates are local text, left unread."""
+    """Events by job ID from `oarstat -e -J` of OAR 3, in the order of their dates (local text)."""
     rows = document(stdout)
     if not isinstance(rows, dict):
         raise OarAnswerError("oarstat -e -J printed something else than an object")
@@ -216,20 +236,19 @@ def events_3(stdout: str) -> dict[int, tuple[Event, ...]]:
                 number,
                 _text(event.get("date")),
             )
-            for number, event in enumerate(events)
-            if _is_event(event)
+            for number, event in enumerate(sorted(filter(_is_event, events), key=_date_text))
         )
         for key, events in rows.items()
-        if _ID.fullmatch(key) and isinstance(events, list)
+        if re.fullmatch(_ID, key) and isinstance(events, list)
     }
 
 
 def with_events(
     ids: Sequence[int], states: Mapping[int, str], records: dict[int, JobRecord], stdout: str
 ) -> dict[int, JobRecord]:
-    """Records of OAR 3 with their events, which `stdout` tells; `states` are words by job id.
+    """Records of OAR 3 with the events in `stdout`; `states` are OAR's states by job ID.
 
-    OAR 3 hides the record of a job killed while it waited: it gets one of state and events alone.
+    OAR 3 hides the record of a job deleted while it waited: it gets one of state and events only.
     """
     events = events_3(stdout)
     return {
@@ -241,16 +260,16 @@ def with_events(
 
 
 def _integer(value: Any) -> int | None:
-    """A whole number, also where a database has OAR print it as text."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
+    """A whole number, also as text: some databases have OAR print numbers as text."""
+    if isinstance(value, str) and re.fullmatch(_NUMBER, value):
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _moment(value: Any) -> int | None:
-    """A positive number; OAR writes 0 for a time that has not come and an id that is not."""
+    """A positive number; OAR writes 0 for a time that has not come and for no ID."""
     number = _integer(value)
-    return number if number and 0 < number < _LATEST else None
+    return number if number and 0 < number < _LARGEST else None
 
 
 def _list(value: Any) -> list[Any]:

@@ -30,7 +30,7 @@ def successors_of(client: OarClient, records: Mapping[int, JobRecord]) -> dict[i
         for job_id, record in records.items()
         if job_id not in found and resubmission_may_be_silent(record)
     ]
-    return {**found, **client.followers(without_event)} if without_event else found
+    return {**found, **client.silent_successors(without_event)} if without_event else found
 
 
 def follow(job: GridJob, successor: int, log: Log) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
-from support.ce import GRID_ID, JobFiles
+from standin import Standin
+from support.ce import GRID_ID, Ce, JobFiles
 from support.oar_site import Site
 from support.submission_checks import JOB_NAME_QUERY
 
@@ -224,3 +226,20 @@ def test_job_that_oarsub_is_still_making(site: Site) -> None:
     finally:
         os.killpg(child.pid, 9)
         child.wait()
+
+
+@pytest.mark.parametrize("version", ["2.6.1", "3.0.2"])
+def test_earlier_job_that_has_ended(place: Path, version: str) -> None:
+    """OAR 3 lists ended jobs by name only for a time window: the program would run twice."""
+    with Standin.create(place / "oar", version=version) as oar:
+        site = Site(Ce(place), oar)
+        files = site.ce.job(executable="/bin/sh", arguments=["-c", "echo ran >>ran"])
+        with pytest.MonkeyPatch.context() as patched:
+            kill_at(patched, oarsub_attempts, "_job_id", after=False)
+            with pytest.raises(Killed):
+                site.submit(files)
+        (row,) = site.oar.jobs()
+        site.oar.wait(row["job_id"])
+        assert site.submit(files) == row["job_id"]
+        assert len(site.oar.jobs()) == 1
+        assert (files.session / "ran").read_text() == "ran\n"

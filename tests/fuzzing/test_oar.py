@@ -78,7 +78,7 @@ def _look_at_records(client: OarClient, ids: list[int], diag: str) -> None:
         records = client.records(dict.fromkeys(ids, "Error"))
         client.active()
         client.named("n")
-        followers = client.followers(ids)
+        followers = client.silent_successors(ids)
         client.with_resources(list(records.values()))
         shown = table(query(client, ids))
     except OarUnavailable:

@@ -1,6 +1,6 @@
-"""Reads fixtures/: what the real commands printed, by OAR's version and scenario.
+"""Reads fixtures/, the recorded output of the real commands, by OAR's version and scenario.
 
-Must not judge any of it: what is expected stands in the tests.
+Expectations are in the tests, not here.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from arc_lrms_oar.oar.dialect import dialect_of
 from arc_lrms_oar.oar.job_record import Event, JobRecord
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+# The versions of which all scenarios are recorded.
 VERSIONS = ("2.5.9", "2.6.1", "3.0.2")
+RECORDED = (*VERSIONS, "3.0.3dev")
 
 
 @dataclass(frozen=True)
 class Call:
-    """One command and all that it answered; see fixtures/README.md."""
+    """One command and its answer; see fixtures/README.md."""
 
     version: str
     scenario: str
@@ -45,11 +47,11 @@ class Call:
 
     @property
     def renamed(self) -> bool:
-        """Whether the keys are those of 2.6.1's undocumented format, which nobody asks for."""
+        """Whether the keys are those of 2.6.1's undocumented format, which is never requested."""
         return "--format 3" in self.command
 
     def asks(self, program: str, *options: str) -> bool:
-        """Whether this is `program` with all of `options`, which are no values of others."""
+        """Whether this is `program` with all of `options`."""
         return self.program == program and set(options) <= set(self.command.split())
 
 
@@ -58,7 +60,7 @@ def calls() -> tuple[Call, ...]:
     """All calls of all recordings."""
     return tuple(
         Call(version, path.stem, **call)
-        for version in VERSIONS
+        for version in RECORDED
         for path in sorted((FIXTURES / version).glob("*.json"))
         for call in json.loads(path.read_text(encoding="utf-8"))["calls"]
     )
@@ -73,7 +75,7 @@ def call(version: str, scenario: str, step: str) -> Call:
 
 
 def records() -> Iterator[tuple[Call, JobRecord]]:
-    """Each job in each answer to the question for everything, with its events."""
+    """Each job in each answer to `oarstat -J -f`, with its events."""
     for asked in calls():
         if not asked.asks("oarstat", "-J", "-f") or asked.code != 0 or asked.renamed:
             continue
@@ -89,7 +91,7 @@ def records() -> Iterator[tuple[Call, JobRecord]]:
 
 
 def _events(asked: Call) -> dict[int, tuple[Event, ...]]:
-    """OAR 3 tells the events by a command of their own."""
+    """The events that OAR 3 prints by a command of its own."""
     step = asked.step.replace("J-f", "e-J")
     wanted = (asked.version, asked.scenario, step)
     for other in calls():

@@ -130,6 +130,11 @@ DELETIONS = {
     ("2.6.1", "oardel", "oardel.noarg"): "unavailable",
     ("2.6.1", "server-down", "down.oardel"): "ok",
     ("2.6.1", "database-down", "oardel"): "unavailable",
+    ("3.0.3dev", "oardel", "finished"): "ok",
+    ("3.0.3dev", "oardel", "finished-again"): "ok",
+    ("3.0.3dev", "oardel", "otheruser"): "refused",
+    ("3.0.3dev", "oardel", "mix-killed-unknown"): "refused",
+    ("3.0.3dev", "oardel", "otheruser-mix"): "refused",
     ("3.0.2", "oardel", "running"): "ok",
     ("3.0.2", "oardel", "running-again"): "ok",
     ("3.0.2", "oardel", "finished"): "ok",
@@ -150,3 +155,53 @@ def test_a_refusal_says_why() -> None:
     client = OarClient(from_recording(call("2.5.9", "oardel", "oardel.otheruser")), "2")
     with pytest.raises(OarRefused, match="You are not the right user"):
         client.delete([1])
+
+
+@pytest.mark.parametrize("version", ["2.5.9", "2.6.1"])
+def test_failed_sql_is_no_empty_answer(version: str) -> None:
+    """oarstat itself ends with 0 and says so on stderr only."""
+    recorded = call(version, "unknown", "sql-error.oarstat-J")
+    assert (recorded.code, recorded.stdout) == (0, "")
+    client = OarClient(always(0, recorded.stdout, recorded.stderr), "2")
+    with pytest.raises(OarUnavailable):
+        client.named("x")
+    client = OarClient(always(0, "{}\n", recorded.stderr), "2")
+    with pytest.raises(OarUnavailable):
+        client.states([7])
+
+
+@pytest.mark.parametrize("version", ["2.5.9", "2.6.1"])
+def test_one_refused_deletion_of_several(version: str) -> None:
+    """oardel's exit code is that of the last job only."""
+    recorded = call(version, "oardel", "oardel.mix")
+    client = OarClient(always(recorded.code, recorded.stdout, recorded.stderr), "2")
+    with pytest.raises(OarRefused):
+        client.delete([99999999, 1])
+
+
+def test_refused_deletions_are_named() -> None:
+    output = "".join(f"Cannot frag {job_id} ; Job does not exist.\n" for job_id in range(1, 9))
+    with pytest.raises(OarRefused) as caught:
+        OarClient(always(15, "", output), "3").delete(range(1, 9))
+    named = "; ".join(f"job {job_id}: Job does not exist" for job_id in range(1, 6))
+    assert str(caught.value) == f"{named}; and 3 more"
+
+
+@pytest.mark.parametrize("dialect", ["2", "3"])
+def test_wrong_condition_selects_no_resources(dialect: str) -> None:
+    """OAR 3 prints a traceback, OAR 2 nothing."""
+    failed = call("3.0.3dev", "odd", "oarnodes--J---sql-nonsense-=-1")
+    answer = {"2": (0, "", ""), "3": (failed.code, failed.stdout, failed.stderr)}[dialect]
+    client = OarClient(always(*answer), dialect)
+    assert list(client.resources("nonsense = 1")) == []
+
+
+def test_condition_with_the_database_down() -> None:
+    failed = call("3.0.3dev", "database-down", "oarnodes--J")
+    client = OarClient(always(failed.code, failed.stdout, failed.stderr), "3")
+    with pytest.raises(OarUnavailable):
+        client.resources("nonsense = 1")
+    wrong = call("3.0.3dev", "odd", "oarnodes--J---sql-nonsense-=-1")
+    client = OarClient(always(wrong.code, wrong.stdout, wrong.stderr), "3")
+    with pytest.raises(OarUnavailable):
+        client.resources()

@@ -1,4 +1,4 @@
-"""The words in which each generation of OAR is asked."""
+"""The command lines with which each generation of OAR is asked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONGEST_ARGUMENT = 128 * 1024
 
 
 def conditions(ids: Sequence[int]) -> list[str]:
-    """What the cheap question puts after `--sql`, without the part that is always the same."""
+    """The conditions of the query for ended jobs, without the constant part."""
     found = []
     for words in TWO.ask_ended(ranges_of(ids)) or []:
         assert words[:-1] == ["oarstat", "--format", "2", "--sql"]
@@ -30,8 +30,8 @@ def conditions(ids: Sequence[int]) -> list[str]:
     return found
 
 
-def admitted(condition: str) -> list[int]:
-    """The ids that a condition of ours admits."""
+def selected(condition: str) -> list[int]:
+    """The IDs that a condition selects."""
     ids: list[int] = []
     for part in condition.split(" OR "):
         listed = re.fullmatch(r"job_id IN \(([0-9,]+)\)", part)
@@ -60,12 +60,12 @@ def admitted(condition: str) -> list[int]:
         ("10.1", 3),
     ],
 )
-def test_the_dialect_of_a_version(version: str, generation: int) -> None:
+def test_dialect_of_a_version(version: str, generation: int) -> None:
     assert dialect_of(version).generation == generation
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_dialect_of_each_recorded_version(version: str) -> None:
+def test_dialect_of_each_recorded_version(version: str) -> None:
     printed = {
         asked.stdout
         for asked in calls()
@@ -78,11 +78,11 @@ def test_the_dialect_of_each_recorded_version(version: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", [TWO, THREE])
-def test_states_are_asked_alike(dialect: Dialect) -> None:
+def test_states_are_queried_alike(dialect: Dialect) -> None:
     assert dialect.ask_states([7, 12]) == ["oarstat", "-s", "-J", "-j", "7", "-j", "12"]
 
 
-def test_the_words_for_oar_2() -> None:
+def test_command_lines_for_oar_2() -> None:
     assert TWO.ask_records([7, 12]) == [
         *("oarstat", "--format", "2", "-J", "-f", "-j", "7", "-j", "12")
     ]
@@ -90,7 +90,7 @@ def test_the_words_for_oar_2() -> None:
         ["oarstat", "--format", "2", "--sql", f"{ENDED} AND (job_id IN (7,12))"]
     ]
     assert TWO.ask_events([7]) is None
-    assert TWO.ask_followers([7]) == []
+    assert TWO.ask_successors([7]) == []
     assert TWO.ask_assigned([7]) is None
     assert TWO.ask_queues() == ["oarnotify", "-l"]
     assert TWO.ask_active() == ["oarstat", "--format", "2", "-J"]
@@ -99,13 +99,16 @@ def test_the_words_for_oar_2() -> None:
     ]
 
 
-def test_the_words_for_oar_3() -> None:
+def test_command_lines_for_oar_3() -> None:
     assert THREE.ask_records([7, 12]) == ["oarstat", "-J", "-f", "-j", "7", "-j", "12"]
     assert THREE.ask_events([7, 12]) == ["oarstat", "-e", "-J", "-j", "7", "-j", "12"]
     assert THREE.ask_active() == ["oarstat", "-J", "-f"]
-    assert THREE.ask_named("a-b_3") == ["oarstat", "-J", "-f", "--sql", "job_name = 'a-b_3'"]
-    assert THREE.ask_followers([7, 12]) == [
-        ["oarstat", "-J", "-f", "--sql", "resubmit_job_id IN (7,12)"]
+    always = "2000-01-01 00:00:00, 2037-12-31 23:59:59"
+    assert THREE.ask_named("a-b_3") == [
+        *("oarstat", "-J", "-f", "-g", always, "--sql", "job_name = 'a-b_3'")
+    ]
+    assert THREE.ask_successors([7, 12]) == [
+        ["oarstat", "-J", "-f", "-g", always, "--sql", "resubmit_job_id IN (7,12)"]
     ]
     assert THREE.ask_assigned([7]) == ["oarstat", "-p", "-J", "-j", "7"]
     assert THREE.ask_queues() == ["oarqueue", "-l"]
@@ -120,12 +123,12 @@ def test_the_words_for_oar_3() -> None:
         ([1, *range(7, 14), 20], "job_id IN (1,20) OR job_id BETWEEN 7 AND 13"),
     ],
 )
-def test_exactly_the_jobs_in_question(ids: list[int], condition: str) -> None:
-    """A range may take in no other job: its name may hold a row that looks like one of ours."""
+def test_query_selects_exactly_these_jobs(ids: list[int], condition: str) -> None:
+    """A range must contain no other job: its name may hold a forged row."""
     assert conditions(ids) == [condition]
 
 
-def test_no_jobs_no_question() -> None:
+def test_no_query_without_jobs() -> None:
     assert TWO.ask_ended([]) == []
 
 
@@ -135,21 +138,21 @@ def test_any_set_of_jobs(step: int, gap: int) -> None:
     first = 10**9
     ids = [first + step * n + 3 * (n // gap) for n in range(30_000)]
     found = conditions(ids)
-    assert sorted(job_id for condition in found for job_id in admitted(condition)) == ids
+    assert sorted(job_id for condition in found for job_id in selected(condition)) == ids
     assert all(len(condition) + len(ENDED) + 10 < LONGEST_ARGUMENT for condition in found)
 
 
-def test_a_hundred_thousand_jobs_in_few_questions() -> None:
+def test_few_queries_for_many_jobs() -> None:
     assert len(conditions(range(10**6, 10**6 + 100_000))) == 1
     assert len(conditions(range(10**6, 10**6 + 200_000, 2))) < 12
 
 
-def test_oar_3_has_no_such_question() -> None:
-    """Its --sql lists active jobs only, and its text is not to be read."""
+def test_oar_3_has_no_query_for_ended_jobs() -> None:
+    """Its --sql lists active jobs only, and its text is never read."""
     assert THREE.ask_ended([(7, 7)]) is None
 
 
-def test_oar_3_is_never_asked_for_text() -> None:
+def test_oar_3_is_asked_for_json_only() -> None:
     asked = [
         THREE.ask_states([1]),
         THREE.ask_records([1]),
@@ -162,8 +165,8 @@ def test_oar_3_is_never_asked_for_text() -> None:
 
 
 @pytest.mark.parametrize("dialect", [TWO, THREE])
-def test_these_are_the_questions_that_were_recorded(dialect: Dialect) -> None:
-    """A question that nobody has ever put to a real OAR would prove nothing here."""
+def test_command_lines_are_the_recorded_ones(dialect: Dialect) -> None:
+    """The readers are tested with recorded answers, so the queries must be the recorded ones."""
     recorded = {
         " ".join(asked.command.split()[: asked.command.split().index("-j")])
         for asked in calls()
@@ -176,3 +179,26 @@ def test_these_are_the_questions_that_were_recorded(dialect: Dialect) -> None:
     for words in questions:
         if words is not None:
             assert " ".join(words[: words.index("-j")]) in recorded
+
+
+# As recorded with the default admission rules of 3.0.3dev (fixtures/3.0.3dev/types.json).
+TYPES_3 = {
+    "refused": [
+        *("deadline=2037-01-01 00:00:00", "postpone=2037-01-01 00:00:00", "state=permissive"),
+        *("token:x=1", "noop", "checkpoint", "timesharing", "extratime"),
+    ],
+    "accepted": ["inner=5", "allowed=x", "container", "placeholder=x", "besteffort", "idempotent"],
+}
+
+
+def test_job_types_that_oar_3_refuses() -> None:
+    everything = [word for words in TYPES_3.values() for word in words]
+    assert THREE.refused_types(everything) == TYPES_3["refused"]
+    assert TWO.refused_types(everything) == []
+
+
+def test_recorded_job_types_of_oar_3() -> None:
+    for asked in calls():
+        found = re.search(r"-t '?([^']+?)'? '?sleep 1'?$", asked.command)
+        if asked.version == "3.0.3dev" and found:
+            assert bool(THREE.refused_types([found[1]])) == (asked.code == 1), asked.command

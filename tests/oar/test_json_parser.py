@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -112,13 +113,73 @@ def test_the_reason_of_every_recorded_refusal(asked: Call) -> None:
         ("", "[ADMISSION RULE] Error: no project x\n\n", "no project x"),
         ("", "#ERROR: unamed error\n(-5, 'There are not enough')\n", "There are not enough"),
         ("OAR_JOB_ID=-5\nno project\n", "", "no project"),
-        ("from stdout\n", "from stderr\n", "from stderr from stdout"),
+        ("from stdout\n", "from stderr\n", "from stderr"),
         ("twice\n", "twice\n", "twice"),
         ("", "x" * 500, "x" * 397 + "..."),
     ],
 )
 def test_the_reason_of_a_refusal(stdout: str, stderr: str, reason: str) -> None:
     assert text_parser.refusal(stdout, stderr) == reason
+
+
+CHATTER = (
+    "# Filtering out exotic resources (a, b).\n"
+    "\x1b[33m/!\\ site rule\x1b[0m\n"
+    "# Set walltime to default (3600 s).\n"
+)
+
+
+def test_messages_of_admission_rules_are_no_reason() -> None:
+    """Rules print them on stdout, also for jobs that they accept."""
+    reason = text_parser.refusal(CHATTER, "There are not enough resources for your request\n")
+    assert reason == "There are not enough resources for your request"
+
+
+def test_reason_on_stdout_alone() -> None:
+    """A rule of OAR 2 that prints and exits."""
+    reason = text_parser.refusal(CHATTER, "# INFO: Moldable instance: 1\n")
+    assert reason == (
+        "Filtering out exotic resources (a, b). site rule Set walltime to default (3600 s)."
+    )
+
+
+def test_failed_rule_of_oar_3() -> None:
+    """It is on stdout, below what the rules before it have printed."""
+    failed = call("3.0.3dev", "types", "type-noop")
+    reason = text_parser.refusal(CHATTER + failed.stdout, failed.stderr)
+    assert reason == (
+        "A failed admission rule prevented submitting the job: [ADMISSION RULE] Error: unknown job "
+        "type: noop."
+    )
+
+
+def test_colours_of_a_reason() -> None:
+    assert text_parser.refusal("", "\x1b[1;31m[ERROR]\x1b[0m no\x07 project\n") == "no? project"
+
+
+# ---- oardel ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("version", "step", "refused"),
+    [
+        ("2.5.9", "oardel.mix", {99999999: "You are not the right user"}),
+        ("2.6.1", "oardel.mix", {99999999: "You are not the right user"}),
+        ("2.6.1", "oardel.hold-again", {}),
+        ("3.0.2", "mix", {99999998: "Job does not exist"}),
+        ("3.0.3dev", "finished", {}),
+        ("3.0.3dev", "finished-again", {}),
+        ("3.0.3dev", "mix-killed-unknown", {99999998: "Job does not exist"}),
+        ("3.0.3dev", "mix-unknown-killed", {99999998: "Job does not exist"}),
+        (
+            *("3.0.3dev", "otheruser-mix"),
+            {4: "You are not the right user", 99999998: "Job does not exist"},
+        ),
+    ],
+)
+def test_recorded_deletions(version: str, step: str, refused: dict[int, str]) -> None:
+    asked = call(version, "oardel", step)
+    assert text_parser.refused_deletions(f"{asked.stdout}\n{asked.stderr}") == refused
 
 
 # ---- oarstat -V --------------------------------------------------------------------------------
@@ -131,7 +192,7 @@ def test_the_reason_of_a_refusal(stdout: str, stderr: str, reason: str) -> None:
 )
 def test_the_version_of_every_recording(asked: Call) -> None:
     # The source of 3.0.2's recordings calls itself so.
-    expected = {"2.5.9": "2.5.9", "2.6.1": "2.6.1", "3.0.2": "3.0.3dev"}[asked.version]
+    expected = {"3.0.2": "3.0.3dev"}.get(asked.version, asked.version)
     assert text_parser.version(asked.stdout) == expected
 
 
@@ -263,7 +324,7 @@ def test_the_recorded_events_of_oar_3() -> None:
         ('{"x": [{"type": "X"}]}', {}),
         (
             '{"7": [null, "X", {"type": 1}, {"type": "X", "description": 3}]}',
-            {7: (Event("X", "", None, 3),)},
+            {7: (Event("X", "", None, 0),)},
         ),
     ],
 )
@@ -316,3 +377,29 @@ def test_resources_of_a_list_and_after_a_warning() -> None:
 def test_no_resources(stdout: str) -> None:
     with pytest.raises(OarAnswerError):
         list(resources.resources(stdout))
+
+
+# ---- answers that no reader expects -------------------------------------------------------------
+
+
+def test_events_of_a_key_of_many_digits() -> None:
+    assert sorted(json_parser.events_3(json.dumps({"9" * 5000: [], "7": []}))) == [7]
+
+
+@pytest.mark.parametrize("stdout", ["[" * 100_000, '{"a":' * 100_000])
+def test_nothing_but_brackets(stdout: str) -> None:
+    with pytest.raises(OarAnswerError):
+        json_parser.states(stdout, [1])
+
+
+def test_number_of_many_digits() -> None:
+    with pytest.raises(OarAnswerError):
+        json_parser.states('{"1": "Error"', [1])
+    row = f'{{"7": {{"Job_Id": 7, "state": "Error", "exit_code": {"9" * 5000}}}}}'
+    with contextlib.suppress(OarAnswerError):
+        assert json_parser.records_2(row)[7].state == "Error"
+
+
+@pytest.mark.parametrize("before", ["[warn] x\n", "{locale unset}\n", "[ADMISSION RULE] x\n"])
+def test_warnings_in_brackets_before_the_answer(before: str) -> None:
+    assert json_parser.states(before + '{\n   "1" : "Error"\n}\n', [1]) == {1: "Error"}

@@ -341,3 +341,77 @@ def test_the_recorded_answers_for_nothing(version: str) -> None:
 def test_a_list_is_no_answer(generation: str, rows: str) -> None:
     with pytest.raises(OarAnswerError):
         read(generation, rows)
+
+
+# ---- values that no reader expects --------------------------------------------------------------
+
+KEY = {"2": "Job_Id", "3": "id"}
+TIMES = {
+    "2": ("submissionTime", "startTime", "stopTime"),
+    "3": ("submission_time", "start_time", "stop_time"),
+}
+
+
+@pytest.mark.parametrize("events", [7, True, 1.5, {"type": "WALLTIME"}])
+def test_events_that_are_no_list(events: Any) -> None:
+    row = {"Job_Id": 7, "state": "Error", "events": events}
+    assert read("2", json.dumps({"7": row}))[7].events == ()
+
+
+@pytest.mark.parametrize("generation", ["2", "3"])
+@pytest.mark.parametrize("value", ["1" + "0" * 30, "1e400", "NaN", "-Infinity", "9" * 400])
+def test_times_beyond_every_calendar(generation: str, value: str) -> None:
+    columns = ", ".join(f'"{name}": {value}' for name in (*TIMES[generation], "walltime"))
+    stdout = f'{{"7": {{"{KEY[generation]}": 7, "state": "Error", {columns}}}}}'
+    record = read(generation, stdout)[7]
+    assert (record.submission_time, record.start_time, record.stop_time) == (None, None, None)
+    assert record.wall_time is None
+
+
+@pytest.mark.parametrize("generation", ["2", "3"])
+def test_key_of_many_digits(generation: str) -> None:
+    good = {KEY[generation]: 7, "state": "Error"}
+    assert sorted(read(generation, json.dumps({"9" * 5000: good, "7": good}))) == [7]
+
+
+@pytest.mark.parametrize("generation", ["2", "3"])
+def test_numbers_as_text(generation: str) -> None:
+    """A database driver may give OAR its numbers as text (MySQL does, with some settings)."""
+    row: dict[str, Any] = {KEY[generation]: "7", "state": "Terminated", "exit_code": "768"}
+    found = read(generation, json.dumps({"7": row}))
+    assert found == {7: JobRecord(7, "Terminated", 768)}
+
+
+# ---- the wall time of OAR 3 ----------------------------------------------------------------------
+
+OURS = "--name x -q default -l /core=1,walltime=0:5:0 -d /session /session/job.sh"
+
+
+@pytest.mark.parametrize(
+    ("request_text", "message", "wall_time"),
+    [
+        (OURS, "R=1,W=360,J=P,Q=default", 300),
+        # Once the job has ended, OAR 3 leaves W out.
+        (OURS, "R=1,J=P,Q=default", 300),
+        ("-l core=1,walltime=2 x", "", 7200),
+        ("-l core=1,walltime=0:30 x", "", 1800),
+        ("-l core=1,walltime=1:0:0 -l core=2,walltime=1:0:0 x", "", 3600),
+        # Moldable: which of them was chosen, only the message shows, a minute too much.
+        ("-l core=1,walltime=1:0:0 -l core=2,walltime=0:30:0 x", "R=2,W=1860,J=P,", 1800),
+        # Another user's job.
+        ("", "R=1,W=360,J=P,Q=default", 300),
+        ("", "R=1,W=60,J=P,Q=default", 1),
+        ("", "R=1,J=P,Q=default", None),
+        ("-l core=1,walltime=0:0:0 x", "", None),
+        (f"-l core=1,walltime={'9' * 30} x", "", None),
+    ],
+)
+def test_wall_time_of_oar_3(request_text: str, message: str, wall_time: int | None) -> None:
+    row = {"id": 7, "state": "Waiting", "initial_request": request_text, "message": message}
+    assert read("3", json.dumps({"7": row}))[7].wall_time == wall_time
+
+
+def test_recorded_wall_time_of_oar_3() -> None:
+    for version, scenario, seconds in (("3.0.3dev", "exit0", 300), ("3.0.3dev", "walltime", 60)):
+        found = read("3", call(version, scenario, "final.oarstat-J-f").stdout)
+        assert [record.wall_time for record in found.values()] == [seconds]

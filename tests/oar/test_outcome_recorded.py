@@ -1,4 +1,4 @@
-"""How jobs end: every recorded end, in one table."""
+"""How jobs end: the outcome of every recorded end, in one table."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ BY_ROOT = (265, "deleted", "Job was deleted in OAR by user root")
 AGAIN = (512, "resubmitted", "and submitted it again")
 OUTPUT = (512, "output", "The output files could not be written on the node")
 DIRECTORY = (512, "directory", "The session directory could not be used on the node")
+WALLTIME_60 = (265, "walltime", "Job exceeded its walltime of 0:01:00 and was killed")
 WALLTIME_20 = (265, "walltime", "Job exceeded its walltime of 0:00:20 and was killed")
 
 
@@ -109,8 +110,9 @@ EXCEPTIONS = {
     ("3.0.2", "bulk:exit0"): SUCCESS,
     ("3.0.2", "bulk:nodir"): DIRECTORY,
     ("3.0.2", "server-down"): SUCCESS,
-    # The security time of OAR 3's scheduler, 60 s, is the least.
-    ("3.0.2", "walltime"): (265, "walltime", "Job exceeded its walltime of 0:01:00 and was killed"),
+    ("3.0.2", "walltime"): WALLTIME_60,
+    ("3.0.3dev", "walltime"): WALLTIME_60,
+    ("3.0.3dev", "named"): SUCCESS,
 }
 
 
@@ -144,15 +146,15 @@ def test_every_recorded_end(version: str, scenario: str) -> None:
             assert "\n" not in found.reason
 
 
-def test_the_table_holds_nothing_that_was_not_recorded() -> None:
+def test_table_has_recorded_ends_only() -> None:
     seen = {situation(asked, record) for asked, record in ENDED}
     assert set(EXPECTED) - seen == set()
     versions = {(asked.version, situation(asked, record)) for asked, record in ENDED}
     assert set(EXCEPTIONS) - versions == set()
 
 
-# The ids under which OAR has submitted jobs again, from the rows of those themselves.
-FOLLOWERS = {
+# The job IDs of resubmitted jobs, from their own rows.
+SUCCESSORS = {
     (asked.version, asked.scenario, record.resubmitted_from): record.job_id
     for asked, record in records()
     if record.resubmitted_from
@@ -161,13 +163,13 @@ FOLLOWERS = {
 SILENT = {("3.0.2", "idempotent99")}
 
 
-def test_followers_are_recorded() -> None:
-    assert len(FOLLOWERS) >= 10
+def test_successors_are_recorded() -> None:
+    assert len(SUCCESSORS) >= 10
 
 
 def test_every_recorded_resubmission_is_followed() -> None:
     for asked, record in ENDED:
-        expected = FOLLOWERS.get((asked.version, asked.scenario, record.job_id))
+        expected = SUCCESSORS.get((asked.version, asked.scenario, record.job_id))
         if (asked.version, asked.scenario) in SILENT:
             expected = None
         if asked.version == "3.0.2" and record.name == "beidem":
@@ -176,7 +178,7 @@ def test_every_recorded_resubmission_is_followed() -> None:
         assert resubmitted_to(record) == expected, asked.where
 
 
-def test_no_recorded_job_has_a_verdict_before_its_end() -> None:
+def test_no_recorded_job_has_an_outcome_before_its_end() -> None:
     alive = [record for _, record in records() if not BY_WORD[record.state].ended]
     assert {record.state for record in alive} >= {"Waiting", "Hold", "Launching", "Running"}
     for record in alive:
