@@ -149,9 +149,7 @@ def test_cancel_refused_by_oar(site: Site) -> None:
     site.oar.set("refuse_del")
     done = arex(site, "cancel", 1)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        "OAR does not cancel job 1: Cannot frag 1 ; You are not the right user.\n"
-    )
+    assert done.stderr == ("OAR does not cancel job 1: You are not the right user\n")
 
 
 def test_cancel_while_oar_is_unavailable_succeeds(site: Site) -> None:
