@@ -1,7 +1,7 @@
-"""What the grid sees of OAR: A-REX's provider, its document, arcinfo and REST, beside OAR's own.
+"""A-REX's provider, its GLUE2 document, arcinfo and REST, compared with a count by hand from OAR.
 
-One story on one bed, since each step changes what the next one sees: idle, half full with a node
-less, overfull with a queue closed, and OAR away.
+One test in steps, since each step needs the state that the one before left: idle, full of
+best-effort jobs, half full with a node less, overfull with an inactive queue, and OAR unavailable.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ print(urllib.request.urlopen(request, context=context).read().decode())
 """
 
 
-class Seen:
-    """A document of GLUE2, as the provider prints it and as clients get it."""
+class Document:
+    """A GLUE2 document, as the provider prints it and as clients get it."""
 
     def __init__(self, text: str) -> None:
         self._root = ElementTree.fromstring(text)
@@ -43,6 +43,10 @@ class Seen:
     def share(self, queue: str) -> dict[str, str]:
         (found,) = (row for row in self._find("ComputingShare") if row["MappingQueue"] == queue)
         return found
+
+    def memory(self) -> set[str]:
+        """MainMemorySize of all ExecutionEnvironments, in MB."""
+        return {row["MainMemorySize"] for row in self._find("ExecutionEnvironment")}
 
     def _find(self, kind: str) -> list[dict[str, str]]:
         return [
@@ -57,50 +61,74 @@ def _name(element: ElementTree.Element) -> str:
 
 
 def provider(grid: Grid) -> tuple[int, str, str]:
-    """Runs the provider as A-REX does: its exit code, its document, what it wrote to its log."""
+    """Run the provider as A-REX does; returns exit status, document and log."""
     before = len(grid.read(LOG))
     arguments = ["--splitjobs", "--config", "/run/arched-arex.cfg"]
     done = grid.bed.run(["/usr/share/arc/CEinfo.pl", *arguments], check=False)
     return done.returncode, done.stdout, grid.read(LOG)[before:]
 
 
-def seen(grid: Grid) -> Seen:
-    """What the provider publishes, which LRMSInfo.pm's own checker found nothing wrong with."""
-    code, document, log = provider(grid)
+def document(grid: Grid) -> Document:
+    """The provider's document, after LRMSInfo.pm's own check of the result has found no error."""
+    code, text, log = provider(grid)
     assert code == 0, log
     assert "return value lrmsinfo" not in log
     assert "[OARmod]" not in log
-    return Seen(document)
+    return Document(text)
 
 
-def told(grid: Grid) -> dict[str, Any]:
-    """What `info --json` says of all queues."""
+def info_of(grid: Grid) -> dict[str, Any]:
+    """The output of `info --json` for all queues."""
     info: dict[str, Any] = json.loads(grid.root("python3", "-m", "arc_lrms_oar", "info", "--json"))
     return info
 
 
+def jobs_of_oar(grid: Grid) -> list[dict[str, Any]]:
+    """The active jobs as OAR lists them."""
+    listed = grid.root("oarstat", "--format", "2", "-J")
+    return list(json.loads(listed).values()) if listed.strip() else []
+
+
 def oar(grid: Grid) -> tuple[int, int, int]:
-    """OAR's own numbers: resources that are alive, resources that are in use, jobs that wait."""
+    """OAR's own numbers: resources that are alive, resources in use, jobs that wait."""
     rows = json.loads(grid.root("oarnodes", "-J")).values()
     alive = sum(row["state"] == "Alive" for row in rows)
-    listed = grid.root("oarstat", "--format", "2", "-J")
-    jobs = json.loads(listed).values() if listed.strip() else []
+    jobs = jobs_of_oar(grid)
     used = {rid for job in jobs if job["state"] == "Running" for rid in job["assigned_resources"]}
     return alive, len(used), sum(job["state"] == "Waiting" for job in jobs)
 
 
-def check(grid: Grid, total: int, used: int, waiting: int) -> Seen:
-    """OAR, `info` and the provider's document all tell of so many slots and waiting jobs."""
+def counted(grid: Grid, queue: str) -> dict[str, int]:
+    """The numbers of a share by hand. Our jobs run a script in .arc_oar, local ones do not."""
+    jobs = [job for job in jobs_of_oar(grid) if job["queue"] == queue]
+    running = [job for job in jobs if job["state"] in ("toLaunch", "Launching", "Running")]
+    waiting = [job for job in jobs if job["state"] == "Waiting"]
+    ours = [job for job in running if ".arc_oar" in job["command"]]
+    return {
+        "RunningJobs": len(running),
+        "LocalRunningJobs": len(running) - len(ours),
+        "WaitingJobs": len(waiting),
+        "LocalWaitingJobs": sum(".arc_oar" not in job["command"] for job in waiting),
+        "UsedSlots": sum(len(job["assigned_resources"]) for job in ours),
+    }
+
+
+def check(grid: Grid, total: int, used: int, waiting: int) -> Document:
+    """OAR, `info` and the provider's document have these numbers of slots and waiting jobs."""
     assert oar(grid) == (total, used, waiting)
-    cluster = told(grid)["cluster"]
+    cluster = info_of(grid)["cluster"]
     numbers = [cluster[key] for key in ("totalcpus", "usedcpus", "queuedjobs")]
     assert numbers == [total, used, waiting]
-    found = seen(grid)
+    found = document(grid)
     assert found.manager("TotalSlots") == str(total)
     local, own = (int(found.manager(f"SlotsUsedBy{who}Jobs")) for who in ("Local", "Grid"))
     assert local + own == used
-    assert found.share("default")["FreeSlots"] == str(total - used)
-    assert int(found.share("default")["WaitingJobs"]) == waiting
+    share = found.share("default")
+    assert share["FreeSlots"] == str(total - used)
+    by_hand = counted(grid, "default")
+    assert {name: int(share.get(name, 0)) for name in by_hand} == by_hand
+    # ARC's placeholder is for the queue ghost, which has no nodes.
+    assert found.memory() - {"999999999"} == {"4096"}
     return found
 
 
@@ -113,7 +141,7 @@ def until(what: Callable[[], bool], why: str, seconds: float = 120) -> None:
 
 @pytest.fixture
 def site(grid: Grid, bed: Bed) -> Iterator[Grid]:
-    """The grid with an OAR that has no jobs; all that a test changes is put back."""
+    """The grid with an OAR without jobs; everything that the test changes is restored."""
     until(lambda: oar(grid)[1:] == (0, 0), "OAR is not idle")
     yield grid
     bed.service("postgres", "start")
@@ -125,22 +153,23 @@ def site(grid: Grid, bed: Bed) -> Iterator[Grid]:
         grid.bed.run(["oardel", *json.loads(listed)], check=False)
 
 
-def local_job(grid: Grid, cores: int) -> int:
-    """A job of somebody who does not come from the grid, running."""
-    said = grid.user("oarsub", "-l", f"/core={cores},walltime=0:20:0", "sleep 600")
+def local_job(grid: Grid, cores: int, *options: str) -> int:
+    """A running job that does not come from A-REX."""
+    said = grid.user("oarsub", *options, "-l", f"/core={cores},walltime=0:20:0", "sleep 600")
     number = int(said.partition("OAR_JOB_ID=")[2].split()[0])
     argv = ["oarstat", "-s", "-J", "-j", str(number)]
     until(lambda: json.loads(grid.root(*argv)) == {str(number): "Running"}, "does not run")
     return number
 
 
-def test_numbers_are_oars_own(site: Grid, bed: Bed) -> None:
+def test_numbers_equal_a_count_by_hand(site: Grid, bed: Bed) -> None:
     idle = check(site, 8, 0, 0)
     assert (idle.manager("ProductName"), idle.manager("LogicalCPUDistribution")) == ("oar", "2:4")
     assert idle.share("ghost")["FreeSlots"] == "0"
     assert idle.share("long")["MaxWallTime"] == "360000"
-    long = told(site)["queues"]["long"]
+    long = info_of(site)["queues"]["long"]
     assert (long["maxwalltime"], long["acl_users"]) == (360000, ["griduser", "root"])
+    _full_of_best_effort_jobs(site)
 
     local_job(site, 3)
     (running,) = site.submit_all([(shell("sleep 600", extra="(count=1)"), {})])
@@ -152,7 +181,7 @@ def test_numbers_are_oars_own(site: Grid, bed: Bed) -> None:
     site.root("oarnodesetting", "-s", "Absent", "-h", NODE)
     until(lambda: oar(site)[0] == 6, "OAR's node is not absent")
     check(site, 6, 4, 0)
-    assert told(site)["nodes"][NODE]["isavailable"] == 0
+    assert info_of(site)["nodes"][NODE]["isavailable"] == 0
 
     waiting = site.submit(shell("true", extra="(count=5)"))
     waiting.wait("INLRMS")
@@ -160,19 +189,29 @@ def test_numbers_are_oars_own(site: Grid, bed: Bed) -> None:
     site.root("oarnotify", "-d", "long")
     over = check(site, 6, 4, 1)
     assert over.share("long")["FreeSlots"] == "0"
-    assert told(site)["queues"]["long"]["status"] == -1
+    assert info_of(site)["queues"]["long"]["status"] == -1
     _as_the_client_sees_it(site, waiting)
     _with_oar_away(site, bed)
+
+
+def _full_of_best_effort_jobs(grid: Grid) -> None:
+    """They are free for the jobs of the queue default, which OAR starts in their place."""
+    job_id = local_job(grid, 8, "-t", "besteffort")
+    found = document(grid)
+    assert found.manager("SlotsUsedByLocalJobs") == "8"
+    assert found.share("default")["FreeSlots"] == "8"
+    grid.root("oardel", str(job_id))
+    until(lambda: oar(grid)[1:] == (0, 0), "the best-effort job does not end")
 
 
 def _as_the_client_sees_it(grid: Grid, waiting: Job) -> None:
     """A-REX runs its provider once a minute."""
 
     def served() -> bool:
-        found = Seen(grid.user("python3", "-c", REST))
+        found = Document(grid.user("python3", "-c", REST))
         return found.manager("TotalSlots") == "6" and found.share("default")["WaitingJobs"] == "1"
 
-    until(served, "REST does not tell of 6 slots and a waiting job", 150)
+    until(served, "REST does not publish 6 slots and a waiting job", 150)
     where = ["-C", "https://localhost:8443/arex"]
     if grid.bed.suite.client_names_interface:
         where = ["-c", "https://localhost:8443/arex", "-I", "org.nordugrid.arcrest"]
@@ -189,7 +228,7 @@ def _as_the_client_sees_it(grid: Grid, waiting: Job) -> None:
 
 
 def _with_oar_away(grid: Grid, bed: Bed) -> None:
-    """The provider says so in one line and fails, and A-REX keeps the last good document."""
+    """The provider logs one line and fails, and A-REX keeps the last document."""
     bed.service("oar", "stop")
     bed.service("postgres", "stop")
     before = grid.read(DOCUMENT)
