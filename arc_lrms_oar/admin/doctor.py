@@ -16,6 +16,7 @@ from arc_lrms_oar.admin import (
     check_config,
     check_oar,
     check_package,
+    check_published,
     check_resources,
     check_sessions,
     check_users,
@@ -133,6 +134,7 @@ def _oar(
     found, unknown = check_oar.check_queues(settings, client)
     yield from found
     yield from check_resources.check_resources(settings, client, rows)
+    yield from check_published.check_published(settings, blocks, rows)
     if not probe:
         yield ok("nodes", _UNPROBED)
         return

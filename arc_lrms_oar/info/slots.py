@@ -56,15 +56,14 @@ class Slots:
     """All slots.
 
     `of` has the slot of each resource by its ID, `until` the time until which a slot can be used.
-    `up` are the slots of working nodes, whether they take new jobs or not. `unnamed` counts the
-    resources that are left out because they belong to no node.
+    `up` are the slots of working nodes, whether they take new jobs or not. Resources without a node,
+    and resources of another type than default, are left out.
     """
 
     def __init__(self, resources: Iterable[dict[str, Any]], settings: Settings, now: float) -> None:
         self.of: dict[int, Slot] = {}
         self.nodes: dict[str, Node] = {}
         self.until: dict[Slot, float] = {}
-        self.unnamed = 0
         self.core_level = settings.common.core_level
         self._down: set[Slot] = set()
         self._node_level = settings.common.node_level
@@ -79,7 +78,6 @@ class Slots:
     def _add(self, row: dict[str, Any], now: float) -> None:
         name = str(row.get(self._node_level) or row.get("network_address") or "").strip()
         if not name:
-            self.unnamed += 1
             return
         number = resource_id(row)
         core = row.get(self.core_level)

@@ -9,8 +9,6 @@ import pytest
 from support.oar_site import Site
 from support.published import published
 
-from arc_lrms_oar.info.slots import Slots
-
 
 def test_oar_without_nodes(site: Site) -> None:
     site.oar.set_nodes([])
@@ -126,8 +124,6 @@ def test_resources_without_a_node_or_of_another_type_are_not_counted(site: Site)
     info = published(site, default=["u"])
     assert (info["cluster"]["totalcpus"], list(info["nodes"])) == (2, ["a"])
     assert info["queues"]["default"]["nodes"] == ["a"]
-    slots = Slots(site.client().resources(), site.settings(), time.time())
-    assert slots.unnamed == 3
 
 
 def test_free_slots_by_time(site: Site) -> None:
