@@ -56,8 +56,8 @@ class Slots:
     """All slots.
 
     `of` has the slot of each resource by its ID, `until` the time until which a slot can be used.
-    `up` are the slots of working nodes, whether they take new jobs or not. Resources without a node,
-    and resources of another type than default, are left out.
+    `up` are the slots of working nodes, whether they take new jobs or not. Resources without a node
+    and those of another type than default are left out.
     """
 
     def __init__(self, resources: Iterable[dict[str, Any]], settings: Settings, now: float) -> None:
