@@ -147,7 +147,7 @@ def facts_of(job: Job) -> dict[str, str]:
 
     facts = {"failure": job.failure().partition("\n")[0]}
     for key, values in job.diag().items():
-        value = " ".join(values)
+        value = " ".join(values).strip()
         facts[f"diag {key}"] = value if key in EXACT else re.sub(r"\d+(\.\d+)?", "N", value)
     for pair in job.output(ENV_FILE).split("\0"):
         name, equals, value = pair.partition("=")
