@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Sequence
 
 import pytest
+from oar.recorded import FIXTURES
 
 from arc_lrms_oar.oar.job_record import Event, JobRecord
 from arc_lrms_oar.oar.outcome import (
@@ -176,6 +178,20 @@ def test_each_event(event: str) -> None:
         assert found.cause is CAUSE_OF_EVENT[event]
         assert found.code == found.cause.code
         assert found.code > 255
+
+
+SOURCE = json.loads((FIXTURES / "event_types.json").read_text())
+ALL_TYPES = sorted({name for names in SOURCE.values() for name in names})
+
+
+@pytest.mark.parametrize("name", [name for name in ALL_TYPES if name not in CAUSE_OF_EVENT])
+def test_events_that_show_no_cause(name: str) -> None:
+    """All other types of all versions (docs/internals/oar-events.md)."""
+    event = Event(name.replace("*", "X"), "User alice requested", None, 1)
+    found = outcome_of(error(event, message="a message"))
+    assert found == (512, "OAR ended the job with an error: a message", Cause.ERROR)
+    assert outcome_of(error(event, BY_ALICE)) == (265, DELETED_BY_ALICE, Cause.DELETED)
+    assert outcome_of(terminated(0)._replace(events=(event,))).code == 0
 
 
 @pytest.mark.parametrize("first", CAUSE_OF_EVENT)
