@@ -7,9 +7,17 @@ is an addition. All of them raise subclasses of `OarLrmsError`, whose text is on
 `config` is always the path of arc.conf or of the runtime configuration that A-REX makes of it.
 
 Functions, results and errors are imported on first use, so importing the package costs nothing.
+
+An older Python gets one sentence, so this file must compile on Python 3.6: no future annotations.
 """
 
-from __future__ import annotations
+import sys
+
+if sys.version_info < (3, 9):  # noqa: UP036 - an older Python runs this too
+    _found = f"{sys.executable} is {sys.version.split()[0]}"
+    _error = f"arc_lrms_oar: Python 3.9 or later is required, and {_found}"
+    # With `python3 -m arc_lrms_oar` there is nobody who could catch an ImportError.
+    raise SystemExit(_error) if sys.argv[:1] == ["-m"] else ImportError(_error)
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -100,7 +108,7 @@ def Submit(config: str, grami: str) -> str:
     return str(submit(settings, client_of(settings), grami).job_id)
 
 
-def Cancel(config: str, jobid: str) -> CancelResult:
+def Cancel(config: str, jobid: str) -> "CancelResult":
     """Delete the OAR job of a grid job.
 
     Args:
@@ -150,7 +158,7 @@ def Scan(config: str, ctr_dirs: Sequence[str]) -> list[str]:
     return scan(settings, client_of(settings), ctr_dirs, Log("Scan", settings.log_level))
 
 
-def Query(config: str, ids: Iterable[int]) -> list[QueryResult]:
+def Query(config: str, ids: Iterable[int]) -> "list[QueryResult]":
     """Ask OAR for the state and the outcome of jobs, with a fixed number of commands.
 
     Args:
@@ -171,7 +179,7 @@ def Query(config: str, ids: Iterable[int]) -> list[QueryResult]:
     return query(client_of(settings_of(config)), ids)
 
 
-def get_lrms_info(options: dict[Any, Any], config: str | None = None) -> dict[str, Any]:
+def get_lrms_info(options: dict[Any, Any], config: "str | None" = None) -> dict[str, Any]:
     """Collect what A-REX's information provider publishes about OAR.
 
     Args:

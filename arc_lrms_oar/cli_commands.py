@@ -90,8 +90,8 @@ def jobs_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state",
         metavar="STATE",
-        help="list only jobs in this state of A-REX or OAR, with a problem (trouble), or failed "
-        "(failed)",
+        help="list only jobs in this state of A-REX or OAR, jobs with a problem (problem), or "
+        "failed jobs (failed)",
     )
     parser.add_argument("--watch", action="store_true", help="refresh until q is pressed")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")

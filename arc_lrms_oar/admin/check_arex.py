@@ -48,8 +48,7 @@ def check_running(path: str, blocks: Blocks, settings: Settings) -> Iterator[Fin
 def _heartbeat_error(control_dir: str, running: Blocks, now: float) -> str:
     """Why A-REX's heartbeat file shows that it does not run, or "".
 
-    A-REX touches the file in each wakeup period; its own watchdog allows three periods and 300 s
-    (ARC 6.17 and 7.0 `src/services/a-rex/grid-manager/GridManager.cpp`).
+    Its limit is that of A-REX's own watchdog (docs/internals/arc.md#heartbeat).
     """
     path = os.path.join(control_dir, _HEARTBEAT)
     (*_, text) = running.get("arex", {}).get("wakeupperiod", [""])

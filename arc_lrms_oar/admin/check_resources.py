@@ -36,7 +36,6 @@ def check_resources(
         yield fail("resources", text, "no job can start: check the nodes with `oarnodes -s`")
     if not usable:
         return
-    yield from _nameless(settings, usable)
     slots = Slots(usable, settings, time.time())
     sizes = {len(node.slots) for node in slots.nodes.values()}
     known = {name for row in usable for name in row}
@@ -61,19 +60,6 @@ def _blocks(settings: Settings) -> Iterator[tuple[str, QueueSettings, set[str]]]
         own = {o for o in QueueSettings._fields if getattr(queue, o) != getattr(common, o)}
         if own:
             yield f"custom:oar/{name}", queue, own
-
-
-def _nameless(settings: Settings, rows: list[dict[str, Any]]) -> Iterator[Finding]:
-    """Resources whose node has no name, which are not published as nodes."""
-    level = settings.common.node_level
-    number = sum(not (row.get(level) or row.get("network_address")) for row in rows)
-    if number:
-        yield warn(
-            "resources",
-            f"{number} resources have no {level} and no network_address",
-            "set them with oarnodesetting -r RESOURCE_ID -p network_address=NAME, or remove them "
-            "with oarremoveresource",
-        )
 
 
 def _check_levels(

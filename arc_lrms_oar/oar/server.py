@@ -1,7 +1,7 @@
 """OAR's server process (Almighty): its address, and whether it accepts connections.
 
 OAR's query commands need the database only, so a stopped server is not noticed by them: jobs are
-listed but do not start. Source: OAR 2.5 `sources/core/modules/almighty.pl`.
+listed but do not start (docs/internals/oar.md#server-and-database).
 """
 
 from __future__ import annotations

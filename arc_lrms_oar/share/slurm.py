@@ -7,8 +7,6 @@ Source of the contract: ARC 6.10 and 6.17 `src/services/a-rex/lrms/arc/lrms/py*.
 `infoproviders/SLURMPYmod.pm`.
 """
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 
@@ -23,7 +21,7 @@ _ARC_6 = 6
 get_lrms_options_schema = arc_lrms_oar.get_lrms_options_schema
 
 
-def Submit(config: str, jobdesc: Any) -> str | None:
+def Submit(config: str, jobdesc: Any) -> "str | None":
     """Submit the job of an `arc.JobDescription`. Returns its OAR job ID, None on failure.
 
     pySubmit's description is incomplete, so the GRAMi file that it was made of is read instead.
@@ -61,7 +59,7 @@ def get_lrms_info(options: dict[Any, Any]) -> dict[str, Any]:
     return arc_lrms_oar.get_lrms_info(options, _provider_config())
 
 
-def _provider_config() -> str | None:
+def _provider_config() -> "str | None":
     """The value of --config on the command line of the provider, the Perl process that runs this.
 
     SLURMPYmod.pm does not pass it on.

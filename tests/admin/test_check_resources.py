@@ -114,9 +114,3 @@ def test_levels_that_oar_3_does_not_allow(place: Path, no_oar_conf: Path) -> Non
         ]
         no_oar_conf.write_text('HIERARCHY_LABELS="resource_id, host,core"\n')
         assert bad(site) == []
-
-
-def test_resources_without_a_node(site: Site) -> None:
-    rows = [{"resource_id": 1, "state": "Alive", "type": "default", "core": 1, "cpu": 1}]
-    found = list(check_resources(site.settings(), site.client(), rows))
-    assert found[1].message.startswith("1 resources have no ")
