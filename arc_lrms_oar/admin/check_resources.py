@@ -38,7 +38,7 @@ def check_resources(
         return
     slots = Slots(usable, settings, time.time())
     sizes = {len(node.slots) for node in slots.nodes.values()}
-    known = {name for row in usable for name in row}
+    known = {name for row in rows for name in row}
     labels = _hierarchy_labels(settings) if client.dialect.generation == 3 else None
     wrong = []
     for block, queue, options in _blocks(settings):
