@@ -154,6 +154,7 @@ arc_oar_main() {
     arc_oar_rte_trap=
     trap arc_oar_finish EXIT
     arc_oar_count_nodes
+    arc_oar_note_system
     arc_oar_open_streams || exit 1
     if [ -n "$grid_area" ] && [ "$grid_area" != "${RUNTIME_JOB_DIR%/*}" ]; then
         arc_oar_say "RUNTIME_GRIDAREA_DIR=$grid_area is set on $HOSTNAME, but OAR runs the job in \
@@ -170,7 +171,6 @@ $RUNTIME_JOB_DIR"
     RESULT=0
     arc_oar_stage 1 || RESULT=1
     arc_oar_note "runtimeenvironments=$runtimeenvironments"
-    arc_oar_note_system
     # A runtime environment may have set it.
     [ "${RESULT:-0}" = 0 ] || exit "$RESULT"
     export HOME=$RUNTIME_JOB_DIR

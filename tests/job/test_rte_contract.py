@@ -350,8 +350,9 @@ def test_user_cannot_set_the_accounting_variables(node: Node) -> None:
 
 
 def test_keys_that_an_rte_writes_itself(node: Node) -> None:
-    ran = on_node(node, 'echo "my_key=my value" >>"$RUNTIME_JOB_DIAG"\n')
-    assert ran.diag.values["my_key"] == "my value"
+    text = 'echo "my_key=my value" >>"$RUNTIME_JOB_DIAG"\n'
+    ran = on_node(node, text + 'echo "systemsoftware=Mine 1" >>"$RUNTIME_JOB_DIAG"\n')
+    assert ran.diag.values["systemsoftware"] == "Mine 1"
     assert b"my_key=my value\n" in ran.diag.format()
 
 
