@@ -83,9 +83,9 @@ def _print_script(text: str) -> None:
     A-REX puts stderr into the job's file `errors` (ARC 6.17 and 7.0
     `src/utils/python/arc/control/Jobs.py`, `job_script`).
     """
-    lines = [printable(line.expandtabs()) for line in text.splitlines()]
-    start, end = ("----- starting submit-OAR-job -----", "----- exiting submit-OAR-job -----")
-    complain("\n".join([start, *lines, end]))
+    if not text.replace("\n", "").isprintable():
+        text = "".join(f"{printable(line.expandtabs())}\n" for line in text.splitlines())
+    complain(f"----- starting submit-OAR-job -----\n{text}----- exiting submit-OAR-job -----")
 
 
 def _write_job_id(path: str, job_id: int, client: OarClient, retry: Retry) -> None:

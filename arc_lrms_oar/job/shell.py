@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from functools import cache
 
 from arc_lrms_oar.errors import JobError
 
@@ -15,6 +16,7 @@ _SHARE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 _VARIABLE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})")
 
 
+@cache
 def shared(name: str) -> str:
     """Return the text of the shell file `name` in `share/`; raises JobError if it is missing."""
     path = os.path.join(_SHARE, name)
