@@ -1,4 +1,4 @@
-"""Who the grid user is, and what the rules of arc.conf make of it."""
+"""The identity of the grid user, and the rules of arc.conf that map it."""
 
 from __future__ import annotations
 
@@ -77,16 +77,16 @@ def test_identity_of_a_local_file() -> None:
         ("vo x -> project=1\nvo cms -> project=2\nvo atlas -> project=3", ("2", "")),
     ],
 )
-def test_first_rule_that_fits(table: str, given: tuple[str, str]) -> None:
+def test_first_matching_rule(table: str, given: tuple[str, str]) -> None:
     assert choose(rules(table), PILOT) == given
 
 
-def test_nobody_meets_no_rule() -> None:
+def test_unknown_user_matches_no_rule() -> None:
     assert choose(rules("vo * -> project=a\nsubject * -> project=b"), Identity()) == ("", "")
 
 
 @pytest.mark.parametrize("word", WORDS, ids=lambda word: ascii(word)[:30])
-def test_names_of_the_users_own_are_made_safe(word: str) -> None:
+def test_user_chosen_names_are_made_safe(word: str) -> None:
     project, _ = choose(rules("vo * -> project={vo}"), Identity(vos=(word,)))
     assert set(project) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
     assert not project.startswith("-")

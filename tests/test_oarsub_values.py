@@ -1,4 +1,4 @@
-"""What may stand behind oarsub's options, and above all what may not."""
+"""The values that oarsub's options may have, and hostile ones that are refused."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ CONVERTERS: list[Callable[[str], Any]] = [
         (oarsub_values.signal_number, "12", 12),
     ],
 )
-def test_right(convert: Callable[[str], Any], text: str, value: Any) -> None:
+def test_allowed_values(convert: Callable[[str], Any], text: str, value: Any) -> None:
     assert convert(text) == value
 
 
@@ -107,7 +107,7 @@ def test_condition(text: str) -> None:
         "a=\x00",
     ],
 )
-def test_more_than_a_condition(text: str) -> None:
+def test_invalid_condition(text: str) -> None:
     with pytest.raises(GrammarError):
         oarsub_values.condition(text)
     with pytest.raises(GrammarError):
@@ -127,7 +127,7 @@ def test_more_than_a_condition(text: str) -> None:
         (oarsub_values.signal_number, "USR1", "the number of a signal"),
     ],
 )
-def test_wrong(convert: Callable[[str], Any], text: str, right: str) -> None:
+def test_refused_values(convert: Callable[[str], Any], text: str, right: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         convert(text)
     assert str(caught.value).startswith(right)

@@ -23,7 +23,7 @@ ROW = re.compile(r"\| `(\(.+?\))` \|(.*?)\| `(-.+?)` \|(.*?)\|")
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """Of each row an example in xRSL, words of oarsub, and lines of [custom:oar]."""
+    """Each row: an example in xRSL, arguments of oarsub, and lines of [custom:oar]."""
     found = []
     for line in CHAPTER.splitlines():
         row = ROW.fullmatch(line.replace("\\|", "\x00"))
@@ -44,12 +44,12 @@ def test_row(example: str, words: str, conf: str, monkeypatch: pytest.MonkeyPatc
     assert expected in lines, found.oarsub
 
 
-def test_table_has_been_read() -> None:
+def test_all_rows_are_read() -> None:
     assert len(rows()) == len(re.findall(r"^\| `\(", CHAPTER, re.M)) > 20
 
 
 class Asked(Mapping[str, str]):
-    """GRAMi values that note which of them are asked for."""
+    """GRAMi values that record which of them are read."""
 
     def __init__(self) -> None:
         self.keys_asked: set[str] = set()

@@ -1,4 +1,4 @@
-"""Cancel: the OAR job is deleted or gone; trouble with OAR is left to scan and is no failure."""
+"""Cancel: the OAR job is deleted or gone; an unavailable OAR is left to scan and is no failure."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_waiting_job_by_its_id(site: Site) -> None:
     assert site.oar.wait(job_id)["state"] == "Error"
 
 
-def test_id_that_oar_has_given_it_anew_comes_first(any_site: Site) -> None:
+def test_job_id_of_the_resubmitted_job_has_priority(any_site: Site) -> None:
     """Scan writes the id of a resubmitted job into .local; the GRAMi file keeps the first."""
     site = any_site
     files = site.running()
@@ -68,7 +68,7 @@ def test_id_that_oar_has_given_it_anew_comes_first(any_site: Site) -> None:
     assert site.argvs("oardel") == [["oardel", str(new)]]
 
 
-def test_job_that_arex_has_not_noted_yet(any_site: Site) -> None:
+def test_job_id_that_only_the_grami_file_has(any_site: Site) -> None:
     site = any_site
     files = site.ce.job()
     site.add_job_of(GRID_ID, first_id=7)
@@ -79,20 +79,20 @@ def test_job_that_arex_has_not_noted_yet(any_site: Site) -> None:
 
 @pytest.mark.parametrize("row", [{"job_name": "", "command": "/bin/date"}, {"job_name": "x"}])
 def test_job_id_that_oar_has_assigned_again(any_site: Site, row: dict[str, str]) -> None:
-    """The other job runs on, and A-REX is told that the grid job's is gone."""
+    """The other job is not touched; for A-REX the job is gone."""
     files = any_site.running(**row)
     assert cancelled(any_site, files.file("grami")) == (GONE, 1)
     assert any_site.argvs("oardel") == []
 
 
-def test_database_down_before_the_job_has_proven_to_be_the_grid_jobs(site: Site) -> None:
+def test_database_down_before_the_ownership_check(site: Site) -> None:
     files = site.running()
     site.oar.set("fail_times", "oarstat:2:25:DB connection error, exiting.")
     assert cancelled(site, files.file("grami")) == (CANCELLED, 1)
     assert site.clock.pauses == [2.0, 2.0]
 
 
-def test_twice(site: Site) -> None:
+def test_cancelled_twice(site: Site) -> None:
     files = site.running(status="CANCELING")
     for _ in range(2):
         assert cancelled(site, files.file("grami")) == (CANCELLED, 1)
@@ -125,21 +125,21 @@ def test_refused_for_a_job_that_is_alive(site: Site, state: str) -> None:
 
 
 @needs_root
-def test_job_of_somebody_else(site: Site) -> None:
+def test_job_of_another_user(site: Site) -> None:
     site.oar.add_jobs(1, owner="somebody")
     with pytest.raises(RuntimeError, match="OarRefused: OAR does not cancel job 1: You are not"):
         run_as(NOBODY, lambda: cancelled(site, 1))
     assert site.oar.job(1)["state"] == "Running"
 
 
-def test_server_that_was_not_told_is_enough(site: Site) -> None:
+def test_oardel_without_a_running_server(site: Site) -> None:
     site.running()
     site.oar.set("server_down")
     assert cancelled(site, 1) == (CANCELLED, 1)
     assert site.oar.calls("oardel")[-1].rc == 2
 
 
-def test_trouble_is_tried_again(site: Site) -> None:
+def test_retry_while_oar_is_unavailable(site: Site) -> None:
     site.running()
     site.oar.set("fail_times", "oardel:2:25:DB connection error, exiting.")
     assert cancelled(site, 1) == (CANCELLED, 1)
@@ -147,7 +147,7 @@ def test_trouble_is_tried_again(site: Site) -> None:
     assert len(site.argvs("oardel")) == 3
 
 
-def test_trouble_without_end_is_left_to_scan(site: Site) -> None:
+def test_oar_unavailable_is_left_to_scan(site: Site) -> None:
     site.running()
     site.oar.set("fail_times", "oardel:99:25:DB connection error, exiting.")
     settings, client = site.settings(), site.client()
@@ -170,7 +170,7 @@ def test_hanging_oardel_is_left_to_scan(site: Site) -> None:
     assert result == CancelResult(NOT_YET, 1, reason="oardel: no answer in 1 s")
 
 
-def test_refusal_while_the_state_cannot_be_asked(site: Site) -> None:
+def test_refusal_while_oarstat_fails(site: Site) -> None:
     site.running()
     site.oar.set("refuse_del")
     site.oar.set("fail_times", "oarstat:99:25:DB connection error, exiting.")
@@ -189,7 +189,7 @@ def test_other_versions_of_oar(site: Site, version: str) -> None:
         assert cancelled(other, 99) == (GONE, 99)
 
 
-def test_grami_without_an_id(any_site: Site) -> None:
+def test_grami_file_without_a_job_id(any_site: Site) -> None:
     files = any_site.ce.job()
     with pytest.raises(GramiError) as caught:
         cancelled(any_site, files.file("grami"))
@@ -199,7 +199,7 @@ def test_grami_without_an_id(any_site: Site) -> None:
     assert any_site.commands() == []
 
 
-def test_grami_that_is_missing(site: Site) -> None:
+def test_missing_grami_file(site: Site) -> None:
     path = site.ce.control / f"job.{GRID_ID}.grami"
     with pytest.raises(GramiError, match="cannot read the GRAMi file"):
         cancelled(site, path)

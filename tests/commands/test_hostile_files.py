@@ -1,4 +1,4 @@
-"""A user swaps all that is his while the verbs are at it: they touch nothing else, and go on.
+"""A user replaces their own files while the commands run: nothing else is touched or read.
 
 His session directory lies in a directory of his own, as with `sessiondir=*`: worse than most sites.
 Each round of a verb waits for another swap, so that the number of rounds is that of the races.
@@ -38,7 +38,7 @@ ROUNDS = 150
 
 
 class Quick(FakeTransport):
-    """OAR without its processes: each job that it is asked for has ended well, and oarsub works."""
+    """OAR without processes: every job has ended with exit code 0, and oarsub works."""
 
     def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
         line = ["/bin/echo", "OAR_JOB_ID=7"]
@@ -57,7 +57,7 @@ class Quick(FakeTransport):
 
 
 class Race:
-    """One job of a hostile user, and what must stay as it is whatever he does."""
+    """One job of a hostile user, and the files that must stay unchanged."""
 
     def __init__(self, place: Path) -> None:
         self.ce = Ce(place / "ce", owner=NOBODY)
@@ -86,17 +86,17 @@ class Race:
         return swaps
 
     def owners(self) -> set[int]:
-        """Who owns what lies in the user's directories."""
+        """The owners of the files in the user's directories."""
         found = set()
         for folder, _, names in os.walk(self.ce.sessions):
             for name in names:
-                # The user is at it all the time.
+                # The user changes files all the time.
                 with suppress(OSError):
                     found.add(os.lstat(os.path.join(folder, name)).st_uid)
         return found
 
     def shown(self) -> str:
-        """All that A-REX would hand to the user or keep."""
+        """Everything that A-REX would give to the user or keep."""
         paths = [path for path in self.ce.control.rglob("*") if path.is_file()]
         return "".join(path.read_text(errors="replace") for path in paths)
 
@@ -107,7 +107,7 @@ def race(place: Path) -> Race:
 
 
 def test_scan(race: Race, hours: Hours) -> None:
-    """The job is reported in each round; what was not the user's is neither read nor changed."""
+    """The job is reported in each round; files of others are neither read nor changed."""
     files = race.ce.in_lrms(GRID_ID, 7)
 
     def look() -> list[str]:
@@ -122,7 +122,7 @@ def test_scan(race: Race, hours: Hours) -> None:
         assert "secret" not in race.shown()
         assert race.owners() <= {NOBODY}
 
-    # The very first scan asks for all that have ended, which this OAR does not tell.
+    # The first scan asks for all ended jobs, which this OAR does not report.
     assert look() == []
     race.run(files, ROUNDS, once)
     assert (files.file("errors").stat().st_uid, files.file("lrms_done").stat().st_uid) == (
@@ -143,7 +143,7 @@ def test_explain_and_jobs(race: Race) -> None:
 
 
 def test_submit(race: Race) -> None:
-    """As the user himself: it ends in each round, with an id or with a sentence."""
+    """As the user: each round ends with a job ID or with a sentence."""
     files = race.ce.job(GRID_ID, stdout="out")
     grami = files.file("grami")
     text = grami.read_bytes()

@@ -1,4 +1,4 @@
-"""Query: what OAR tells of jobs, as values and as a table."""
+"""Query: OAR's information about jobs, as values and as a table."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_reason_of_an_error(site: Site) -> None:
 
 
 def test_job_that_oar_3_hides(ce: Ce) -> None:
-    """Killed while it waited: only its state is told (docs/internals/oar3.md#invisible-jobs)."""
+    """Killed while waiting: only its state is reported (docs/internals/oar3.md#invisible-jobs)."""
     with Standin.create(ce.place / "oar3", "3.0.2") as oar:
         site = Site(ce, oar)
         oar.add_jobs(1, state="Error", hidden=1, exit_code=None)

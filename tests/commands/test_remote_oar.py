@@ -1,4 +1,4 @@
-"""OAR on another machine whose connection breaks: one job, one OAR job, nothing lost or made up."""
+"""OAR on another machine with a connection that breaks: exactly one OAR job for each grid job."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ssh(place: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSsh:
 
 @pytest.fixture
 def site(site: Site, place: Path, ssh: FakeSsh) -> Site:
-    """A CE whose session directories have another path, `there`, where OAR is."""
+    """A CE with session directories at another path, `there`, on the remote machine."""
     (place / "there").symlink_to(site.ce.sessions)
     remote(site, place / "there")
     return site
@@ -40,7 +40,7 @@ def remote(site: Site, sessions: Path) -> None:
 
 
 def one_job(site: Site, files: JobFiles) -> None:
-    """There is one OAR job, A-REX knows it, it runs once, and its output is in its place."""
+    """One OAR job exists, A-REX has its job ID, it runs once, and its output arrives."""
     assert (files.local_id(), len(site.oar.jobs())) == ("1", 1)
     assert site.oar.wait(1)["exit_code"] == 0
     assert (files.session / "out").read_text() == "ran\n"
@@ -50,7 +50,7 @@ def writing_job(site: Site) -> JobFiles:
     return site.ce.job(executable="/bin/sh", arguments=["-c", "echo ran"], stdout="out")
 
 
-def test_the_paths_are_those_of_the_other_machine(site: Site, place: Path) -> None:
+def test_paths_of_the_remote_machine(site: Site, place: Path) -> None:
     files = writing_job(site)
     assert site.submit(files) == 1
     session = f"{place}/there/{GRID_ID}"
@@ -70,7 +70,7 @@ def test_the_paths_are_those_of_the_other_machine(site: Site, place: Path) -> No
 
 @pytest.mark.parametrize("mode", ["refused", "held", "mute", "cut out 0", "cut out 44"])
 def test_connection_cut_in_a_submission(site: Site, ssh: FakeSsh, mode: str) -> None:
-    """`cut out 44` is in the middle of the id, or of what comes before it."""
+    """`cut out 44` is in the middle of the job ID, or before it."""
     files = writing_job(site)
     ssh.next(mode)
     assert site.submit(files) == 1
@@ -105,8 +105,8 @@ def test_submission_held_back_until_there_is_no_job(site: Site, ssh: FakeSsh) ->
     assert site.submitted() == []
 
 
-def test_oarsub_that_is_left_alone_is_waited_for(site: Site, ssh: FakeSsh) -> None:
-    """Its database does not answer: it has not brought in its job, and may yet do so."""
+def test_abandoned_oarsub_is_waited_for(site: Site, ssh: FakeSsh) -> None:
+    """Its database does not answer: it has not created its job yet, and may still do so."""
     files = writing_job(site)
     site.oar.set("db_down")
     ssh.next("left")
@@ -127,8 +127,8 @@ def test_oarsub_that_is_left_alone_is_waited_for(site: Site, ssh: FakeSsh) -> No
     one_job(site, files)
 
 
-def test_killed_while_oarsub_is_at_work(site: Site, ssh: FakeSsh) -> None:
-    """The next attempt knows of the ticket by the mark."""
+def test_killed_while_oarsub_runs(site: Site, ssh: FakeSsh) -> None:
+    """The next attempt finds the ticket in the journal."""
     files = writing_job(site)
     ssh.next("held", "refused")
     retry = site.clock.retry()
@@ -193,14 +193,14 @@ def test_connection_cut_in_a_cancel(site: Site, ssh: FakeSsh, mode: str) -> None
 def test_one_connection_for_all_commands_of_a_scan(site: Site, ssh: FakeSsh) -> None:
     site.running(state="Error")
     site.scan()
-    # The runners of earlier tests hang up whenever Python finds that nobody needs them.
+    # Runners of earlier tests disconnect when Python frees them.
     calls = [call for call in ssh.calls() if "exit" not in call]
     sockets = {w for call in calls for w in call if w.startswith("ControlPath=")}
     assert len(calls) > 1
     assert len(sockets) == 1
 
 
-def test_doctor_asks_over_there(site: Site, ssh: FakeSsh) -> None:
+def test_doctor_asks_the_remote_machine(site: Site, ssh: FakeSsh) -> None:
     settings, me = site.settings(), own_account()
     (finding,) = check_commands(settings, me)
     assert finding.level == "ok"

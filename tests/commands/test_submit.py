@@ -1,4 +1,4 @@
-"""Submit: one grid job becomes one OAR job, and A-REX learns its id."""
+"""Submit: one OAR job is made of one grid job, and its job ID is written for A-REX."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_job_that_has_its_id_is_not_submitted_again(site: Site) -> None:
 
 @needs_root
 def test_as_the_mapped_user(place: Path, oar: Standin, layout: int) -> None:
-    """The control directory is root's: the user may append to his GRAMi file and no more."""
+    """The control directory is root's: the user may append to the GRAMi file and create nothing."""
     site = Site(Ce(place, layout, owner=NOBODY), oar)
     oar.set("autorun", 0)
     files = site.ce.job(executable="/usr/bin/id", arguments=["-u"], stdout="o", rtes=[("R",)])
@@ -200,7 +200,7 @@ def test_malformed_grami(site: Site) -> None:
     assert site.commands() == []
 
 
-def test_not_before(site: Site) -> None:
+def test_start_time(site: Site) -> None:
     site.submit(site.ce.job(starttime="20990101000000Z"))
     (line,) = site.submitted()
     kind = line[line.index("-t") + 1]

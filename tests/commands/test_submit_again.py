@@ -1,4 +1,4 @@
-"""A submission killed on its way and tried again: exactly one OAR job, and A-REX knows its id."""
+"""A submission that is killed and tried again: exactly one OAR job, and A-REX has its job ID."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from arc_lrms_oar.job import grami, script, submit_journal
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: nothing of the package may catch it."""
+    """A stand-in for SIGKILL: nothing in the package may catch it."""
 
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, holder: object, name: str, after: bool) -> None:
@@ -45,7 +45,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, holder: object, name: str, after: b
     ],
     ids=["script", "journal", "oarsub", "id", "clear"],
 )
-def test_killed_on_its_way_and_tried_again(
+def test_killed_at_a_step_and_tried_again(
     site: Site, monkeypatch: pytest.MonkeyPatch, holder: object, name: str, after: bool
 ) -> None:
     files = site.ce.job(executable="/bin/sh", arguments=["-c", "echo ran >>ran"])
@@ -61,7 +61,7 @@ def test_killed_on_its_way_and_tried_again(
 
 
 def left_behind(files: JobFiles, pid: int = 0) -> submit_journal.SubmitJournal:
-    """The mark of an attempt that was killed when it had started oarsub."""
+    """The journal of an attempt that was killed after it had started oarsub."""
     journal = submit_journal.open_journal(str(files.session), 0, lambda _: None)
     journal.record(pid)
     journal.close()
@@ -140,7 +140,7 @@ def test_earlier_oarsub_that_ends(site: Site) -> None:
     assert site.clock.pauses == [2.0]
 
 
-def test_process_id_that_another_program_has_now(site: Site) -> None:
+def test_process_id_of_another_program(site: Site) -> None:
     files = site.ce.job()
     child = subprocess.Popen(["/bin/sleep", "60"], start_new_session=True)
     try:
@@ -152,7 +152,7 @@ def test_process_id_that_another_program_has_now(site: Site) -> None:
     assert site.clock.pauses == []
 
 
-def test_earlier_attempt_while_oar_cannot_be_asked(site: Site) -> None:
+def test_earlier_attempt_while_oar_is_unavailable(site: Site) -> None:
     files = site.ce.job()
     left_behind(files)
     site.oar.set("fail_times", "oarstat:2:25:DB connection error, exiting.")
@@ -177,7 +177,7 @@ def test_id_that_cannot_be_written_at_once(site: Site, monkeypatch: pytest.Monke
 
 
 def test_id_that_cannot_be_written_at_all(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A-REX takes the job for failed and would leave it to run as an orphan."""
+    """A-REX regards the job as failed and would not cancel the OAR job."""
     files = site.ce.job()
     site.oar.set("autorun", 0)
 
@@ -193,13 +193,13 @@ def test_id_that_cannot_be_written_at_all(site: Site, monkeypatch: pytest.Monkey
 
 
 def torn(site: Site, journal: submit_journal.SubmitJournal, state: str = "Hold") -> int:
-    """A row that an oarsub has made which was killed before it was done."""
+    """The row of an oarsub that was killed before it had finished."""
     row: dict[str, Any] = {"owner": site.ce.user, "command": journal.script, "start_time": 0}
     row["job_name"] = f"some_name-{GRID_ID}"
     return site.oar.add_jobs(1, state, first_id=7, **row)[0]
 
 
-def test_job_that_was_left_half_made(site: Site) -> None:
+def test_incomplete_job(site: Site) -> None:
     files = site.ce.job()
     half = torn(site, left_behind(files))
     assert site.submit(files) == 8
@@ -208,14 +208,14 @@ def test_job_that_was_left_half_made(site: Site) -> None:
     assert site.oar.wait(8)["exit_code"] == 0
 
 
-def test_job_that_was_left_half_made_and_deleted_by_an_earlier_attempt(site: Site) -> None:
+def test_incomplete_job_that_an_earlier_attempt_has_deleted(site: Site) -> None:
     files = site.ce.job()
     torn(site, left_behind(files), state="Error")
     assert site.submit(files) == 8
     assert site.argvs("oardel") == []
 
 
-def test_job_that_oarsub_is_still_making(site: Site) -> None:
+def test_job_that_oarsub_is_still_creating(site: Site) -> None:
     files = site.ce.job()
     child = subprocess.Popen(["/bin/sh", "-c", "sleep 60; :", "oarsub"], start_new_session=True)
     try:

@@ -1,4 +1,4 @@
-"""Submit where OAR refuses or does not answer: a sentence for the user, and never a second job."""
+"""Submit when OAR refuses or does not answer: a sentence for the user, never a second job."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_refusals(
         ({"count": 2, "countpernode": 1}, "node_level=nosuch", "nosuch"),
     ],
 )
-def test_refusals_for_what_the_site_has_set(
+def test_refusals_because_of_settings(
     site: Site, options: dict[str, Any], lines: str, sentence: str | None
 ) -> None:
     site.configure(lines)
@@ -66,7 +66,7 @@ def test_refusals_for_what_the_site_has_set(
         assert sentence in str(error)
 
 
-def test_server_down_is_a_job_all_the_same(site: Site) -> None:
+def test_server_down_with_a_job_id(site: Site) -> None:
     """Exit status 9 with an ID: the job will run.
 
     Source: docs/internals/oar.md#job-id-printed-by-a-failed-oarsub.
@@ -88,7 +88,7 @@ def test_accepted_without_an_id(site: Site) -> None:
     assert site.clock.pauses == [2.0]
 
 
-def test_accepted_and_then_hanging(site: Site) -> None:
+def test_oarsub_that_hangs_after_it_has_created_the_job(site: Site) -> None:
     site.configure("command_timeout=1")
     site.oar.set("accept_then_hang")
     files = site.ce.job()
@@ -97,7 +97,7 @@ def test_accepted_and_then_hanging(site: Site) -> None:
     assert site.commands().count("oarsub") == 1
 
 
-def test_trouble_is_tried_again_with_growing_pauses(site: Site) -> None:
+def test_pauses_between_attempts(site: Site) -> None:
     site.oar.set("fail_times", "oarsub:3:25:DB connection error, exiting.")
     files = site.ce.job()
     assert site.submit(files) == 1
@@ -117,7 +117,7 @@ TROUBLE = [
 
 
 @pytest.mark.parametrize(("code", "text"), TROUBLE)
-def test_what_counts_as_trouble(site: Site, code: int, text: str) -> None:
+def test_errors_that_count_as_unavailable(site: Site, code: int, text: str) -> None:
     site.oar.set("fail_times", f"oarsub:1:{code}:{text}")
     assert site.submit(site.ce.job()) == 1
     assert site.commands().count("oarsub") == 2
@@ -129,7 +129,7 @@ def test_refusal_after_trouble(site: Site) -> None:
     assert str(error) == "OAR refused the job: The queue nosuch does not exist"
 
 
-def test_trouble_without_end(site: Site) -> None:
+def test_oar_unavailable_for_the_whole_budget(site: Site) -> None:
     site.oar.set("fail_times", "oarsub:99:25:DB connection error, exiting.")
     files = site.ce.job()
     with pytest.raises(OarUnavailable) as caught:
@@ -142,7 +142,7 @@ def test_trouble_without_end(site: Site) -> None:
     assert (files.local_id(), private_files(files)) == ("", [])
 
 
-def test_budget_of_the_site(site: Site) -> None:
+def test_submit_budget(site: Site) -> None:
     site.configure("submit_budget=0")
     site.oar.set("fail_times", "oarsub:99:25:DB connection error, exiting.")
     with pytest.raises(OarUnavailable):
@@ -158,7 +158,7 @@ def test_no_oarsub_at_all(site: Site) -> None:
 
 @pytest.fixture
 def unkillable(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Command]]:
-    """OAR's commands belong to user oar: what the package starts cannot be killed by it."""
+    """OAR's commands run as user oar, so the package cannot kill them."""
     started: list[Command] = []
 
     def kill(command: Command) -> bool:
@@ -172,10 +172,10 @@ def unkillable(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Command]]:
         real(command)
 
 
-def test_oarsub_that_cannot_be_killed_is_the_only_one(
+def test_no_other_oarsub_beside_one_that_cannot_be_killed(
     site: Site, unkillable: list[Command]
 ) -> None:
-    """With the database down oarsub waits for ever, and brings the job in when it is back."""
+    """Without its database oarsub waits forever, and creates the job when the database is back."""
     site.configure("command_timeout=1")
     site.oar.set("db_down")
     files = site.ce.job()
@@ -205,8 +205,8 @@ def test_no_second_oarsub_while_the_first_one_hangs(site: Site) -> None:
     assert site.commands().count("oarsub") == 1
 
 
-def test_oarsub_given_up_for_good_runs_nothing_later(site: Site, unkillable: list[Command]) -> None:
-    """The job enters OAR after A-REX was told that it failed: its script is not there any more."""
+def test_abandoned_oarsub_runs_nothing_later(site: Site, unkillable: list[Command]) -> None:
+    """The job is created after A-REX was told that it failed: its script no longer exists."""
     site.configure("command_timeout=1")
     site.oar.set("db_down")
     files = site.ce.job(executable="/bin/sh", arguments=["-c", "touch ran"])

@@ -1,4 +1,4 @@
-"""Submission killed at every single one of its steps, its oarsub left alive: one job, one id."""
+"""A submission killed at each of its steps, with a live oarsub: one job, one job ID."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ WORKERS = 4
 
 
 def attempt(site: Site, files: JobFiles) -> int:
-    """As A-REX makes it; the clock is the real one, since an oarsub may have to be waited for."""
+    """Submit as A-REX does, with the real clock, because an oarsub may have to be waited for."""
     return site.submit(files, Retry(60, (0.1,)))
 
 
 @pytest.mark.parametrize("first", range(1, WORKERS + 1))
 def test_every_step(site: Site, first: int) -> None:
     site.oar.set("autorun", 0)
-    # So long that the next attempt comes while the first one's oarsub is still at it.
+    # Long enough for the next attempt to start while the first oarsub runs.
     site.oar.set("slow", "oarsub:0.4")
     step, kills = first, 0
     while True:

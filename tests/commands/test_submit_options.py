@@ -1,4 +1,4 @@
-"""Submit: what a site and a runtime environment choose for a job, and what OAR cannot do for it."""
+"""Submit: settings of the site and of runtime environments, and attributes without effect."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def sample(site: Site, name: str, params: str = "") -> None:
 
 
 def line(site: Site, files: JobFiles) -> list[str]:
-    """What oarsub is asked between the job's name and its directory."""
+    """The arguments of oarsub between the job's name and its directory."""
     site.submit(files)
     (argv,) = site.submitted()
     return argv[2 : argv.index("-d")]
 
 
-def test_queue_and_project_by_who_the_user_is(any_site: Site) -> None:
+def test_queue_and_project_by_identity(any_site: Site) -> None:
     site = any_site
     site.configure(
         "project = rest\n"
@@ -41,12 +41,12 @@ def test_queue_and_project_by_who_the_user_is(any_site: Site) -> None:
     assert line(site, files)[:4] == ["--project", "pilots", "-q", "besteffort"]
 
 
-def test_user_whom_no_rule_is_about(site: Site) -> None:
+def test_user_without_a_rule(site: Site) -> None:
     site.configure("project = rest\nidentity = vo atlas -> project=atlas\n")
     assert line(site, site.ce.job())[:4] == ["--project", "rest", "-q", "default"]
 
 
-def test_local_file_that_is_not_there(site: Site) -> None:
+def test_missing_local_file(site: Site) -> None:
     site.configure("identity = vo atlas -> project=atlas\n")
     files = site.ce.job()
     files.file("local").unlink()
@@ -80,7 +80,7 @@ def test_sample_for_best_effort_that_starts_again(site: Site) -> None:
 def test_sample_for_gpus(
     site: Site, params: str, options: tuple[str, ...], words: list[str]
 ) -> None:
-    """The stand-in's nodes have no GPUs; their cpus do as well."""
+    """The stand-in's nodes have no GPUs, so their CPUs are used."""
     site.configure("gpu_level = cpu")
     sample(site, "OAR/GPU", params)
     request = site.ce.job(rtes=[("OAR/GPU", *options)])
@@ -123,7 +123,9 @@ def test_value_of_a_runtime_environment_that_cannot_be_read(site: Site) -> None:
     assert str(error).endswith("joboption_numnodes='two' is wrong: it must be a whole number")
 
 
-def test_what_oar_does_not_heed_is_said_once(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+def test_ignored_attributes_are_reported_once(
+    site: Site, capfd: pytest.CaptureFixture[str]
+) -> None:
     files = site.ce.job(memory=1000, disk=5, priority=70)
     site.submit(files)
     site.submit(files)
@@ -136,7 +138,7 @@ def test_what_oar_does_not_heed_is_said_once(site: Site, capfd: pytest.CaptureFi
     )
 
 
-def test_plain_job_leaves_nothing_to_say(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+def test_plain_job_prints_nothing_more(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
     site.submit(site.ce.job(walltime=60))
     assert without_script(capfd.readouterr().err) == ""
 

@@ -1,4 +1,4 @@
-"""Translate: hostile words come out as one word or not at all, and what has no effect is told."""
+"""Translate: hostile values stay one argument or are refused; ignored attributes are reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def one(text: str, conf: str = "") -> Translation:
 
 
 def test_hostile_words_of_a_grami_file() -> None:
-    """The script's own lines are run by a real bash, which shows the words as they came."""
+    """A real bash runs lines of the script and prints the values that it gets."""
     text = grami_text(Path("/sessions/x"), Path("/control"), "ID", arguments=VALUES)
     script = one(text).script
     array = script[script.index("arc_oar_arguments=(") : script.index("arc_oar_keep_all=")]
@@ -44,7 +44,7 @@ def test_hostile_words_of_a_grami_file() -> None:
 
 
 @pytest.mark.parametrize("word", VALUES, ids=lambda word: ascii(word)[:30])
-def test_hostile_name_is_one_plain_word_of_the_line(word: str) -> None:
+def test_hostile_name_is_reduced_to_safe_characters(word: str) -> None:
     found = one(xrsl("/bin/true", extra=f"(jobname={rsl_string(word)})"))
     assert found.description["name"] is not None
     name = found.oarsub[found.oarsub.index("--name") + 1]
@@ -85,24 +85,24 @@ def test_hostile_queue_is_refused(word: str) -> None:
         ("", "identity=vo * -> project={vo}", "identity: its rules are not applied"),
     ],
 )
-def test_wish_that_is_not_heeded(extra: str, conf: str, line: str) -> None:
+def test_ignored_attribute(extra: str, conf: str, line: str) -> None:
     found = one(f"&(executable=/bin/true)(queue=q){extra}", f"[custom:oar]\n{conf}\n")
     assert [text for text in found.ignored if text.startswith(line)], found.ignored
 
 
-def test_nothing_to_say() -> None:
+def test_nothing_is_ignored() -> None:
     text = '&(executable=/bin/true)(queue=q)(count="2")(priority="50")'
     conf = "[custom:oar]\nresources=/core={count}\n"
     assert one(text, conf).ignored == []
 
 
-def test_queue_that_the_ce_does_not_have() -> None:
+def test_queue_that_is_not_in_arc_conf() -> None:
     line = "queue q: not in arc.conf, so A-REX refuses the job"
     assert line in one("&(executable=/bin/true)(queue=q)", "[queue:other]\n").ignored
     assert one("&(executable=/bin/true)(queue=q)", "[queue:q]\n").ignored == []
 
 
-def test_job_that_cannot_be_asked_for_is_named() -> None:
+def test_job_that_cannot_be_requested_is_named() -> None:
     text = "+(&(executable=a))(&(executable=b)(queue='a b'))"
     with pytest.raises(JobError) as caught:
         translate(text, Settings(), source="many.xrsl")
@@ -111,7 +111,7 @@ def test_job_that_cannot_be_asked_for_is_named() -> None:
     )
 
 
-def test_words_can_be_told_apart_in_the_text() -> None:
+def test_values_with_blanks_are_quoted() -> None:
     text = "&(executable=a)(arguments='b c' d '')(environment=(A 'x y')(B z))"
     lines = as_text([one(text)], False).splitlines()
     assert "  arguments             'b c' d ''" in lines

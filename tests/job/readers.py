@@ -1,4 +1,4 @@
-"""What the tests of the three readers share: a stand-in for ARC's own object, and what differs."""
+"""Helpers for the tests of the three readers: a stand-in for ARC's object, and the differences."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from job.xrsl import compare
 
-# Descriptions of which ARC's object does not say everything that its xRSL does.
+# Descriptions that lose information in ARC's object.
 NOT_IN_THE_OBJECT = dict.fromkeys(
     (
         "relation runtimeenvironment !=",
@@ -37,7 +37,7 @@ class Software:
 
 
 def arc_object(answer: compare.Answer, **other: str) -> Any:
-    """A plain object shaped as the bindings' `arc.JobDescription`, with a recorded answer in it.
+    """A plain object with the attributes of `arc.JobDescription`, filled with a recorded answer.
 
     `other` are attributes as `arc.lrms` makes them of a GRAMi file's `joboption_…`.
     """

@@ -1,4 +1,4 @@
-"""ARC's own object and the xRSL that it was made of are read into the same description."""
+"""ARC's object and its xRSL give the same description."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def both() -> dict[str, tuple[list[JobDescription], list[JobDescription]]]:
-    """By name of the description, what we read in ARC's recorded answer, and in the xRSL."""
+    """By name: the job read from ARC's recorded answer, and from the xRSL."""
     found = {}
     with compare.utc():
         for name, answer in compare.recorded().items():
@@ -27,7 +27,7 @@ def both() -> dict[str, tuple[list[JobDescription], list[JobDescription]]]:
     return found
 
 
-def test_the_whole_corpus_reads_alike() -> None:
+def test_corpus_as_read_by_arc() -> None:
     pairs = both()
     assert len(pairs) > 400
     differing = {name for name, (theirs, ours) in pairs.items() if theirs != ours}
@@ -93,12 +93,12 @@ def test_every_field() -> None:
     )
 
 
-def test_nothing_said() -> None:
+def test_nothing_is_set() -> None:
     assert arcjob.from_arc(readers.arc_object({})) == JobDescription(executable="")
 
 
 @pytest.mark.parametrize("number", [0, -2])
-def test_slots_that_are_none(number: int) -> None:
+def test_invalid_slots(number: int) -> None:
     answer = {"count": number, "count_per_node": number, "exclusive": "no"}
     assert arcjob.from_arc(readers.arc_object(answer)) == JobDescription(executable="")
 

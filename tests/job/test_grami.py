@@ -1,4 +1,4 @@
-"""GRAMi files, as A-REX writes them and as they may be broken."""
+"""GRAMi files: as A-REX writes them, and malformed ones."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_any_value_comes_back(ce: Ce, value: str) -> None:
+def test_any_value_is_read_unchanged(ce: Ce, value: str) -> None:
     files = ce.job(arguments=[value, "last"], environment={"A": value}, name=value)
     job = grami.read(str(files.file("grami")))
     assert job.arguments == (value, "last")
@@ -173,7 +173,7 @@ def test_quotes_are_read_as_a_shell_reads_them(written: str, value: str) -> None
         capture_output=True,
         check=True,
     )
-    # GRAMi's own double quotes expand nothing, since A-REX means nothing to be expanded.
+    # A-REX writes nothing to be expanded, so double quotes expand nothing.
     if "$y" not in value:
         assert shell.stdout.decode() == value
 
@@ -206,7 +206,7 @@ def test_malformed(text: str, complaint: str) -> None:
     assert str(caught.value) == f"/c/job.x.grami, {complaint}"
 
 
-def test_trailing_backslash_ends_quietly() -> None:
+def test_trailing_backslash() -> None:
     assert grami.parse("a=b\\", "p") == {"a": "b"}
 
 
@@ -250,7 +250,7 @@ def test_wrong_values(line: str, complaint: str) -> None:
         "\uff12" * 14 + "Z",
     ],
 )
-def test_times_that_are_none(value: str) -> None:
+def test_invalid_times(value: str) -> None:
     with pytest.raises(GramiError) as caught:
         described(f"joboption_starttime={value}\n")
     assert str(caught.value) == (
@@ -267,13 +267,13 @@ def test_count(lines: str, count: int) -> None:
 
 @pytest.mark.parametrize("name", ["countpernode", "numnodes"])
 @pytest.mark.parametrize("value", ["", "-1", "0"])
-def test_layouts_that_are_none(name: str, value: str) -> None:
+def test_values_that_are_no_layout(name: str, value: str) -> None:
     job = described(f"joboption_{name}={value}\n")
     assert (job.count_per_node, job.num_nodes) == (None, None)
 
 
 @pytest.mark.parametrize("name", ["cputime", "walltime", "memory", "priority", "disk"])
-def test_negative_is_nothing(name: str) -> None:
+def test_negative_number_counts_as_not_set(name: str) -> None:
     assert described(f"joboption_{name}=-1\n") == JobDescription("/bin/true")
 
 
@@ -296,7 +296,7 @@ def test_start_time_is_utc(paris: None) -> None:
     assert described("joboption_starttime=20260701000000Z\n").start_time == 1782864000
 
 
-def test_grid_id_comes_from_the_name_where_the_file_has_none() -> None:
+def test_grid_id_from_the_name_of_the_file() -> None:
     values = {"joboption_arg_0": "/bin/true"}
     assert grami.describe(values, "/c/job.abc.def.grami").grid_id == "abc.def"
     assert grami.describe(values, "/c/jobs/abc/grami").grid_id == ""
@@ -341,7 +341,7 @@ def test_id_that_cannot_be_appended(tmp_path: Path) -> None:
 
 
 def test_id_on_a_disk_that_is_almost_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A-REX would take half an id for the whole."""
+    """A-REX would use an incomplete job ID."""
     path = tmp_path / "grami"
     path.write_text("joboption_count=1\n")
     real = os.write
@@ -351,8 +351,8 @@ def test_id_on_a_disk_that_is_almost_full(tmp_path: Path, monkeypatch: pytest.Mo
     assert path.read_text() == "joboption_count=1\n"
 
 
-def test_id_that_does_not_get_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NFS tells of a full disk and of a quota only at the flush."""
+def test_job_id_that_cannot_be_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS reports a full disk and a quota only at the flush."""
     path = tmp_path / "grami"
     path.write_text("joboption_count=1\n")
 

@@ -28,7 +28,7 @@ def test_script_in_the_session_directory_proves_the_job(command: str) -> None:
     ("name", "command"),
     [("", ""), (f"{ID}-x", ""), (f"x{ID}", ""), ("", ID), ("", f"/s/{ID}/x.sh")],
 )
-def test_no_proof(name: str, command: str) -> None:
+def test_job_without_proof(name: str, command: str) -> None:
     assert not is_job_of(ID, name, command)
 
 

@@ -1,4 +1,4 @@
-"""Paths on the other machine: only what lies in the session directory has another one there."""
+"""Paths on the remote machine: only those in the session directory differ."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ HERE = "/var/spool/arc/sessiondir/ID"
         ("/dev/null", "/dev/null"),
     ],
 )
-def test_another_path_there(path: str, expected: str) -> None:
+def test_remote_path(path: str, expected: str) -> None:
     assert remote_path(path, HERE, "/scratch") == expected
     assert remote_path(path, HERE, "") == path
 
 
-def test_a_job_there() -> None:
+def test_job_with_remote_paths() -> None:
     job = JobDescription("x", stdin="/dev/null", stdout=f"{HERE}/o", session_dir=HERE)
     assert with_remote_paths(job, "/scratch") == JobDescription(
         "x", stdin="/dev/null", stdout="/scratch/ID/o", session_dir="/scratch/ID"

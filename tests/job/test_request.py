@@ -31,7 +31,7 @@ def resources(site: QueueSettings = SITE, **wishes: Any) -> str:
     return text
 
 
-def test_whole_line_of_a_plain_job() -> None:
+def test_whole_command_of_a_plain_job() -> None:
     assert argv() == [
         *("--name", GRID_ID, "-q", "default", "-l", "/core=1"),
         *("-d", "/sessions/x", "-O", "/sessions/x.comment", "-E", "/sessions/x.comment"),
@@ -39,7 +39,7 @@ def test_whole_line_of_a_plain_job() -> None:
     ]
 
 
-def test_whole_line_of_a_demanding_job() -> None:
+def test_whole_command_of_a_demanding_job() -> None:
     site = QueueSettings(
         oar_queue="grid",
         node_level="host",
@@ -96,12 +96,12 @@ def test_resources(wishes: dict[str, Any], text: str) -> None:
 
 
 @pytest.mark.parametrize(("count", "nodes"), [(1, 1), (2, 1), (8, 1), (9, 2), (16, 2)])
-def test_whole_nodes_where_all_are_alike(count: int, nodes: int) -> None:
+def test_whole_nodes_of_one_size(count: int, nodes: int) -> None:
     site = QueueSettings(cores_per_node=8)
     assert resources(site, exclusive=True, count=count) == f"/network_address={nodes}"
 
 
-def test_whole_nodes_where_they_are_not() -> None:
+def test_whole_nodes_of_different_sizes() -> None:
     with pytest.raises(JobError) as caught:
         argv(exclusive=True, count=2)
     assert str(caught.value) == (
@@ -186,7 +186,7 @@ def test_name_is_safe_and_holds_the_grid_id(name: str | None, label: str) -> Non
         ("x" * 95, "nnnn-" + "x" * 95),
     ],
 )
-def test_name_has_room_for_a_long_grid_id(grid_id: str, name: str) -> None:
+def test_name_with_a_long_grid_id(grid_id: str, name: str) -> None:
     (found,) = option(argv(name="n" * (4 if len(grid_id) > 90 else 1), grid_id=grid_id), "--name")
     assert found == name
     assert len(found) <= 100
@@ -228,20 +228,20 @@ def test_queue(asked: str | None, site: str, queue: list[str]) -> None:
 
 
 @pytest.mark.parametrize("queue", ["a b", "a'b", "ü", "x" * 101, "a;b", "--hold", "-q"])
-def test_queue_that_cannot_be(queue: str) -> None:
+def test_impossible_queue_name(queue: str) -> None:
     with pytest.raises(JobError) as caught:
         argv(queue=queue)
     assert str(caught.value) == f"the queue name {queue!r} cannot be the name of a queue of OAR"
 
 
-def test_not_before_is_told_in_local_time(paris: None) -> None:
+def test_start_time_is_given_in_local_time(paris: None) -> None:
     kinds = option(argv(start_time=int(NOW) + 3600), "-t")
     assert kinds == ["postpone=2026-07-01 03:00:00"]
     winter = 1798765200 - 3600
     assert option(argv(start_time=winter), "-t") == ["postpone=2027-01-01 01:00:00"]
 
 
-def test_not_before_a_time_that_is_past() -> None:
+def test_start_time_in_the_past() -> None:
     assert option(argv(start_time=int(NOW)), "-t") == []
 
 
@@ -249,12 +249,12 @@ def test_not_before_a_time_that_is_past() -> None:
     "directory",
     ["relative", "", "/a'b", '/a"b', "/a\\b", "/a$b", "/a`b", "/a%jobid%", "/a\nb", "/a\tb"],
 )
-def test_session_directory_that_oar_cannot_carry(directory: str) -> None:
+def test_session_directory_that_oar_cannot_handle(directory: str) -> None:
     with pytest.raises(JobError, match=r"the session directory .* has characters that OAR"):
         argv(session_dir=directory)
 
 
-def test_script_is_one_word_for_the_users_shell() -> None:
+def test_script_path_is_quoted_for_the_shell() -> None:
     script = "/sessions/with space/.arc_oar/job.sh"
     assert argv(script=script)[-1] == f"'{script}'"
     assert argv()[-1] == SCRIPT
@@ -328,13 +328,11 @@ def test_signal_and_notification(
         ({"checkpoint": 60}, {"wall_time": 30}, 0),
     ],
 )
-def test_signal_that_the_script_hands_on(
-    site: dict[str, Any], wishes: dict[str, Any], signal: int
-) -> None:
+def test_signal_for_the_program(site: dict[str, Any], wishes: dict[str, Any], signal: int) -> None:
     assert checkpoint_signal(JOB._replace(**wishes), QueueSettings(**site)) == signal
 
 
-def test_condition_of_an_rte_that_says_more_than_a_condition() -> None:
+def test_invalid_condition_of_an_rte() -> None:
     with pytest.raises(JobError) as caught:
         argv(node_properties=("a=1) OR (1=1",))
     assert str(caught.value) == (

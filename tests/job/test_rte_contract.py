@@ -237,7 +237,7 @@ def test_unchanged_command_is_not_a_command(ce: Ce) -> None:
 
 
 @pytest.mark.parametrize("text", ["a; b", "a > b", "a | b", "a 'b", "a && b", "(a)"])
-def test_command_that_is_none(ce: Ce, text: str) -> None:
+def test_command_that_is_not_one_command(ce: Ce, text: str) -> None:
     assert refused(ce, f'joboption_args="{text}"\n') == (
         "the runtime environment R cannot be used with OAR: "
         "joboption_args must be one command with its arguments"

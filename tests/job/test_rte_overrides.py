@@ -1,4 +1,4 @@
-"""What a runtime environment's stage 0 sets by joboption_oar_*, and what it cannot."""
+"""Settings that stage 0 of a runtime environment changes by joboption_oar_*."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_all_of_them() -> None:
     assert names == set(values) - {"joboption_count"}
 
 
-def test_types_and_properties_come_on_top_and_the_rest_replaces() -> None:
+def test_types_and_properties_are_added() -> None:
     queue = QueueSettings(types=("a", "b"), properties="x=1 OR y=1", project="p", gpus=1)
     values = {
         "joboption_oar_types": "b c",
@@ -59,12 +59,12 @@ def test_types_and_properties_come_on_top_and_the_rest_replaces() -> None:
     )
 
 
-def test_empty_value_says_nothing() -> None:
+def test_empty_value_has_no_effect() -> None:
     queue = QueueSettings(project="p", types=("a",))
     assert for_one_job(queue, {f"joboption_oar_{n}": " " for n in ("project", "types")}) == queue
 
 
-def test_variable_that_there_is_not() -> None:
+def test_unknown_variable() -> None:
     assert refused("gpu", "1").startswith(
         "a runtime environment has set joboption_oar_gpu, which does not exist; there are "
         "joboption_oar_queue, joboption_oar_resources, joboption_oar_gpus, "
@@ -78,7 +78,7 @@ def test_wrong_value() -> None:
     )
 
 
-def test_program_to_be_run_on_the_server_is_not_a_users_to_name() -> None:
+def test_rte_cannot_name_a_program_for_the_server() -> None:
     assert refused("notify", "exec:/bin/true").endswith(
         "it must be mail:ADDRESS, or [END,ERROR]mail:ADDRESS for these events only"
     )

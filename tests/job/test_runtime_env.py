@@ -50,7 +50,7 @@ def on_node(node: Node, *rtes: tuple[str, ...], **options: Any) -> ScriptRun:
     )
 
 
-def test_job_without_any_starts_no_process(ce: Ce, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_without_rtes_starts_no_process(ce: Ce, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(*_: object, **__: object) -> None:
         raise RuntimeError("a process was started")
 
@@ -92,7 +92,7 @@ def test_options_that_only_an_rte_can_set(ce: Ce) -> None:
     assert (job.project, job.node_properties) == ("atlas", ("gpu='YES'",))
 
 
-def test_value_that_is_unset_is_gone(ce: Ce) -> None:
+def test_value_that_an_rte_unsets(ce: Ce) -> None:
     ce.rte("R", "unset joboption_walltime\n")
     assert described(stage_0(ce, ("R",), walltime=60)).wall_time is None
 
@@ -103,14 +103,14 @@ def test_arguments_are_replaced(ce: Ce) -> None:
     assert (job.executable, job.arguments) == ("/usr/bin/wrapper", ("./run", "y"))
 
 
-def test_order_and_what_an_earlier_one_has_done(ce: Ce) -> None:
+def test_order_of_rtes(ce: Ce) -> None:
     for name in "ABC":
         ce.rte(name, f'joboption_rsl_project="${{joboption_rsl_project}}{name}"\n')
     values = stage_0(ce, ("B",), ("A",), ("C",), ("A",))
     assert values["joboption_rsl_project"] == "BACA"
 
 
-def test_another_one_is_added(ce: Ce) -> None:
+def test_rte_that_adds_another(ce: Ce) -> None:
     ce.rte("FIRST", "joboption_runtime_1=SECOND; joboption_runtime_1_1='an option'\n")
     ce.rte("SECOND", 'joboption_rsl_project="$2"\n')
     values = stage_0(ce, ("FIRST",))
@@ -119,7 +119,7 @@ def test_another_one_is_added(ce: Ce) -> None:
     assert names == ["FIRST", "SECOND"]
 
 
-def test_default_ones_come_after_those_asked_for(ce: Ce) -> None:
+def test_default_rtes_follow_the_requested_ones(ce: Ce) -> None:
     for name in ("Z", "DIR/Y", "X"):
         text = f'joboption_rsl_project="$joboption_rsl_project {name}"\n'
         ce.rte(name, text, folder="default")
@@ -129,18 +129,18 @@ def test_default_ones_come_after_those_asked_for(ce: Ce) -> None:
     assert job.project == "A Z DIR/Y X"
 
 
-def test_default_ones_without_any_asked_for(ce: Ce) -> None:
+def test_default_rtes_without_requested_ones(ce: Ce) -> None:
     ce.rte("D", "joboption_count=2\n", folder="default")
     assert described(stage_0(ce)).count == 2
 
 
-def test_default_one_whose_script_is_gone_is_left_out(ce: Ce) -> None:
+def test_default_rte_without_its_script_is_left_out(ce: Ce) -> None:
     ce.rte("D", "", folder="default")
     (ce.place / "rtes" / "D").unlink()
     assert "joboption_runtime_0" not in stage_0(ce)
 
 
-def test_enabled_one_stands_before_a_default_one(ce: Ce) -> None:
+def test_enabled_rte_has_priority_over_a_default_one(ce: Ce) -> None:
     ce.rte("R", "joboption_rsl_project=enabled\n")
     (ce.place / "rtes").rename(ce.place / "enabled rtes")
     (ce.control / "rte/enabled/R").unlink()
@@ -152,7 +152,7 @@ def test_enabled_one_stands_before_a_default_one(ce: Ce) -> None:
     assert script.text == "joboption_rsl_project=enabled\n"
 
 
-def test_empty_one_does_nothing(ce: Ce) -> None:
+def test_empty_rte(ce: Ce) -> None:
     ce.rte("R", "", params="joboption_count=9\n")
     assert described(stage_0(ce, ("R",))).count == 1
     assert node_scripts([RuntimeEnvironment("R", ("x",))], str(ce.control)) == [
@@ -160,12 +160,12 @@ def test_empty_one_does_nothing(ce: Ce) -> None:
     ]
 
 
-def test_one_without_a_last_newline(ce: Ce) -> None:
+def test_rte_without_a_last_newline(ce: Ce) -> None:
     ce.rte("R", "joboption_count=3")
     assert described(stage_0(ce, ("R",))).count == 3
 
 
-def test_missing_one(ce: Ce) -> None:
+def test_missing_rte(ce: Ce) -> None:
     ce.rte("A", "true\n")
     error = failed(ce, ("A",), ("APPS/NONE",))
     assert str(error) == "the runtime environment APPS/NONE is not enabled at this site"
@@ -173,7 +173,7 @@ def test_missing_one(ce: Ce) -> None:
         node_scripts([RuntimeEnvironment("NONE")], str(ce.control))
 
 
-def test_failing_one(ce: Ce) -> None:
+def test_rte_that_fails_at_submission(ce: Ce) -> None:
     ce.rte("A", "echo on stdout; echo on stderr >&2; return 7\n")
     ce.rte("B", f"touch {ce.place}/ran\n")
     error = failed(ce, ("A",), ("B",))
@@ -182,7 +182,7 @@ def test_failing_one(ce: Ce) -> None:
     assert not (ce.place / "ran").exists()
 
 
-def test_one_that_exits(ce: Ce) -> None:
+def test_rte_that_exits_at_submission(ce: Ce) -> None:
     for code in (0, 3):
         ce = Ce(ce.place / str(code))
         ce.rte("A", f"echo bye >&2; exit {code}\n")
@@ -202,14 +202,14 @@ def test_messages_go_to_stderr(ce: Ce, capfd: pytest.CaptureFixture[str]) -> Non
     assert err.startswith("one\ntwo\ndone")
 
 
-def test_one_that_does_not_end(ce: Ce, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rte_that_does_not_end(ce: Ce, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("arc_lrms_oar.job.runtime_env._TIMEOUT", 0.2)
     ce.rte("A", "exec sleep 60\n")
     error = failed(ce, ("A",))
     assert str(error) == "the runtime environments ran for more than 0.2 s at submission"
 
 
-def test_one_that_reads_stdin_gets_nothing(ce: Ce) -> None:
+def test_rte_that_reads_stdin(ce: Ce) -> None:
     ce.rte("A", "read -r joboption_rsl_project; joboption_count=2\n")
     assert described(stage_0(ce, ("A",))).count == 2
 
@@ -228,25 +228,25 @@ def test_one_that_reads_stdin_gets_nothing(ce: Ce) -> None:
         "f() { return 3; }\nexport -f f\n",
     ],
 )
-def test_ones_that_disturb(ce: Ce, text: str) -> None:
+def test_rtes_that_change_shell_state(ce: Ce, text: str) -> None:
     ce.rte("A", text)
     ce.rte("B", 'joboption_count="$2"\n')
     assert described(stage_0(ce, ("A",), ("B", "4"))).count == 4
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../b", "a//b", ".", "a/", "a\nb/../c"])
-def test_names_that_are_none(ce: Ce, name: str) -> None:
+def test_invalid_rte_names(ce: Ce, name: str) -> None:
     error = failed(ce, (name,))
     assert str(error) == f"{name!r} is not the name of a runtime environment"
 
 
-def test_value_that_no_environment_can_hold(ce: Ce) -> None:
+def test_nul_byte_for_an_rte(ce: Ce) -> None:
     ce.rte("R", ":\n")
     with pytest.raises(JobError, match=r"^a NUL byte cannot be part of"):
         stage_0(ce, ("R",), name="a\0b")
 
 
-def test_what_an_rte_finds_in_its_environment(ce: Ce, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_of_an_rte(ce: Ce, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("X509_USER_PROXY", "/proxy")
     monkeypatch.setenv("SECRET", "of the CE")
     ce.rte(
@@ -259,7 +259,7 @@ def test_what_an_rte_finds_in_its_environment(ce: Ce, monkeypatch: pytest.Monkey
     )
 
 
-# What ARC's own runtime environments do, in the words that matter here.
+# The parts of ARC's own runtime environments that matter here.
 
 SCRATCH = """\
 VARIABLE="${VARIABLE:-WORKDIR}"
@@ -295,13 +295,13 @@ true
 """
 
 
-def test_one_like_env_lrms_scratch(ce: Ce) -> None:
+def test_rte_like_env_lrms_scratch(ce: Ce) -> None:
     ce.rte("ENV/LRMS-SCRATCH", SCRATCH, params="VARIABLE=NODE_DISK\n")
     variables = run(ce, ("ENV/LRMS-SCRATCH",), scratch="/site/scratch").variables
     assert variables["RUNTIME_LOCAL_SCRATCH_DIR"] == "${NODE_DISK}"
 
 
-def test_one_like_env_proxy(ce: Ce) -> None:
+def test_rte_like_env_proxy(ce: Ce) -> None:
     (ce.control / f"job.{GRID_ID}.proxy").write_text("certificate\n")
     ce.rte("ENV/PROXY", PROXY)
     stage_0(ce, ("ENV/PROXY",))
@@ -309,7 +309,7 @@ def test_one_like_env_proxy(ce: Ce) -> None:
     assert (copied.read_text(), copied.stat().st_mode & 0o777) == ("certificate\n", 0o600)
 
 
-def test_one_like_env_rte(ce: Ce) -> None:
+def test_rte_like_env_rte(ce: Ce) -> None:
     ce.rte("ENV/RTE", COPY)
     ce.rte("APPS/X", "true\n")
     stage_0(ce, ("ENV/RTE",), ("APPS/X",))
@@ -343,13 +343,13 @@ def test_order_on_the_node(node: Node) -> None:
     assert ran.diag.values["runtimeenvironments"] == "B;EMPTY;A;"
 
 
-def test_one_of_comments_only(node: Node) -> None:
+def test_rte_of_comments_only(node: Node) -> None:
     node.rtes = [RteScript("A", (), "# description: nothing\n"), RteScript("B", (), "\n")]
     ran = node.shell("echo ran", stdout="o")
     assert (ran.code, ran.comment, ran.text("o")) == (0, "", "ran\n")
 
 
-def test_places_that_an_rte_is_told(node: Node) -> None:
+def test_paths_for_an_rte(node: Node) -> None:
     scratch = node.ce.place / "scratch"
     node.plan["scratch_dir"] = str(scratch)
     names = ("JOB_DIR", "FRONTEND_JOB_DIR", "NODE_JOB_DIR", "JOB_STDOUT", "JOB_DIAG")
@@ -416,7 +416,7 @@ def test_rte_that_cannot_be_read(node: Node, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == f"cannot read {folder}: Is a directory\n"
 
 
-def test_whole_way_of_one_that_sets_the_scratch_directory(node: Node, tmp_path: Path) -> None:
+def test_rte_that_sets_the_scratch_directory(node: Node, tmp_path: Path) -> None:
     node.ce.rte("S", SCRATCH, params=f"TEMPORARY={tmp_path}/tmp\n")
     os.rmdir(node.files.session)
     variables = run(node.ce, ("S",)).variables

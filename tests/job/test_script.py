@@ -1,4 +1,4 @@
-"""The job script, really run by bash: what the user's program gets, and what comes of it."""
+"""The job script, run by a real bash: what the user's program gets, and the result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from arc_lrms_oar.job.description import JobDescription
 
 
 def environment(node: Node, **options: Any) -> dict[str, str]:
-    """What the user's program finds in its environment; no shell stands between."""
+    """The environment of the user's program, read without a shell."""
     ran = node.run(executable="/usr/bin/env", arguments=["-0"], stdout="o", **options)
     assert (ran.code, ran.comment) == (0, "")
     return dict(entry.partition("=")[::2] for entry in ran.text("o").split("\0") if entry)
@@ -75,7 +75,7 @@ def test_names_that_bash_cannot_set_reach_the_program_only(node: Node) -> None:
 def test_environment_is_on_no_command_line(
     node: Node, gnu_time: str, checkpoint_signal: int
 ) -> None:
-    """Whoever is on the node can read those, as long as the program runs."""
+    """Every user of the node can read command lines while the program runs."""
     node.plan = {"gnu_time": gnu_time, "checkpoint_signal": checkpoint_signal}
     secret = os.urandom(8).hex()
     ran = node.shell(
@@ -97,7 +97,7 @@ def test_environment_is_on_no_command_line(
         *("OPTERR", "TMOUT", "CHILD_MAX", "SHLVL", "REPLY", "MAPFILE"),
     ],
 )
-def test_names_that_mean_something_to_bash(node: Node, name: str, value: str) -> None:
+def test_names_with_a_meaning_in_bash(node: Node, name: str, value: str) -> None:
     assert environment(node, environment={name: value})[name] == value
 
 
@@ -163,7 +163,7 @@ def test_streams_joined_when_equal(node: Node) -> None:
     assert ran.text("log") == "1\n2\n3\n"
 
 
-def test_streams_of_older_times_are_emptied(node: Node) -> None:
+def test_existing_streams_are_emptied(node: Node) -> None:
     (node.files.session / "o").write_text("old old old\n")
     assert node.shell("echo new", stdout="o").text("o") == "new\n"
 
@@ -173,7 +173,7 @@ def test_input(node: Node) -> None:
     assert node.shell("cat", stdin="in", stdout="o").text("o") == "question\n"
 
 
-def test_no_input_is_an_empty_one(node: Node) -> None:
+def test_job_without_input_reads_nothing(node: Node) -> None:
     assert node.shell("cat; echo end", stdout="o").text("o") == "end\n"
 
 
@@ -182,7 +182,7 @@ def test_streams_below_directories_of_their_own(node: Node) -> None:
     assert (ran.text("a/b/o"), ran.text("c/e")) == ("out\n", "err\n")
 
 
-def test_no_output_file_no_output(node: Node) -> None:
+def test_job_without_output_files(node: Node) -> None:
     ran = node.shell("echo out; echo err >&2")
     assert (ran.code, ran.comment, ran.names()) == (0, "", [".arc_oar/job-1.sh"])
 
@@ -209,7 +209,7 @@ def test_umask(node: Node) -> None:
     assert modes == {"o": 0o600, "made": 0o600, "dir": 0o700}
 
 
-def test_session_directory_that_is_not_there(node: Node) -> None:
+def test_session_directory_missing_on_the_node(node: Node) -> None:
     node.write(executable="/bin/true")
     moved = node.path.rename(node.ce.place / "job.sh")
     node.files.session.joinpath(".arc_oar").rmdir()
@@ -227,7 +227,7 @@ def test_script_that_vanishes_while_it_runs(node: Node) -> None:
     assert (ran.code, ran.text("o"), ran.diag.complete) == (0, "still here\n", True)
 
 
-def test_script_is_the_owners_alone(node: Node) -> None:
+def test_script_is_private(node: Node) -> None:
     os.umask(0)
     node.write()
     assert stat.S_IMODE(node.path.stat().st_mode) == 0o700
@@ -242,7 +242,7 @@ def test_script_that_cannot_be_written(node: Node) -> None:
     )
 
 
-def test_script_of_which_a_killed_attempt_has_left_half(tmp_path: Path) -> None:
+def test_half_written_script_of_a_killed_attempt(tmp_path: Path) -> None:
     (tmp_path / ".job.sh.arc_oar").write_text("half of an older and longer script")
     script.write(str(tmp_path / "job.sh"), "x")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("job.sh", "x")]

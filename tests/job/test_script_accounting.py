@@ -1,4 +1,4 @@
-"""The job script's accounting: what the diag says of times, nodes and slots."""
+"""The accounting of the job script: times, nodes and slots in the diag."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_times_are_utc_whatever_the_zone(node: Node, zone: str) -> None:
     assert shown == zone
     told = (ran.diag.values["lrmsstarttime"], during, ran.diag.values["lrmsendtime"])
     times = [datetime.strptime(text, "%Y%m%d%H%M%SZ") for text in told]
-    # A machine's clock may be set while this runs; another zone is hours away.
+    # The clock may be set while this runs; another time zone would differ by hours.
     assert max(times) - min(times) < timedelta(hours=1)
 
 
@@ -58,7 +58,7 @@ def test_nodes_without_a_node_file(node: Node) -> None:
     assert "processors" not in ran.diag.values
 
 
-def test_node_without_anything_to_tell_its_name(node: Node) -> None:
+def test_node_without_a_name(node: Node) -> None:
     node.environment.update(OAR_NODE_FILE="", HOSTNAME="myself")
     assert node.shell("true").diag.nodes == ["myself"]
 

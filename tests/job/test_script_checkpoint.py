@@ -1,4 +1,4 @@
-"""The signal before the end of the wall time: from OAR, by the script, to the user's program."""
+"""The signal before the end of the wall time: the script passes it on to the user's program."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.compute_node import Node, ScriptRun
 
-# Waits to be told; says by what, and goes on to its own end.
+# Waits for a signal, prints it, and goes on to its own end.
 PROGRAM = """#!/bin/bash
 trap 'echo saved; told=yes' {number}
 echo "$A$B" >ready
@@ -50,7 +50,7 @@ def test_program_that_the_signal_ends(node: Node) -> None:
     assert ran.code == 128 + signal.SIGUSR2
 
 
-def test_input_and_exit_code_where_no_signal_comes(node: Node) -> None:
+def test_input_and_exit_code_without_a_signal(node: Node) -> None:
     Path(node.files.session / "in").write_text("some input\n")
     node.plan = {"checkpoint_signal": int(signal.SIGUSR2)}
     ran = node.shell("cat; exit 5", stdin="in", stdout="o")

@@ -1,4 +1,4 @@
-"""The job script and the user's program: which one runs, and how its end is kept."""
+"""The job script and the user's program: which one runs, and its exit code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def program(node: Node, name: str, text: str, mode: int = 0o755) -> Path:
 
 
 @pytest.mark.parametrize("name", ["run", "./run", "sub/run", "with space $x 'q'"])
-def test_executable_of_the_users(node: Node, name: str) -> None:
+def test_executable_in_the_session_directory(node: Node, name: str) -> None:
     program(node, name, '#!/bin/sh\necho "$0" "$@"\n')
     ran = node.run(executable=name, arguments=["a b"], stdout="o")
     shown = name if "/" in name else f"./{name}"
@@ -55,7 +55,7 @@ def test_script_without_interpreter_line(node: Node) -> None:
 @pytest.mark.parametrize(
     "line", ["#!/bin/sh", "#! /bin/sh -e", "#!/usr/bin/env sh", "#!/usr/bin/env -S sh -e"]
 )
-def test_interpreters_that_are_there(node: Node, line: str) -> None:
+def test_interpreters_that_exist(node: Node, line: str) -> None:
     program(node, "run", f"{line}\necho ran\n")
     assert node.run(executable="run", stdout="o").text("o") == "ran\n"
 
@@ -89,7 +89,7 @@ def test_missing_executable(node: Node) -> None:
     assert ran.diag.values["exitcode"] == "127"
 
 
-def test_executable_that_is_none(node: Node) -> None:
+def test_executable_without_permission(node: Node) -> None:
     program(node, "run", "#!/bin/sh\n", 0o644)
     ran = node.run(executable="run", stderr="e")
     if os.geteuid() == 0:

@@ -1,4 +1,4 @@
-"""The job script with a scratch directory on the node: in, out, and what is cleaned away."""
+"""The job script with a scratch directory: copying in, copying back, cleaning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from arc_lrms_oar.job.rte_scripts import RteScript
 
 @pytest.fixture
 def scratch(node: Node) -> Path:
-    """The node's scratch directory; the job has its own below it."""
+    """The scratch directory of the node; the job's own directory is below it."""
     made = node.ce.place / "scratch dir"
     made.mkdir()
     node.plan["scratch_dir"] = str(made)
@@ -25,7 +25,7 @@ def scratch(node: Node) -> Path:
 
 
 def kept(ran: ScriptRun) -> list[str]:
-    """What the session directory holds besides the job script."""
+    """The files of the session directory, without the job script."""
     return [name for name in ran.names() if not name.startswith(".arc_oar/")]
 
 
@@ -45,7 +45,7 @@ def test_job_runs_there_and_output_comes_back(node: Node, scratch: Path) -> None
     assert ran.diag.values["exitcode"] == "0"
 
 
-def test_stdin_comes_from_there(node: Node, scratch: Path) -> None:
+def test_stdin_of_the_scratch_directory(node: Node, scratch: Path) -> None:
     (node.files.session / "in").write_text("input\n")
     assert node.shell("cat", stdin="in", stdout="o").text("o") == "input\n"
 
@@ -59,7 +59,7 @@ def test_output_appears_while_the_job_runs(node: Node, scratch: Path) -> None:
     assert not (ran.session / "o").is_symlink()
 
 
-def test_everything_of_the_user_is_brought(node: Node, scratch: Path) -> None:
+def test_all_files_of_the_session_directory_are_copied(node: Node, scratch: Path) -> None:
     session = node.files.session
     for name in (".hidden", "..odd", "...", "with space", "-n", "*", "sub/deep/file"):
         path = session / name
@@ -129,7 +129,7 @@ def test_dynamic_output_list_that_is_missing(node: Node, scratch: Path) -> None:
     assert (ran.code, kept(ran)) == (0, ["a"])
 
 
-def test_dynamic_output_list_that_is_no_file(node: Node, scratch: Path) -> None:
+def test_dynamic_output_list_that_is_a_directory(node: Node, scratch: Path) -> None:
     ran = node.shell(f"{MAKE}; mkfifo list", outputs=["/@list", "/a"])
     assert (ran.code, "a" in kept(ran)) == (0, True)
 
@@ -148,7 +148,7 @@ def test_directory_of_an_earlier_job_is_not_trusted(node: Node, scratch: Path) -
     assert ran.text("o") == "o\n700\n"
 
 
-def test_link_of_somebody_else_is_not_followed(node: Node, scratch: Path) -> None:
+def test_link_of_another_user_is_not_followed(node: Node, scratch: Path) -> None:
     target = node.ce.place / "target"
     target.mkdir()
     (scratch / GRID_ID).symlink_to(target)
@@ -157,7 +157,7 @@ def test_link_of_somebody_else_is_not_followed(node: Node, scratch: Path) -> Non
     assert os.listdir(target) == []
 
 
-def test_scratch_directory_that_cannot_be(node: Node) -> None:
+def test_scratch_directory_that_cannot_be_made(node: Node) -> None:
     node.environment["HOSTNAME"] = "node1"
     node.plan["scratch_dir"] = "/proc/none"
     ran = node.shell("echo ran", stdout="o", stderr="e")
@@ -166,7 +166,7 @@ def test_scratch_directory_that_cannot_be(node: Node) -> None:
     assert ran.comment.endswith(said)
 
 
-def test_variable_that_only_the_node_knows(node: Node, scratch: Path) -> None:
+def test_variable_that_only_the_node_can_expand(node: Node, scratch: Path) -> None:
     node.plan["scratch_dir"] = '$BASE/${SUB}/it\'s "odd" `id`'
     node.environment.update(BASE=str(scratch), SUB="$HOME")
     ran = node.shell("pwd", stdout="o")
@@ -178,12 +178,12 @@ def test_parallel_job_stays_in_the_session_directory(node: Node, scratch: Path) 
     assert node.shell("pwd", stdout="o").text("o") == f"{node.files.session}\n"
 
 
-def test_parallel_job_on_one_node_does_not(node: Node, scratch: Path) -> None:
+def test_parallel_job_on_one_node(node: Node, scratch: Path) -> None:
     node.nodes = ["a", "a"]
     assert node.shell("pwd", stdout="o").text("o") == f"{scratch}/{GRID_ID}\n"
 
 
-def test_parallel_job_for_which_an_rte_has_switched_it_on(node: Node, scratch: Path) -> None:
+def test_parallel_job_with_multicore_scratch(node: Node, scratch: Path) -> None:
     node.nodes = ["a", "b"]
     node.plan["multicore_scratch"] = True
     assert node.shell("pwd", stdout="o").text("o") == f"{scratch}/{GRID_ID}\n"
@@ -227,7 +227,7 @@ def test_mode_of_files_is_kept(node: Node, scratch: Path) -> None:
     assert stat.S_IMODE(ran.session.stat().st_mode) == 0o700
 
 
-def test_session_directory_that_is_gone_at_the_end(node: Node, scratch: Path) -> None:
+def test_session_directory_that_vanishes(node: Node, scratch: Path) -> None:
     node.environment["HOSTNAME"] = "node1"
     session = node.files.session
     ran = node.shell(f"echo x >out; rm -r {session}; touch {session}", outputs=["/out"])
@@ -274,7 +274,7 @@ def test_last_line_of_a_dynamic_list_without_newline(node: Node, scratch: Path) 
     assert kept(ran) == ["a", "b", "list"]
 
 
-def test_whatever_path_the_user_has_set(node: Node, scratch: Path) -> None:
+def test_any_path_of_the_user(node: Node, scratch: Path) -> None:
     (node.files.session / "in").write_text("x")
     ran = node.run(
         executable="/bin/cp",

@@ -1,4 +1,4 @@
-"""The journal of a submission under way: what is on disk, for whom, and who may hold it."""
+"""The submit journal: its content on disk, its owner, and its lock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def opened(session: Path) -> SubmitJournal:
     return open_journal(str(session), 0, sleep)
 
 
-def test_new_mark(tmp_path: Path) -> None:
+def test_new_journal(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     assert (journal.earlier, journal.pid, journal.folder) == (False, 0, f"{tmp_path}/.arc_oar")
     assert journal.folder == private_dir(str(tmp_path))
@@ -45,7 +45,7 @@ def test_every_submission_has_a_name_of_its_own(tmp_path: Path) -> None:
     assert all(len(name) >= 16 and name.isascii() and "/" not in name for name in names)
 
 
-def test_mark_that_was_left_behind(tmp_path: Path) -> None:
+def test_journal_of_an_earlier_attempt(tmp_path: Path) -> None:
     first = opened(tmp_path)
     first.record(4711)
     first.close()
@@ -56,12 +56,12 @@ def test_mark_that_was_left_behind(tmp_path: Path) -> None:
     assert opened(tmp_path).pid == 0
 
 
-def test_mark_without_an_oarsub_is_no_earlier_one(tmp_path: Path) -> None:
+def test_journal_without_an_oarsub_is_not_an_earlier_attempt(tmp_path: Path) -> None:
     opened(tmp_path).close()
     assert opened(tmp_path).earlier is False
 
 
-def test_cleared_mark_keeps_the_script(tmp_path: Path) -> None:
+def test_cleared_journal_keeps_the_script(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     Path(journal.script).write_text("script")
     journal.record(1)
@@ -70,7 +70,7 @@ def test_cleared_mark_keeps_the_script(tmp_path: Path) -> None:
     assert opened(tmp_path).earlier is False
 
 
-def test_discarded_mark_takes_everything(tmp_path: Path) -> None:
+def test_discarded_journal_removes_the_script(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     Path(journal.script).write_text("script")
     journal.record(1)
@@ -79,7 +79,7 @@ def test_discarded_mark_takes_everything(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_discarded_mark_leaves_what_is_not_ours(tmp_path: Path) -> None:
+def test_discarded_journal_leaves_other_files(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     (tmp_path / ".arc_oar" / "other").touch()
     journal.discard()
@@ -163,7 +163,7 @@ def test_shorter_content_leaves_no_rest(tmp_path: Path) -> None:
         b'{"script": "submitting", "pid": 1}',
     ],
 )
-def test_nonsense_is_no_mark(tmp_path: Path, content: bytes) -> None:
+def test_invalid_content_is_no_journal(tmp_path: Path, content: bytes) -> None:
     (tmp_path / ".arc_oar").mkdir()
     (tmp_path / ".arc_oar" / "submitting").write_bytes(content)
     journal = opened(tmp_path)
@@ -186,7 +186,7 @@ def test_second_attempt_waits_for_the_first(tmp_path: Path) -> None:
 
 
 def test_second_attempt_gives_up(tmp_path: Path) -> None:
-    """A-REX is told that the job has failed: of the first attempt nothing may run any more."""
+    """A-REX regards the job as failed, so nothing of the first attempt may run."""
     held = opened(tmp_path)
     held.record(7)
     Path(held.script).write_text("script")
@@ -197,7 +197,7 @@ def test_second_attempt_gives_up(tmp_path: Path) -> None:
     held.close()
 
 
-def test_oarsub_that_lives_holds_the_lock(tmp_path: Path) -> None:
+def test_live_oarsub_holds_the_lock(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     child = subprocess.Popen(["sleep", "60"], pass_fds=[journal.lock])
     try:
@@ -238,7 +238,7 @@ def test_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     )
 
 
-def test_mark_that_cannot_be_taken_away_is_no_error(
+def test_journal_that_cannot_be_removed_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = opened(tmp_path)
@@ -251,7 +251,7 @@ def test_mark_that_cannot_be_taken_away_is_no_error(
     opened(tmp_path).close()
 
 
-def test_killed_attempt_holds_nothing(tmp_path: Path) -> None:
+def test_killed_attempt_releases_the_lock(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys; from arc_lrms_oar.job.submit_journal import open_journal\n"
         "journal = open_journal(sys.argv[1], 0, print); journal.record(99)\n"
@@ -265,7 +265,7 @@ def test_killed_attempt_holds_nothing(tmp_path: Path) -> None:
     assert (journal.earlier, journal.pid) == (True, 99)
 
 
-def test_child_process_does_not_hold_it(tmp_path: Path) -> None:
+def test_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     child = subprocess.Popen(["sleep", "60"], close_fds=False)
     try:
@@ -291,7 +291,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "target").exists()
 
 
-def test_directory_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
+def test_private_directory_becomes_private_again(tmp_path: Path) -> None:
     (tmp_path / ".arc_oar").mkdir(mode=0o755)
     opened(tmp_path)
     assert stat.S_IMODE((tmp_path / ".arc_oar").stat().st_mode) == 0o700
@@ -317,8 +317,8 @@ PLANTED: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("content", PLANTED.values(), ids=list(PLANTED))
-def test_mark_that_the_user_has_made_up(tmp_path: Path, content: bytes) -> None:
-    """It may come as an input file: it counts as no journal, and costs no time."""
+def test_journal_that_the_user_has_forged(tmp_path: Path, content: bytes) -> None:
+    """It may be an input file: it is no journal, and reading it takes no time."""
     (tmp_path / ".arc_oar").mkdir()
     (tmp_path / ".arc_oar" / "submitting").write_bytes(content)
     journal = opened(tmp_path)
@@ -328,7 +328,7 @@ def test_mark_that_the_user_has_made_up(tmp_path: Path, content: bytes) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_mark_that_is_no_plain_file(tmp_path: Path) -> None:
+def test_journal_that_is_not_a_regular_file(tmp_path: Path) -> None:
     (tmp_path / ".arc_oar").mkdir()
     os.mkfifo(tmp_path / ".arc_oar" / "submitting")
     with pytest.raises(JobError, match="the session directory cannot be written at submission: "):
@@ -336,7 +336,7 @@ def test_mark_that_is_no_plain_file(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_directory_of_somebody_else_is_not_used(place: Path) -> None:
+def test_directory_of_another_user_is_not_used(place: Path) -> None:
     session = place / "session"
     session.mkdir()
     session.chmod(0o777)

@@ -1,4 +1,4 @@
-"""Our reading of a description in xRSL in the shape in which ARC's answers are recorded."""
+"""Descriptions in xRSL as this package reads them, in the form of ARC's recorded answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CORPUS = Path(__file__).parent / "corpus.json"
 # One answer a line. ARC 7.0.0 answers the same.
 ANSWERS = Path(__file__).parents[3] / "fixtures" / "xrsl" / "arc-6.17.json"
 
-# Descriptions that we read otherwise than ARC does, each with the reason.
+# Descriptions that this package reads differently, each with the reason.
 ON_PURPOSE = {
     "walltime 99999999": "ARC lets seconds overflow 31 bits and asks for another time",
     "walltime too large": "ARC lets seconds overflow 31 bits and asks for a negative time",
@@ -30,27 +30,27 @@ ON_PURPOSE = {
 
 Answer = dict[str, Any]
 Answers = dict[str, Answer]
-# Where these are not positive, or negative, neither A-REX nor any backend sees a difference.
+# Values that are not positive, or negative, make no difference to A-REX or a backend.
 _POSITIVE = ("count", "count_per_node")
 _NOT_NEGATIVE = ("memory", "disk", "priority", "rerun")
-# Requirements that name what the job must not have, or has to have another version of.
+# Requirements that exclude a name or a version.
 _NOT_RUN = ("!=", "<", ">")
 
 
 def corpus() -> dict[str, str]:
-    """The descriptions, by names that say what is special about them."""
+    """The descriptions by name."""
     found: dict[str, str] = json.loads(CORPUS.read_text())
     return found
 
 
 def recorded() -> Answers:
-    """What ARC's client answered when it was asked."""
+    """The recorded answers of ARC's client."""
     found: Answers = json.loads(ANSWERS.read_text())["answers"]
     return found
 
 
 def ours(text: str) -> Answer:
-    """Our answer: whether a description is accepted, and what of it we read."""
+    """The answer of this package: whether a description is accepted, and its content."""
     try:
         jobs = xrsl.read(text)
     except xrsl.XrslError as error:
@@ -59,7 +59,7 @@ def ours(text: str) -> Answer:
 
 
 def comparable(answer: Answer) -> Answer:
-    """What of an answer, ours or ARC's, has to be the same in both."""
+    """The part of an answer that must be the same in both."""
     if not answer["accepted"]:
         return {"accepted": False}
     return {"accepted": True, "jobs": [_comparable_job(job) for job in answer["jobs"]]}
@@ -111,7 +111,7 @@ def _comparable_job(job: Answer) -> Answer:
 
 
 def differences(descriptions: dict[str, str], answers: Answers) -> dict[str, tuple[Answer, Answer]]:
-    """The descriptions that we read otherwise than ARC: ARC's answer and ours."""
+    """The descriptions that are read differently: ARC's answer and ours."""
     found = {}
     with utc():
         for name, text in descriptions.items():
@@ -123,7 +123,7 @@ def differences(descriptions: dict[str, str], answers: Answers) -> dict[str, tup
 
 @contextlib.contextmanager
 def utc() -> Iterator[None]:
-    """UTC is the local time meanwhile, as it was for ARC."""
+    """Use UTC as the local time, as for the recorded answers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "UTC")
         time.tzset()

@@ -1,4 +1,4 @@
-"""Each description of the corpus is read as ARC's own client read it when it was asked."""
+"""Each description of the corpus is read as ARC's own client reads it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ CORPUS = compare.corpus()
 ANSWERS = compare.recorded()
 
 
-def test_only_what_is_meant_to_differ_differs() -> None:
+def test_expected_differences_exist() -> None:
     found = compare.differences(CORPUS, ANSWERS)
     assert {name: pair for name, pair in found.items() if name not in compare.ON_PURPOSE} == {}
     assert set(found) == set(compare.ON_PURPOSE)
 
 
-def test_the_corpus_has_much_of_both_kinds() -> None:
+def test_corpus_has_accepted_and_refused_descriptions() -> None:
     accepted = [name for name, answer in ANSWERS.items() if answer["accepted"]]
     assert set(ANSWERS) == set(CORPUS)
     assert len(CORPUS) >= 600

@@ -1,4 +1,4 @@
-"""What a user reads of a wrong description: the place, what was found, what was expected."""
+"""Errors of a description: the position, what was found, what was expected."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from arc_lrms_oar.job import xrsl
 
-# The description, the line of it that is shown, the caret under it, and what is said.
+# The description, the line that is shown, the caret below it, and the message.
 ERRORS = [
     (
         "&(executable=a)(count=abc)",
@@ -116,7 +116,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("text", "line", "caret", "said"), ERRORS)
-def test_place_found_and_expected(text: str, line: str, caret: str, said: str) -> None:
+def test_position_found_and_expected(text: str, line: str, caret: str, said: str) -> None:
     with pytest.raises(xrsl.XrslError) as caught:
         xrsl.parse(text)
     assert str(caught.value) == said
@@ -141,7 +141,7 @@ LARGE = [
 
 
 @pytest.mark.parametrize(("text", "said"), LARGE)
-def test_what_is_too_much_of_anything_is_refused_in_a_short_line(text: str, said: str) -> None:
+def test_limits(text: str, said: str) -> None:
     with pytest.raises(xrsl.XrslError) as caught:
         xrsl.parse(text)
     assert said in str(caught.value)
