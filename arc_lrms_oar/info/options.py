@@ -6,6 +6,7 @@ import json
 import sys
 from typing import Any, NamedTuple
 
+from arc_lrms_oar.arex.job_listing import IN_OAR, JobListing, user_of
 from arc_lrms_oar.errors import ConfigError, ControlDirError
 from arc_lrms_oar.settings import Settings
 
@@ -47,8 +48,6 @@ def _usual_options(settings: Settings) -> dict[str, Any]:
 
     Without permission to read the control directory there are no jobs and no users.
     """
-    from arc_lrms_oar.arex.job_listing import IN_OAR, JobListing, user_of
-
     try:
         jobs = [job for job in JobListing(settings.control_dir).refresh() if job.state in IN_OAR]
     except ControlDirError:

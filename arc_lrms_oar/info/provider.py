@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from arc_lrms_oar.arex.job_listing import arc_queues_of_jobs
 from arc_lrms_oar.info.jobs import Load, Occupation, job_info, status_of
 from arc_lrms_oar.info.options import check_options
 from arc_lrms_oar.info.queues import (
@@ -152,8 +153,6 @@ def _jobs_of_queues(
     found: dict[str, list[JobRecord]] = {name: [] for name in oar_queues}
     arc_queues: dict[int, str] = {}
     if len(oar_queues) > 1:
-        from arc_lrms_oar.arex.job_listing import arc_queues_of_jobs
-
         arc_queues = arc_queues_of_jobs(settings.control_dir)
     by_oar_queue: dict[str, list[str]] = {}
     for name, oar_queue in oar_queues.items():

@@ -2,11 +2,8 @@
 
 Slots are sets, so a slot that two queues or two jobs share is counted once.
 
-Source of what A-REX makes of each value: ARC 6.17 and 7.0 `infoproviders/ARC1ClusterInfo.pm`. It
-takes `running`, `queued` and `suspended` for numbers of jobs and subtracts from them the grid jobs
-of the queue with status R, Q and S; the comment in LRMSInfo.pm that calls `running` a number of
-CPUs holds only for backends without `freeslots`. It reads `Preemption`, where the schema has
-`preemption`.
+A-REX takes `running`, `queued` and `suspended` for numbers of jobs, and subtracts the grid jobs of
+the queue from them: docs/internals/arc.md#what-the-provider-makes-of-the-result.
 """
 
 from __future__ import annotations
