@@ -2,7 +2,8 @@
 
 The status that is published for a job also decides how it is counted, so that a grid job and the
 totals of its queue always agree: A-REX subtracts the grid jobs from the totals to get the local
-jobs (ARC 6.17 and 7.0 `infoproviders/ARC1ClusterInfo.pm`).
+jobs (docs/internals/arc.md#what-the-provider-makes-of-the-result). A job that occupies its slots is
+published as running, also while OAR launches it or cleans up after it.
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ import pytest
 from support.oar_site import Site
 from support.published import published
 
-RUNNING = ("toLaunch", "Launching", "Running", "Resuming")
+# Jobs that occupy their slots.
+RUNNING = ("toLaunch", "Launching", "Running", "Resuming", "Finishing")
 WAITING = ("Waiting", "toAckReservation")
 # oarstat does not list jobs in the state toError.
-OTHERS = ("Hold", "Suspended", "Finishing")
-OCCUPYING = (*RUNNING, "Finishing")
+HALTED = ("Hold", "Suspended")
 SLOTS = 64
 
 
@@ -31,12 +31,15 @@ class Share(NamedTuple):
     free_slots: int
 
 
-def share(info: dict[str, Any], queue: str, grid: dict[str, int]) -> Share:
+def share(info: dict[str, Any], queue: str, grid: dict[str, int], arc: int = 7) -> Share:
     """The share of an ARC queue; `grid` has the slots of its grid jobs by OAR job ID.
 
-    Source: ARC 6.17 and 7.0 `infoproviders/ARC1ClusterInfo.pm`, `getComputingShares`.
+    Source: ARC 6.17 and 7.0 `infoproviders/ARC1ClusterInfo.pm`, `getComputingShares`. ARC 6 counts
+    the statuses E and O as Q.
     """
     statuses = Counter(info["jobs"][job_id]["status"] for job_id in grid)
+    if arc == 6:
+        statuses["Q"] += statuses["E"] + statuses["O"]
     row = info["queues"][queue]
     local = {
         name: max(0, row[key] - statuses[status])
@@ -70,7 +73,7 @@ class Mixture:
             self._add(number)
 
     def _add(self, number: int) -> None:
-        state = self.random.choice([*RUNNING, *WAITING, *OTHERS])
+        state = self.random.choice([*RUNNING, *WAITING, *HALTED])
         # "" is a local job.
         arc_queue = self.random.choice(["default", "other", "admin", ""])
         oar_queue = "default" if arc_queue in ("default", "other") else "admin"
@@ -78,7 +81,7 @@ class Mixture:
             oar_queue = self.random.choice(["default", "admin"])
         slots = self.random.choice([1, 2])
         columns: dict[str, Any] = {"message": f"R={slots},W=0:30:0,J=B"}
-        if state in OCCUPYING or state == "Suspended":
+        if state in RUNNING or state == "Suspended":
             columns["resources"] = list(range(self.next_slot, self.next_slot + slots))
             columns["assigned_moldable_job"] = number + 1
             self.next_slot += slots
@@ -103,32 +106,32 @@ class Mixture:
         def number(counter: Counter[str], states: tuple[str, ...]) -> int:
             return sum(counter[state] for state in states)
 
-        occupied = sum(slots for state, _, _, slots in self.rows if state in OCCUPYING)
+        occupied = sum(slots for state, _, _, slots in self.rows if state in RUNNING)
         used = sum(
             slots for state, queue, _, slots in self.rows if queue == arc_queue and state in RUNNING
         )
-        halted = ("Hold", "Suspended")
         return Share(
             number(grid + local, RUNNING),
             number(local, RUNNING),
             number(grid + local, WAITING),
             number(local, WAITING),
-            number(grid + local, halted),
-            number(local, halted),
+            number(grid + local, HALTED),
+            number(local, HALTED),
             used,
             SLOTS - occupied,
         )
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_numbers_of_any_mixture_of_states(site: Site, seed: int) -> None:
+@pytest.mark.parametrize("arc", [6, 7])
+@pytest.mark.parametrize("seed", range(4))
+def test_numbers_of_any_mixture_of_states(site: Site, seed: int, arc: int) -> None:
     site.configure("", **{"custom:oar/other": "oar_queue=default\nlocal_jobs=no"})
     site.oar.set_nodes([{"network_address": f"n{n}", "cores": 8} for n in range(SLOTS // 8)])
     mixture = Mixture(site, seed)
     ids = [job_id for jobs in mixture.grid.values() for job_id in jobs]
     info = published(site, *ids, default=[], other=[], admin=[])
     for arc_queue, oar_queue in [("default", "default"), ("other", "default"), ("admin", "admin")]:
-        found = share(info, arc_queue, mixture.grid[arc_queue])
+        found = share(info, arc_queue, mixture.grid[arc_queue], arc)
         assert found == mixture.counted(arc_queue, oar_queue, arc_queue != "other"), arc_queue
 
 

@@ -19,7 +19,7 @@ STATES = [
     ("Suspended", "S"),
     ("Running", "R"),
     ("Resuming", "R"),
-    ("Finishing", "E"),
+    ("Finishing", "R"),
     ("Terminated", "EXECUTED"),
     ("Error", "EXECUTED"),
     ("Teleporting", "O"),

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.live
 LOG = "/var/log/arc/infoprovider.log"
 DOCUMENT = "/var/spool/arc/jobstatus/info.xml"
 NODE = "127.0.0.4"
+RUNNING = ("toLaunch", "Launching", "Running", "Finishing")
 REST = """
 import ssl, urllib.request
 context = ssl._create_unverified_context()
@@ -101,7 +102,7 @@ def oar(grid: Grid) -> tuple[int, int, int]:
 def counted(grid: Grid, queue: str) -> dict[str, int]:
     """The numbers of a share by hand. Our jobs run a script in .arc_oar, local ones do not."""
     jobs = [job for job in jobs_of_oar(grid) if job["queue"] == queue]
-    running = [job for job in jobs if job["state"] in ("toLaunch", "Launching", "Running")]
+    running = [job for job in jobs if job["state"] in RUNNING]
     waiting = [job for job in jobs if job["state"] == "Waiting"]
     ours = [job for job in running if ".arc_oar" in job["command"]]
     return {

@@ -20,8 +20,8 @@ MEANING = {
     "Suspended": (False, "S"),
     "Running": (False, "R"),
     "Resuming": (False, "R"),
-    "Finishing": (False, "E"),
-    "toError": (False, "E"),
+    "Finishing": (False, "R"),
+    "toError": (False, "EXECUTED"),
     "Terminated": (True, "EXECUTED"),
     "Error": (True, "EXECUTED"),
 }
