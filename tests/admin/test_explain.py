@@ -99,8 +99,12 @@ def test_no_job_or_more_than_one(site: Site) -> None:
 
 def test_explain_changes_nothing(any_site: Site) -> None:
     noted(any_site.running(state="Terminated", exit_code=0))
+    any_site.running("r" * 12)
+    any_site.running("c" * 12, "CANCELING")
     before = listing(any_site.ce.control, any_site.ce.sessions)
-    page(any_site)
+    for grid_id in (GRID_ID, "r" * 12, "c" * 12):
+        page(any_site, grid_id)
+    assert any_site.argvs("oardel") == any_site.argvs("oarsub") == []
     assert listing(any_site.ce.control, any_site.ce.sessions) == before
 
 

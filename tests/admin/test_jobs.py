@@ -12,7 +12,7 @@ import pytest
 from standin import Standin
 from support.ce import GRID_ID, NOBODY, Ce
 from support.oar_site import Site, each, listing
-from support.scan_jobs import OTHER, Hours, finished
+from support.scan_jobs import OTHER, Hours, finished, noted
 from support.users import needs_root, run_as
 
 from arc_lrms_oar.admin.job_overview import JobRow, Overview, OverviewReader
@@ -232,11 +232,18 @@ def test_many_jobs_give_the_same_rows_with_fewer_queries(
 
 
 def test_jobs_changes_nothing(any_site: Site) -> None:
-    any_site.running()
+    """Of jobs in every state; some of them scan would report, delete or give up."""
+    states = ["Running", "Waiting", "Suspended", "Launching"]
+    for letter, state in zip("abcd", states):
+        any_site.running(letter * 12, state=state)
+    any_site.running("e" * 12, "CANCELING")
+    noted(any_site.running("f" * 12, state="Terminated", exit_code=0))
+    any_site.ce.in_lrms("g" * 12, 4711)
     before = listing(any_site.ce.control, any_site.ce.sessions)
     look(any_site)
     assert listing(any_site.ce.control, any_site.ce.sessions) == before
     assert list(any_site.ce.control.glob("arc_lrms_oar.*")) == []
+    assert any_site.argvs("oardel") == any_site.argvs("oarsub") == []
 
 
 def test_oar_unavailable_shows_arexs_side(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

@@ -192,6 +192,35 @@ def test_id_that_cannot_be_written_at_all(site: Site, monkeypatch: pytest.Monkey
     assert os.listdir(files.session) == []
 
 
+def test_job_id_that_cannot_be_written_while_oar_is_unavailable(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is the cause that the user needs to see."""
+    files = site.ce.job()
+
+    def fail(path: str, job_id: int) -> None:
+        site.oar.set("db_down")
+        raise GramiError("disk full")
+
+    monkeypatch.setattr(grami, "append_local_id", fail)
+    with pytest.raises(GramiError, match="disk full"):
+        site.submit(files)
+
+
+def test_job_id_that_another_attempt_writes_meanwhile(site: Site) -> None:
+    files = site.ce.job()
+    other = submit_journal.open_journal(str(files.session), 0, lambda _: None)
+    retry = site.clock.retry()
+
+    def sleep(_: float) -> None:
+        grami.append_local_id(str(files.file("grami")), 7)
+        other.clear()
+
+    retry.sleep = sleep
+    assert site.submit(files, retry) == 7
+    assert site.submitted() == []
+
+
 def torn(site: Site, journal: submit_journal.SubmitJournal, state: str = "Hold") -> int:
     """The row of an oarsub that was killed before it had finished."""
     row: dict[str, Any] = {"owner": site.ce.user, "command": journal.script, "start_time": 0}

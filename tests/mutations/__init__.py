@@ -7,10 +7,11 @@ survive changes nearby. A text that has changed is reported as stale; rewrite it
 
 from __future__ import annotations
 
-from mutations import dialect, outcome, submit, submit_journal, userfiles
+from mutations import dialect, outcome, scan, submit, submit_journal, userfiles
 from mutations.mutation import PACKAGE, Mutation
 
 ALL: tuple[Mutation, ...] = (
+    *scan.MUTATIONS,
     *submit.MUTATIONS,
     *submit_journal.MUTATIONS,
     *userfiles.MUTATIONS,

@@ -396,6 +396,8 @@ ENDED_AT = {"lrmsendtime": "20261121080000Z"}
         ({"exitcode": "0", **ENDED_AT}, 0, Cause.SUCCESS),
         ({"exitcode": "3", **ENDED_AT}, 3, Cause.EXIT_CODE),
         ({"exitcode": "137", **ENDED_AT}, 137, Cause.EXIT_CODE),
+        ({"exitcode": "255", **ENDED_AT}, 255, Cause.EXIT_CODE),
+        ({"exitcode": "256", **ENDED_AT}, ERROR_CODE, Cause.LOST),
         ({"exitcode": "0"}, ERROR_CODE, Cause.LOST),
         ({"exitcode": "", **ENDED_AT}, ERROR_CODE, Cause.LOST),
         ({"exitcode": "-1", **ENDED_AT}, ERROR_CODE, Cause.LOST),

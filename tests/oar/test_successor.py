@@ -24,6 +24,9 @@ SPELLINGS = {
     "[NodeChangeState] Resubmiting job 12 => 0) (due to event CPUSET_ERROR)": None,
     "[NodeChangeState] Resubmiting job 12 => -4) (due to event CPUSET_ERROR)": None,
     "so we resubmit it (new id = -2)": None,
+    # Following it would never end.
+    "[bipbip 12] so we resubmit it (new id = 12)": None,
+    "[bipbip 12] so we resubmit it (new id = 7)": None,
     "Resubmiting job 12 => ((-3, 'not the right user'), 0) (due to event X)": None,
     "Resubmiting job 12": None,
     "": None,
@@ -70,6 +73,9 @@ def test_resubmission_may_come_after_a_failed_launch(event: str) -> None:
     assert resubmission_may_come(fresh, NOW) == retried == (event in RETRIED)
     old = JobRecord(7, "Error", events=(Event(event, "", int(NOW) - 31),), stop_time=int(NOW) - 31)
     assert not resubmission_may_come(old, NOW)
+    # OAR's clock may be ahead, but not by an hour: nothing must wait that long.
+    ahead = JobRecord(7, "Error", events=(Event(event, "", int(NOW) + 31),))
+    assert not resubmission_may_come(ahead, NOW)
     recorded = JobRecord(7, "Error", events=(*fresh.events, Event(RESUBMITTED, "=> -4")))
     assert not resubmission_may_come(recorded, NOW)
 

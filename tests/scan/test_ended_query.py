@@ -88,6 +88,18 @@ def test_job_with_another_id_needs_a_second_query(site: Site, job_id: int) -> No
     ]
 
 
+def test_audit_asks_for_all_states_and_makes_no_such_query(site: Site, hours: Hours) -> None:
+    site.running()
+    site.scan()
+    before = conditions(site)
+    hours.ahead = 301
+    site.scan()
+    assert conditions(site) == before
+    assert site.argvs("oarstat")[-1] == ["oarstat", "-s", "-J", "-j", "1"]
+    site.scan()
+    assert len(conditions(site)) == len(before) + 1
+
+
 def test_no_query_without_jobs(site: Site, hours: Hours) -> None:
     for _ in range(3):
         assert site.scan() == []

@@ -13,9 +13,14 @@ from typing import Any
 import pytest
 from standin import Standin
 from support.ce import GRID_ID, NOBODY, Ce, JobFiles
-from support.oar_site import Site
+from support.oar_site import Site, oar_name
 from support.scan_jobs import OTHER, Hours, ended, noted, said
 from support.users import needs_root
+
+from arc_lrms_oar.arex.controldir import read_job
+from arc_lrms_oar.oar.job_record import JobRecord
+from arc_lrms_oar.scan.job_index import IndexedJob
+from arc_lrms_oar.scan.ownership import Ownership
 
 VICTIM = "victim"
 USER = NOBODY if os.geteuid() == 0 else None
@@ -176,3 +181,21 @@ def test_cancelled_job_of_a_user_who_has_been_deleted_from_the_system(hostile: S
         os.chown(files.file(kind), 54321, 54321)
     hostile.scan()
     assert hostile.argvs("oardel") == [["oardel", "1"]]
+
+
+def test_what_proves_that_an_oar_job_is_the_grid_jobs(site: Site) -> None:
+    """Only a job with owner and name is deleted, and only for a grid job that still exists."""
+    files = site.ce.in_lrms(GRID_ID, 1)
+    job = read_job(str(site.ce.control), files.status.name)
+    assert job is not None
+    indexed = IndexedJob(files.status.name, 0.0, True)
+    proof = Ownership(site.settings(), str(site.ce.control))
+    whole = JobRecord(1, "Running", owner=site.ce.user, name=oar_name(GRID_ID))
+    assert proof.is_proven(whole, job)
+    assert proof.is_own(whole, indexed)
+    for part in (whole._replace(owner=""), whole._replace(name="other"), JobRecord(1, "Error")):
+        assert not proof.is_proven(part, job)
+        assert not proof.is_own(part, indexed)
+    assert not proof.is_own(None, indexed)
+    files.status.unlink()
+    assert not proof.is_own(whole, indexed)

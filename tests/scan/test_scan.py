@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from support.users import needs_root
 
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.log import Log
+from arc_lrms_oar.oar.local import LocalTransport
+from arc_lrms_oar.oar.transport import Completed
 from arc_lrms_oar.scan.reconcile import scan
 from arc_lrms_oar.scan.state import ScanState
 
@@ -236,11 +239,36 @@ def test_killed_job_has_no_end_of_the_diag(site: Site, columns: dict[str, Any]) 
     assert site.scan() == [GRID_ID]
 
 
-def test_two_scans_at_once(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_scans_at_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second one runs while the first one waits for OAR, and leaves everything to it."""
+    ended(site)
+    run = LocalTransport.run
+    second: list[list[str]] = []
+
+    def run_second_scan_first(
+        transport: LocalTransport, argv: Sequence[str], timeout: float | None = None
+    ) -> Completed:
+        if not second:
+            before = listing(site.ce.control, site.ce.sessions)
+            second.append(["still running"])
+            second[0] = site.scan()
+            assert listing(site.ce.control, site.ce.sessions) == before
+        return run(transport, argv, timeout)
+
+    monkeypatch.setattr(LocalTransport, "run", run_second_scan_first)
+    assert site.scan() == [GRID_ID]
+    assert second == [[]]
+    warning, end = said(capsys)
+    assert warning == f"[WARNING] {site.ce.control}: another scan is running"
+    assert end == f"[INFO] {GRID_ID}: OAR job 1 ended: 0 Job finished with exit code 0"
+
+
+def test_scan_after_one_that_was_running(site: Site) -> None:
     ended(site)
     with ScanState.locked(str(site.ce.control)):
         assert site.scan() == []
-    assert said(capsys) == [f"[WARNING] {site.ce.control}: another scan is running"]
     assert site.scan() == [GRID_ID]
 
 

@@ -85,7 +85,23 @@ def test_audit_and_generation(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "head",
-    ["", "-", "- -", "2", "2 x", "2 nan", "2 inf", "2 ", "x 1", "{}", "é 5", "1e3 7", "9 9 9"],
+    [
+        "",
+        "-",
+        "- -",
+        "2",
+        "2 x",
+        "2 nan",
+        "2 inf",
+        "2 ",
+        "x 1",
+        "{}",
+        "é 5",
+        "1e3 7",
+        "9 9 9",
+        "4 5",
+        "1 5",
+    ],
 )
 def test_invalid_first_line(tmp_path: Path, head: str) -> None:
     (tmp_path / NAME).write_text(f'{head}\n{{"a": {{"cycles": 1, "since": 1.0}}}}\n')

@@ -1,0 +1,271 @@
+"""Mutations of one cycle of scan: what it asks, stores, decides and writes, and in which order."""
+
+from __future__ import annotations
+
+from mutations.mutation import Mutation, in_file
+
+_decide = in_file("scan/decide.py", "tests/scan/test_decide.py")
+_state = in_file("scan/state.py", "tests/scan/test_state.py")
+_log = in_file("scan/throttled_log.py", "tests/scan/test_throttled_log.py")
+_query = in_file("scan/ended_query.py", "tests/scan/test_ended_query.py")
+_index = in_file("scan/job_index.py", "tests/scan/test_job_index.py")
+_cache = in_file("scan/job_cache.py", "tests/scan/test_job_index.py")
+_owner = in_file("scan/ownership.py", "tests/scan/test_ownership.py")
+_follow = in_file("scan/resubmission.py", "tests/scan/test_resubmission.py")
+_report = in_file(
+    "scan/report.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile_faults.py"
+)
+_files = in_file("arex/control_files.py", "tests/arex/test_control_files.py")
+_cycle = in_file("scan/reconcile.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
+
+MUTATIONS: tuple[Mutation, ...] = (
+    # What happens to a job
+    _decide(
+        "a job is lost after a cycle too few",
+        "cycles < policy.lost_cycles",
+        "cycles < policy.lost_cycles - 1",
+    ),
+    _decide("a job is lost too early", " or now - since < policy.lost_time", ""),
+    _decide("either limit makes a job lost", "lost_cycles or now", "lost_cycles and now"),
+    _decide(
+        "a deleted successor is followed",
+        "if successor is not None and successor_deleted:",
+        "if False:",
+    ),
+    _decide(
+        "a successor is followed where none may run",
+        "Wait() if policy.delete_resubmitted else Follow(successor)",
+        "Follow(successor)",
+    ),
+    _decide(
+        "a resubmission is not waited for", "if resubmission_may_come(record, now):", "if False:"
+    ),
+    _decide("the diag is not waited for", "if not diag.complete and", "if False and"),
+    _decide("the diag of a complete job is waited for", "not diag.complete and ", ""),
+    _decide(
+        "the diag of a killed job is waited for",
+        "status is None or status & 0x7F or",
+        "status is None or",
+    ),
+    _decide("the diag is waited for too long", "DIAG_TIMEOUT = 60.0", "DIAG_TIMEOUT = 61.0"),
+    _decide(
+        "an odd state ends the cycle",
+        "except ValueError as error:",
+        "except ZeroDivisionError as error:",
+    ),
+    # The state between cycles
+    _state("two scans run at once", "fcntl.LOCK_EX", "fcntl.LOCK_SH"),
+    _state("the state file may be a link", "os.O_NOFOLLOW | ", ""),
+    _state(
+        "the state is not saved",
+        "                state._save(descriptor, before)\n",
+        "                pass\n",
+    ),
+    _state(
+        "the rest of an old state stays", "            os.ftruncate(descriptor, len(content))\n", ""
+    ),
+    _state(
+        "a clock that was set back makes jobs lost", 'if row.get("since", now) > now:', "if False:"
+    ),
+    _state(
+        "missing cycles are not counted",
+        'row.get("cycles", 0) + 1\n        row.set',
+        "1\n        row.set",
+    ),
+    _state("a job that OAR knows again stays missing", '            row.pop("cycles", None)\n', ""),
+    _state("the time of an earlier absence counts", '            row.pop("since", None)\n', ""),
+    _state("deletions are repeated in each cycle", '        row["deleted"] = now\n', ""),
+    _state(
+        "a clock that was set back stops deletions",
+        'if 0 <= now - row.get("deleted", 0)',
+        'if now - row.get("deleted", 0)',
+    ),
+    _state(
+        "an audit in the future is never due",
+        "if 0 <= now - self._audited",
+        "if now - self._audited",
+    ),
+    _state(
+        "every cycle audits",
+        "            return False\n        self._audited = now",
+        "            pass\n        self._audited = now",
+    ),
+    _state("jobs that are gone are kept", "if row and (key in kept or", "if row and (True or"),
+    _state("sections are dropped", ' or key[:1] == " ")', ")"),
+    _state("an infinite number is read", "if not math.isfinite(number):", "if False:"),
+    _state(
+        "an unknown generation is taken",
+        'if generation in ("2", "3") else None',
+        "if generation.isdigit() else None",
+    ),
+    # What is logged
+    _log("a persistent problem is logged in each cycle", 'if "told" in row and', "if False and"),
+    _log(
+        "a clock that was set back silences a problem",
+        'and 0 <= self._now - row["told"]',
+        'and self._now - row["told"]',
+    ),
+    _log(
+        "a cleared problem is logged again and again",
+        "            self._state.drop_section(name)\n",
+        "",
+    ),
+    _log(
+        "a rare problem counts as cleared",
+        'row["until"] = self._now + again_in',
+        'row["until"] = self._now',
+    ),
+    # The query for ended jobs
+    _query("new jobs are not asked for", "last + _LOOK_AHEAD", "last"),
+    _query(
+        "jobs beyond the query are not asked for", " | (self._client.ended(others) or set())", ""
+    ),
+    _query(
+        "jobs that A-REX does not have are reported", "collect().intersection(ids)", "collect()"
+    ),
+    _query(
+        "an audit uses the cheap query", "        if self._audit:\n            return None\n", ""
+    ),
+    _query(
+        "a command is left behind", "                self._collect()\n", "                pass\n"
+    ),
+    # The index of A-REX's jobs
+    _index("a changed status file is not read", "row[0] == status.st_mtime_ns", "row[0]"),
+    _index("a replaced status file is not read", "            and row[1] == status.st_ino\n", ""),
+    _index(
+        "cached files are never read again",
+        "(cycle_number + zlib.crc32(entry.name.encode())) % _REREAD_CYCLES",
+        "True",
+    ),
+    _index("all files are read again in the same cycle", " + zlib.crc32(entry.name.encode())", ""),
+    _index(
+        "jobs with the same job ID are not found",
+        "if found.setdefault(job_id, job) is not job:",
+        "if found.setdefault(job_id, job) is None:",
+    ),
+    _index(
+        "a followed job keeps its old job ID",
+        "            self._rows[name] = [_NEVER",
+        "            self._rows[name] = [self._rows[name][0]",
+    ),
+    _cache("a cache of other types is used", "is type(canceling) is int", "is type(canceling)"),
+    _cache("unordered ranges are used", "if ends == sorted(ends) and", "if"),
+    # Whose job it is
+    _owner(
+        "a job of another grid job is reported",
+        "if not is_job_of(job.grid_id, record.name, record.command):",
+        "if False:",
+    ),
+    _owner("a job of another user is reported", "user != record.owner", "False"),
+    _owner("a deleted user's jobs belong to nobody", '"" if name == str(uid) else name', "name"),
+    _owner("a job without an owner is deleted", "bool(record.owner) and not", "not"),
+    _owner(
+        "a job whose files are gone is deleted",
+        "job is not None and record is not None and",
+        "record is not None and",
+    ),
+    # Jobs that OAR has resubmitted
+    _follow(
+        "the GRAMi file keeps the old job ID",
+        "            grami.append_local_id(path, successor)\n",
+        "            pass\n",
+    ),
+    _follow(
+        "a successor is written twice",
+        "if grami.local_id(grami.read_values(path)) != successor:",
+        "if True:",
+    ),
+    _follow(".local keeps the old job ID", "    control_files.set_local_id(job, successor)\n", ""),
+    _follow(
+        "a silent resubmission is not followed",
+        "if job_id not in found and resubmission_may_be_silent(record)",
+        "if False",
+    ),
+    # Reports
+    _report(
+        "a full disk loses the accounting",
+        "                raise\n        self._app",
+        "                pass\n        self._app",
+    ),
+    _report("a report is appended twice", "        if last in before:\n            return\n", ""),
+    _report("half a report stays", "len(before) - partial if partial >= 0 else 0", "0"),
+    _report(
+        "the last line of output runs into the report",
+        '            comment += b"\\n"',
+        "            pass",
+    ),
+    _report(
+        "private files are left",
+        "            userfiles.remove_directory(private_dir(session_dir), owner)\n",
+        "            pass\n",
+    ),
+    _report(
+        "the user's own times are accounted",
+        'values["lrmsstarttime"] = utc(record.start_time)',
+        "pass",
+    ),
+    _report("time in suspension is accounted", " - suspended_time(record)", ""),
+    _report(
+        "the user's own exit code is accounted",
+        'values["exitcode"] = str(report.outcome.code)',
+        "pass",
+    ),
+    _files("many files are not flushed", "syncfs(descriptor) == 0", "getpid() != 0"),
+    _files("few files are not flushed", "            os.fsync(descriptor)\n", "            pass\n"),
+    _files(
+        "files are renamed before they are flushed", "_flush(list(asides.values()))", "_flush([])"
+    ),
+    _files(
+        "a missing syncfs leaves files unflushed",
+        "    except AttributeError:\n        return False",
+        "    except AttributeError:\n        return True",
+    ),
+    _files(
+        "half an errors text stays",
+        "            os.ftruncate(descriptor, size)\n            raise",
+        "            raise",
+    ),
+    _files(
+        "a short write counts as complete",
+        "                written += os.write(descriptor, text[written:])\n",
+        "                written = len(text)\n",
+    ),
+    _files(".local gets a second job ID", 'and not line.startswith("localid=")', ""),
+    # The cycle
+    _cycle(
+        "a job that A-REX has moved on is reported",
+        "elif job is not None and not job.reported:",
+        "elif job is not None:",
+    ),
+    _cycle(
+        "a job that names another job ID now is reported",
+        "if job is not None and job.local_id != job_id:",
+        "if False:",
+    ),
+    _cycle(
+        "an unknown job ends the cycle for others",
+        "        except Exception as error:\n            known",
+        "        except ZeroDivisionError as error:\n            known",
+    ),
+    _cycle("gm-kick is not started", "        kick(done, self.log)\n", "        pass\n"),
+    _cycle(
+        "lrms_done is written before the rest",
+        "                    report.write(self.now)\n",
+        "                    pass\n",
+    ),
+    _cycle(
+        "a job whose lrms_done failed counts as reported",
+        "if report.job.grid_id in failed:",
+        "if False:",
+    ),
+    _cycle(
+        "cancelled jobs are deleted at once",
+        "and not 0 <= self.now - job.changed <= _CANCEL_INTERVAL",
+        "",
+    ),
+    _cycle(
+        "cancelled jobs are never deleted",
+        "            if job.canceling\n",
+        "            if False\n",
+    ),
+)
