@@ -84,8 +84,8 @@ OPTIONS: tuple[Option, ...] = (
         "cores_per_node",
         types.NUMBER,
         "0",
-        "Slots of one node, used to compute the number of whole nodes of a job; 0: the nodes "
-        "differ",
+        "Slots of one node, used to compute the number of whole nodes of a job, and the memory "
+        "of the slots that may share a node; 0: the nodes differ",
     ),
     _per_queue(
         "memory_property",
@@ -110,7 +110,8 @@ OPTIONS: tuple[Option, ...] = (
         "resources",
         types.RESOURCES,
         "",
-        "Resource request that replaces the request for slots, such as /switch=1/core={count}; "
+        "Resource request that replaces the request for slots (oarsub -l), such as "
+        "/switch=1/core={count} or {gpu='NO'}/core={count}+{type='licence'}/licence=1; "
         "alternatives (moldable jobs) are separated by |, each with its own ,walltime=h:m:s or "
         "that of the job",
         by_rte=True,
@@ -135,8 +136,9 @@ OPTIONS: tuple[Option, ...] = (
         "types",
         types.JOB_TYPES,
         "",
-        "OAR types of every job (oarsub -t), separated by spaces, such as besteffort, container "
-        "or inner=4711; types of a runtime environment are added",
+        "OAR types of every job (oarsub -t), separated by spaces, such as besteffort, inner=4711 "
+        "or deadline=2037-01-01 12:00:00; other values with blanks are in quotes; types of a "
+        "runtime environment are added",
         by_rte=True,
     ),
     _per_queue(
