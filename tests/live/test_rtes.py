@@ -38,7 +38,18 @@ SCRIPTS = {
     "ENV/SINGULARITY": "echo in the container",
     "ENV/APPTAINER": "echo in the container",
     "ENV/CONDOR/DOCKER": "echo outside of the container",
+    "TEST/CONTRACT": 'echo "$WRAPPED" $ADDED; test -n "$GRID_GLOBAL_JOBID" && echo with an ID',
 }
+# A site's own: a program in front of the user's, an overwritten variable, accounting.
+OWN = """
+if [ "$1" = 0 ]; then
+    joboption_args="/usr/bin/env WRAPPED=\\"\\${RUNTIME_JOB_DIR%/*}\\" $joboption_args"
+    joboption_env_0="ADDED=yes"
+    export ACCOUNTING_WN_INSTANCE=image:1
+elif [ "$1" = 1 ]; then
+    ACCOUNTING_BENCHMARK=HEPscore23:20.5
+fi
+"""
 EXTRA = {"ENV/LRMS-SCRATCH": '(environment=("WORKDIR" "/tmp/rte-scratch"))'}
 # Only OAR's: it is measured for each job, and GNU time's figures of no use are left out.
 OURS = {"usedscratch", "lrmsexitcode", "lrmsmessage", "nodecount"}
@@ -61,8 +72,9 @@ class Both:
     """The jobs of each runtime environment, by backend and name."""
 
     def __init__(self, bed: Bed) -> None:
-        shipped = bed.run(["sh", "-c", "cd /usr/share/arc/rte; find * -type f"]).stdout.split()
-        self.names = sorted(shipped)
+        shipped = bed.run(["sh", "-c", "cd /usr/share/arc/rte; find ENV -type f"]).stdout.split()
+        self.shipped = sorted(shipped)
+        self.names = [*self.shipped, "TEST/CONTRACT"]
         self.jobs: dict[str, dict[str, Job]] = {}
 
     def run(self, backend: str, grid: Grid) -> None:
@@ -80,7 +92,8 @@ def both(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Both:
     for path in ("/usr/bin/singularity", "/usr/bin/apptainer"):
         bed.run(["tee", path], input=CONTAINER)
         bed.run(["chmod", "755", path])
-    for name in both.names:
+    bed.run(["tee", "/var/spool/arc/jobstatus/rte/enabled/TEST/CONTRACT"], input=OWN)
+    for name in both.shipped:
         bed.run(["arcctl", "rte", "enable", name, "--force"])
         for key, value in PARAMETERS.get(name, {}).items():
             bed.run(["arcctl", "rte", "params-set", name, key, value])
@@ -92,7 +105,7 @@ def both(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Both:
         both.run("fork", Grid(bed))
     finally:
         bed.reconf(CONF)
-        for name in both.names:
+        for name in both.shipped:
             bed.run(["arcctl", "rte", "disable", name])
         bed.run(["rm", "/usr/bin/singularity", "/usr/bin/apptainer"])
     return both
@@ -121,6 +134,8 @@ def test_same_accounting_keys(both: Both, name: str) -> None:
     assert set(arcs) - set(ours) <= FORKS
     for key in ("systemsoftware", "wninstance", "runtimeenvironments", "exitcode"):
         assert ours.get(key) == arcs.get(key), key
+    # ARC's own scan keeps the queue's value as well.
+    assert ours["benchmark"][-1] == arcs["benchmark"][-1]
 
 
 def test_container_of_htcondor_is_refused(both: Both) -> None:
@@ -128,3 +143,11 @@ def test_container_of_htcondor_is_refused(both: Both) -> None:
     ours, arcs = both.jobs["OAR"][name], both.jobs["fork"][name]
     assert "ENV/CONDOR/DOCKER cannot be used with OAR: only HTCondor runs" in ours.control("errors")
     assert arcs.output("out.txt") == "outside of the container\n"
+
+
+def test_arcctl_prints_the_job_script(both: Both) -> None:
+    job = both.jobs["OAR"]["ENV/PROXY"]
+    printed = job.grid.root("arcctl", "job", "script", job.grid_id)
+    assert printed.startswith(f"#!/bin/bash\n# Grid job {job.grid_id}, by arc_lrms_oar ")
+    assert "\nRTE_function_0() {\n" in printed
+    assert printed.endswith('\narc_oar_main "$@"; exit\n')
