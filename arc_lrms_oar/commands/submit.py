@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -35,11 +36,16 @@ class SubmitResult(NamedTuple):
 
 
 def submit(
-    settings: Settings, client: OarClient, path: str, retry: Retry | None = None
+    settings: Settings,
+    client: OarClient,
+    path: str,
+    retry: Retry | None = None,
+    write_errors: Callable[[str], None] = complain,
 ) -> SubmitResult:
     """Submit the job of the GRAMi file at `path`, unless the file has a job ID already.
 
-    Raises OarLrmsError; its text is for the grid user.
+    `write_errors` gets the text for the job's file `errors`, into which A-REX puts stderr. Raises
+    OarLrmsError; its text is for the grid user.
     """
     retry = retry or Retry(settings.submit_budget)
     size = grami.size(path)
@@ -62,12 +68,11 @@ def submit(
                 controldir.read_local_lines(controldir.sibling(path, "local"))
             )
             prepared = prepare(values, path, settings, journal.script, time.time(), user)
-            _print_script(prepared.shown)
+            write_errors(_between_marks(prepared.shown))
             job_id = OarsubAttempts(settings, client, prepared, journal, retry).run()
             _write_job_id(path, job_id, client, retry)
-            # A-REX puts stderr into the job's file `errors`.
             for line in prepared.ignored:
-                complain(f"Without effect on OAR: {line}")
+                write_errors(f"Without effect on OAR: {line}")
         journal.clear()
     except (GramiError, JobError, OarRefused, OarUnavailable):
         journal.discard()
@@ -77,15 +82,14 @@ def submit(
     return SubmitResult(job_id, grid_id)
 
 
-def _print_script(text: str) -> None:
-    """Print the job script on stderr, between the lines that `arcctl job script` searches for.
+def _between_marks(text: str) -> str:
+    """The job script between the lines that `arcctl job script` searches for in `errors`.
 
-    A-REX puts stderr into the job's file `errors` (ARC 6.17 and 7.0
-    `src/utils/python/arc/control/Jobs.py`, `job_script`).
+    Source: ARC 6.17 and 7.0 `src/utils/python/arc/control/Jobs.py`, `job_script`.
     """
     if not text.replace("\n", "").isprintable():
         text = "".join(f"{printable(line.expandtabs())}\n" for line in text.splitlines())
-    complain(f"----- starting submit-OAR-job -----\n{text}----- exiting submit-OAR-job -----")
+    return f"----- starting submit-OAR-job -----\n{text}----- exiting submit-OAR-job -----"
 
 
 def _write_job_id(path: str, job_id: int, client: OarClient, retry: Retry) -> None:

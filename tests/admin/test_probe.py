@@ -44,6 +44,12 @@ def shown(found: list[Finding]) -> list[tuple[str, str]]:
 NAME = "probe of queue default as "
 
 
+def test_probe_prints_nothing(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+    """Not the job script either, which a submission writes for A-REX."""
+    send(site)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_healthy_queues(site: Site) -> None:
     site.configure("", lrms="gnu_time=/usr/bin/time")
     found = send(site, "default", "besteffort")
