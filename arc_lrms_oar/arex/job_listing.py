@@ -20,10 +20,13 @@ ENDED = ("FINISHING", "FINISHED", "DELETED")
 STATES = ("ACCEPTED", "PREPARING", "SUBMIT", *IN_OAR, *ENDED)
 
 _LIMIT = 1 << 16
+_ERRORS_LIMIT = 1 << 20
 _NOT_A_REASON = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T|\[|-----")
 # The reason that A-REX records, whatever the submit script has printed
 # (docs/internals/arc.md#submit).
 _SUBMISSION_FAILED = "Job submission to LRMS failed"
+# The job script, which submit prints for `arcctl job script`.
+_JOB_SCRIPT = r"(?ms)^----- starting submit-OAR-job -----$.*?(?:^----- exiting .*?$|\Z)"
 
 
 class JobListing:
@@ -116,7 +119,8 @@ def failure_of(job: GridJob) -> str:
     text = controldir.read_end(job, "failed", _LIMIT).decode("utf-8", "replace")
     line = text.strip().partition("\n")[0]
     if line.startswith(_SUBMISSION_FAILED):
-        lines = controldir.read_errors(job, _LIMIT).decode("utf-8", "replace").splitlines()
+        errors = controldir.read_errors(job, _ERRORS_LIMIT).decode("utf-8", "replace")
+        lines = re.sub(_JOB_SCRIPT, "", errors).splitlines()
         return next((text for text in lines if text and not _NOT_A_REASON.match(text)), line)
     return line
 

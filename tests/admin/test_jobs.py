@@ -175,6 +175,8 @@ def test_failed_submission_shows_the_message_of_the_submit_script(site: Site) ->
     files = finished(site, GRID_ID, "Job submission to LRMS failed\n")
     files.file("errors").write_text(
         "2026-11-21T14:27:23Z Job state change UNDEFINED -> ACCEPTED   Reason: x\n"
+        "----- starting submit-OAR-job -----\n#!/bin/bash\necho\n"
+        "----- exiting submit-OAR-job -----\n"
         "[2026-11-21 14:27:26] [submit-OAR-job] [INFO] something\n"
         "OAR refused the job: no\ndetails\n"
     )

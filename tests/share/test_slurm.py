@@ -80,7 +80,7 @@ def test_refused_job(site: Site) -> None:
     files = site.ce.job(queue="ghost")
     done = submit(site)
     assert done.returncode == 1
-    assert done.stderr.startswith("OAR refused the job: The queue ghost does not exist\n")
+    assert done.stderr.endswith("\nOAR refused the job: The queue ghost does not exist\n")
     assert "Traceback" not in done.stderr
     assert files.local_id() == ""
 
