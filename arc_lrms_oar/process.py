@@ -33,7 +33,7 @@ _LARGEST_PIPE = 1 << 20
 _POLL_INTERVAL = 200
 # Seconds between two such checks once the pipes are closed; most processes end at once then.
 _FIRST_PAUSE = 0.0002
-_LONGEST_PAUSE = 0.05
+_LONGEST_PAUSE = 0.01
 _KILL_TIMEOUT = 0.5
 # The exit status where it cannot be read, since SIGCHLD is ignored: no success.
 _UNKNOWN_STATUS = 255
@@ -48,13 +48,17 @@ class Finished(NamedTuple):
 
 
 class Process:
-    """A running process; `pid` is also its session and process group."""
+    """A running process; `pid` is also its session and process group.
 
-    def __init__(self, pid: int, stdout: int, stderr: int) -> None:
+    `stdout` and `stderr` are the reading ends of pipes, or files that the process writes to.
+    """
+
+    def __init__(self, pid: int, stdout: int, stderr: int, *, to_files: bool = False) -> None:
         self.pid = pid
         self._status: int | None = None
         self._pieces: dict[int, list[bytes]] = {stdout: [], stderr: []}
-        self._open = [stdout, stderr]
+        self._open = [] if to_files else [stdout, stderr]
+        self._files = [stdout, stderr] if to_files else []
         for pipe in self._open:
             os.set_blocking(pipe, False)
 
@@ -69,11 +73,14 @@ class Process:
         if status is None:
             return None
         self._read_rest()
+        output = self.output()
         self._close()
-        return Finished(status, *self.output())
+        return Finished(status, *output)
 
     def output(self) -> tuple[bytes, bytes]:
         """Return stdout and stderr as read until now."""
+        for file in self._files:
+            self._pieces[file] = [os.pread(file, os.fstat(file).st_size, 0)]
         # The pieces are replaced, so that a large output is not in memory twice.
         for pieces in self._pieces.values():
             pieces[:] = [b"".join(pieces)]
@@ -89,7 +96,7 @@ class Process:
         return self._poll() is not None
 
     def abandon(self) -> None:
-        """Kill the process group where permitted, and close the pipes in any case."""
+        """Kill the process group where permitted, and close pipes and files in any case."""
         self.kill()
         self._close()
 
@@ -138,8 +145,9 @@ class Process:
                     self._pieces[pipe].append(data)
 
     def _close(self) -> None:
-        while self._open:
-            os.close(self._open.pop())
+        for descriptors in (self._open, self._files):
+            while descriptors:
+                os.close(descriptors.pop())
 
 
 def run(argv: Sequence[str], timeout: float, environment: Mapping[str, str]) -> Finished:
@@ -161,17 +169,21 @@ def start(
     environment: Mapping[str, str],
     stdin: int | None = None,
     keep: Sequence[int] = (),
+    *,
+    to_files: bool = False,
 ) -> Process:
     """Start a program, searched for in the PATH of `environment`; raises OSError.
 
     It reads the open file `stdin` (None: /dev/null), and inherits of the other open files `keep`
-    alone. Signals that Python ignores have their default action.
+    alone. Signals that Python ignores have their default action. With `to_files` its output goes to
+    files in memory: it gets no SIGPIPE when this process ends before it.
     """
-    pipes: list[int] = []
+    channels: list[int] = []
+    channel = _file if to_files else _pipe
     try:
-        pipes += _pipe()
-        pipes += _pipe()
-        _, stdout, _, stderr = pipes
+        channels += channel()
+        channels += channel()
+        _, stdout, _, stderr = channels
         for descriptor in keep:
             os.set_inheritable(descriptor, True)
         null = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
@@ -191,7 +203,7 @@ def start(
             setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
         )
     except (OSError, ValueError) as error:
-        for descriptor in pipes[::2]:
+        for descriptor in channels[::2]:
             os.close(descriptor)
         if isinstance(error, ValueError):
             # A NUL byte, which no argument can hold.
@@ -200,9 +212,9 @@ def start(
     finally:
         for descriptor in keep:
             os.set_inheritable(descriptor, False)
-        for descriptor in pipes[1::2]:
+        for descriptor in channels[1::2]:
             os.close(descriptor)
-    return Process(pid, pipes[0], pipes[2])
+    return Process(pid, channels[0], channels[2], to_files=to_files)
 
 
 def clean_environment() -> dict[str, str]:
@@ -222,6 +234,17 @@ def _pipe() -> tuple[int, int]:
         return reading, fcntl.fcntl(writing, fcntl.F_DUPFD_CLOEXEC, 3)
     finally:
         os.close(writing)
+
+
+def _file() -> tuple[int, int]:
+    """A file in memory, twice: to read it and to write it."""
+    file = os.memfd_create("arc_oar")
+    try:
+        return fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 3), fcntl.fcntl(
+            file, fcntl.F_DUPFD_CLOEXEC, 3
+        )
+    finally:
+        os.close(file)
 
 
 def _inheritable() -> list[int]:

@@ -20,12 +20,17 @@ class LocalTransport(Transport):
         self.timeout = timeout
 
     def start(self, argv: Sequence[str], keep: Sequence[int] = (), ticket: str = "") -> Command:
-        """Start a command. It runs at once, so that the `ticket` is not used."""
+        """Start a command.
+
+        With a `ticket`, which marks an oarsub, its output goes to files: an oarsub that gets
+        SIGPIPE, since its reader was killed, deletes its job (OAR 2) or hangs for good (OAR 3,
+        docs/internals/oar3.md#faults-of-oar-3).
+        """
         program = os.path.join(self._bin_path, argv[0])
         if self._bin_path and not os.path.exists(program):
             sibling = os.path.join(os.path.dirname(self._bin_path), "sbin", argv[0])
             program = sibling if os.path.exists(sibling) else program
-        return Command(argv, spawn(argv, [program, *argv[1:]], keep=keep))
+        return Command(argv, spawn(argv, [program, *argv[1:]], keep=keep, to_files=bool(ticket)))
 
     def is_running(self, pid: int, ticket: str) -> bool:
         """Whether process `pid` is an oarsub."""

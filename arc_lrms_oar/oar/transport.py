@@ -82,7 +82,8 @@ class Transport(Protocol):
         """Start the command `argv[0]` with its arguments; raises CommandFailed.
 
         It inherits the open files `keep`. With a `ticket`, the path of a file that does not exist,
-        it runs only if it can create that file (see `oar.ssh`).
+        the command is not disturbed when this process ends before it, and on another machine it
+        runs only if it can create that file (see `oar.ssh`).
         """
 
     def is_running(self, pid: int, ticket: str) -> bool:
@@ -106,11 +107,17 @@ class Transport(Protocol):
 
 
 def spawn(
-    argv: Sequence[str], line: Sequence[str], stdin: int | None = None, keep: Sequence[int] = ()
+    argv: Sequence[str],
+    line: Sequence[str],
+    stdin: int | None = None,
+    keep: Sequence[int] = (),
+    *,
+    to_files: bool = False,
 ) -> process.Process:
     """Start the program `line` that carries out the command `argv`; raises CommandFailed."""
     try:
-        return process.start(line, process.clean_environment(), stdin, keep)
+        environment = process.clean_environment()
+        return process.start(line, environment, stdin, keep, to_files=to_files)
     except OSError as error:
         raise CommandFailed(f"cannot be run: {error.strerror}", argv, None, "", "") from None
 

@@ -78,6 +78,10 @@ def open_pipes() -> int:
     return len([link for link in links if link.startswith("pipe:")])
 
 
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
 # ---- output and exit status --------------------------------------------------------------------
 
 
@@ -569,3 +573,47 @@ def test_endless_output_of_a_grandchild(programs: Programs) -> None:
     assert time.monotonic() - started < 15
     assert done.code == 0
     os.killpg(int(done.stderr), signal.SIGKILL)
+
+
+# ---- output to files ----------------------------------------------------------------------------
+
+
+def test_command_with_a_ticket_gets_no_sigpipe(programs: Programs, tmp_path: Path) -> None:
+    """oarsub with a closed pipe deletes its job on OAR 2 and hangs for good on OAR 3."""
+    gate, printed = tmp_path / "gate", tmp_path / "printed"
+    os.mkfifo(gate)
+    programs.shell(f"echo first; read go <{gate}; echo second && echo yes >{printed}", "oarsub")
+    command = programs.transport.start(["oarsub"], ticket="t")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "killpg", lambda *_: None)
+        patched.setattr("arc_lrms_oar.process._KILL_TIMEOUT", 0)
+        command.abandon()
+    gate.write_text("go\n")
+    os.waitpid(command.pid, 0)
+    assert printed.read_text() == "yes\n"
+
+
+def test_output_of_a_command_with_a_ticket(programs: Programs) -> None:
+    programs.python(
+        "import sys, time\nprint('first', flush=True)\ntime.sleep(1)\n"
+        "print('x' * 3_000_000)\nsys.stderr.write('err\\n')\nsys.exit(3)",
+        "oarsub",
+    )
+    before = open_files()
+    command = programs.transport.start(["oarsub"], ticket="t")
+    deadline = time.monotonic() + TIMEOUT
+    while command.output()[0] != "first\n" and time.monotonic() < deadline:
+        assert command.wait(0.02) is None
+    assert command.output() == ("first\n", "")
+    done = command.wait(TIMEOUT)
+    output = "first\n" + "x" * 3_000_000 + "\n"
+    assert done == Completed(["oarsub"], 3, output, "err\n")
+    assert command.output() == (output, "err\n")
+    assert open_files() == before
+
+
+def test_open_files_of_a_command_with_a_ticket(programs: Programs) -> None:
+    programs.python("import os\nprint(*os.listdir('/proc/self/fd'))", "oarsub")
+    done = programs.transport.start(["oarsub"], ticket="t").wait(TIMEOUT)
+    assert done is not None
+    assert done.stdout.split() == ["0", "1", "2", "3"]
