@@ -60,6 +60,7 @@ class Settings(NamedTuple):
 
     config_file: str = ""
     control_dir: str = "/var/spool/arc/jobstatus"
+    session_dirs: tuple[str, ...] = ()
     scratch_dir: str = ""
     shared_scratch: str = ""
     shared_filesystem: bool = True

@@ -59,6 +59,10 @@ def read_blocks(path: str) -> Blocks:
     return parse_blocks(text, path)
 
 
+# ARC's default of [arex] sessiondir (ARC 6.17 and 7.0 `doc/arc.conf.reference`).
+_DEFAULT_SESSION_DIR = "/var/spool/arc/sessiondir"
+
+
 def parse_blocks(text: str, path: str) -> Blocks:
     """The blocks in the text of arc.conf: block, option, values in order; raises ConfigError."""
     blocks: Blocks = {}
@@ -120,6 +124,7 @@ def settings_from(blocks: Blocks, path: str) -> Settings:
     return Settings(
         config_file=path,
         control_dir=reader.text("arex", "controldir", _DEFAULTS.control_dir),
+        session_dirs=_session_dirs(blocks),
         scratch_dir=reader.text("arex", "scratchdir", _DEFAULTS.scratch_dir).rstrip("/"),
         shared_scratch=reader.text("arex", "shared_scratch", _DEFAULTS.shared_scratch).rstrip("/"),
         shared_filesystem=reader.yes_no("arex", "shared_filesystem", _DEFAULTS.shared_filesystem),
@@ -131,6 +136,12 @@ def settings_from(blocks: Blocks, path: str) -> Settings:
         queues=_queues(reader, shared),
         **custom,
     )
+
+
+def _session_dirs(blocks: Blocks) -> tuple[str, ...]:
+    """A-REX's session roots, also drained ones, which still hold the jobs that run."""
+    values = blocks.get("arex", {}).get("sessiondir", [_DEFAULT_SESSION_DIR])
+    return tuple(value.split()[0] for value in values if value.strip())
 
 
 def _block_of(reader: _Reader, option: Option) -> str:

@@ -11,8 +11,8 @@ import os
 from collections.abc import Mapping, Sequence
 
 from arc_lrms_oar.arex.controldir import GridJob, read_local_text
-from arc_lrms_oar.arex.safe_files import open_regular
 from arc_lrms_oar.files import write_aside
+from arc_lrms_oar.safe_files import open_regular
 
 # A `.local` file beyond this size (bytes) is not rewritten.
 _LOCAL_LIMIT = 16 << 20

@@ -4,7 +4,7 @@ ARC 6 keeps `job.ID.KIND` files in one directory, ARC 7 one directory for each j
 status file shows the layout, so both may exist side by side.
 
 The mapped user owns `.local`, the GRAMi file, `errors` and the status file, and may do anything to
-them, so they are opened by `arex.safe_files` and read up to a limit.
+them, so they are opened by `safe_files` and read up to a limit.
 
 Source: ARC 6.17 and 7.0 `grid-manager/files/ControlFileHandling.cpp`, `gm_kick.cpp`.
 """
@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from arc_lrms_oar.arex.safe_files import open_regular, read_range
 from arc_lrms_oar.arex.userfiles import Owner
 from arc_lrms_oar.errors import ControlDirError
+from arc_lrms_oar.safe_files import open_regular, read_range
 
 IN_LRMS = "INLRMS"
 CANCELING = "CANCELING"

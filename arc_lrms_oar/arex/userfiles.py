@@ -2,7 +2,7 @@
 
 Scan runs as root over directories in which users may create what they like. Effective user and
 group ID are the user's while one of these functions works, and files are opened by
-`arex.safe_files`. Where A-REX runs as an ordinary user, that user is the owner of the files and
+`safe_files`. Where A-REX runs as an ordinary user, that user is the owner of the files and
 nothing is switched.
 """
 
@@ -13,10 +13,11 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import NamedTuple
 
-from arc_lrms_oar.arex.safe_files import SAFE, open_regular, read_range
+from arc_lrms_oar.safe_files import SAFE, open_regular, read_range
 
 # No more than this number of files is removed with a directory.
 _MOST_ENTRIES = 1000
@@ -46,7 +47,7 @@ def acting_as(owner: Owner) -> Iterator[None]:
         return
     groups = os.getgroups()
     group = os.getegid()
-    os.setgroups([owner.gid])
+    os.setgroups(_groups(owner))
     try:
         os.setegid(owner.gid)
         os.seteuid(owner.uid)
@@ -55,6 +56,16 @@ def acting_as(owner: Owner) -> Iterator[None]:
         os.seteuid(0)
         os.setegid(group)
         os.setgroups(groups)
+
+
+@lru_cache(maxsize=64)
+def _groups(owner: Owner) -> list[int]:
+    """The groups of the user, as initgroups(3) sets them; only `gid` if there is no such user."""
+    try:
+        name = pwd.getpwuid(owner.uid).pw_name
+        return os.getgrouplist(name, owner.gid)
+    except (KeyError, OSError):
+        return [owner.gid]
 
 
 def read_start(path: str, limit: int, owner: Owner) -> bytes | None:
@@ -114,6 +125,43 @@ def overwrite(path: str, content: bytes, owner: Owner) -> bool:
             return _false_unless_full(error)
         finally:
             os.close(descriptor)
+
+
+def replace(path: str, content: bytes, owner: Owner) -> bool:
+    """Replace a file that `overwrite` could not write, for example one under a lease.
+
+    Only root can do that, and only in a directory that root alone can write: nobody else can put
+    anything in the place of the new file, which belongs to `owner`. Returns False if it fails.
+    """
+    if os.geteuid() != 0:
+        return False
+    folder, name = os.path.split(path)
+    aside = f".{name}.arc_oar"
+    try:
+        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | SAFE)
+    except OSError:
+        return False
+    try:
+        status = os.fstat(directory)
+        if status.st_uid != 0 or status.st_mode & 0o022:
+            return False
+        with suppress(FileNotFoundError):
+            os.unlink(aside, dir_fd=directory)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE
+        descriptor = os.open(aside, flags, 0o600, dir_fd=directory)
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            os.fchown(descriptor, owner.uid, owner.gid)
+        finally:
+            os.close(descriptor)
+        os.rename(aside, name, src_dir_fd=directory, dst_dir_fd=directory)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(directory)
 
 
 def _open_for_writing(path: str) -> int:

@@ -12,10 +12,11 @@ import errno
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from arc_lrms_oar.errors import GramiError
 from arc_lrms_oar.job.description import JobDescription, RuntimeEnvironment
+from arc_lrms_oar.safe_files import SAFE, open_regular, read_range
 
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 _BLANK = re.compile(r"[ \t\r]*(#[^\n]*)?(\n|$)")
@@ -38,14 +39,25 @@ def read_values(path: str) -> Values:
 
     Raises GramiError.
     """
+    return parse(read_text(path), path)
+
+
+def read_text(path: str) -> str:
+    """Read the text of the GRAMi file at `path`; bytes that are no UTF-8 become surrogates.
+
+    Raises GramiError.
+    """
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            text = file.read(_LIMIT + 1)
+        descriptor = open_regular(path)
+        try:
+            content = read_range(descriptor, 0, _LIMIT + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise _cannot_read(path, error) from None
-    if len(text) > _LIMIT:
+    if len(content) > _LIMIT:
         raise GramiError(f"{path}: the GRAMi file is larger than {_LIMIT >> 20} MB")
-    return parse(text, path)
+    return content.decode("utf-8", "surrogateescape")
 
 
 def size(path: str) -> int:
@@ -58,7 +70,25 @@ def size(path: str) -> int:
 
 def parse(text: str, path: str) -> Values:
     """Split GRAMi text into assignments; raises GramiError, which names `path`, if malformed."""
-    values: Values = {}
+    return {name: value for name, value, _, _ in _assignments(text, path)}
+
+
+def without_local_id(text: str, path: str) -> str:
+    """Return GRAMi text without the assignments of `joboption_jobid`.
+
+    Such text inside of a quoted value stays. Raises GramiError, which names `path`, if malformed.
+    """
+    kept = []
+    start = 0
+    for name, _, first, end in _assignments(text, path):
+        if name == "joboption_jobid":
+            kept.append(text[start:first])
+            start = end
+    return "".join(kept) + text[start:]
+
+
+def _assignments(text: str, path: str) -> Iterator[tuple[str, str, int, int]]:
+    """Yield name and value of each assignment, and where it starts and ends in the text."""
     position = 0
     while position < len(text):
         blank = _BLANK.match(text, position)
@@ -68,8 +98,9 @@ def parse(text: str, path: str) -> Values:
         name = _NAME.match(text, position)
         if not name:
             raise _malformed(path, text, position, "expected NAME=value")
-        values[name[1]], position = _value(text, name.end(), path)
-    return values
+        start = position
+        value, position = _value(text, name.end(), path)
+        yield name[1], value, start, position
 
 
 def _cannot_read(path: str, error: OSError) -> GramiError:
@@ -225,7 +256,7 @@ def append_local_id(path: str, job_id: int) -> None:
     control directory. Raises GramiError where the file cannot be written.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | SAFE)
         try:
             size = os.fstat(descriptor).st_size
             line = _line_break(os.pread(descriptor, 2, max(0, size - 2)))

@@ -243,6 +243,16 @@ class OarClient:
         if done.code not in (OARDEL_DONE, OARDEL_SERVER_DOWN, OARDEL_ALREADY):
             raise _failed(done)
 
+    def resume(self, ids: Iterable[int]) -> None:
+        """Ask OAR to resume suspended jobs, for which the caller must be root or oar.
+
+        Raises OarUnavailable if oarresume cannot be run, OarRefused for any exit status but 0.
+        """
+        done = self._run(["oarresume", *(str(job_id) for job_id in ids)])
+        if done.code != 0:
+            said = text_parser.refusal("", done.stderr) or f"exit code {done.code}"
+            raise OarRefused(f"oarresume: {said}")
+
     def _ask(self, argv: Sequence[str]) -> str:
         return _output(self._run(argv))
 

@@ -26,7 +26,7 @@ RETRIED = frozenset(
     }
 )
 # Seconds that OAR may need for it: 0.02 to 0.09 on an idle server.
-_TIMEOUT = 30.0
+RESUBMISSION_TIMEOUT = 30.0
 _IDEMPOTENT_AGAIN = 99 << 8
 _NEW_ID = r"(?:=>\s*|new id\s*=\s*)(?:\(\([^)]*\),\s*)?([1-9][0-9]{0,17})"
 
@@ -44,16 +44,15 @@ def resubmitted_to(record: JobRecord) -> int | None:
     return None
 
 
-def resubmission_may_come(record: JobRecord, now: float) -> bool:
-    """Whether OAR may be about to resubmit the job, at the time `now` (seconds since 1970).
+def resubmission_may_come(record: JobRecord) -> bool:
+    """Whether OAR may resubmit the job within `RESUBMISSION_TIMEOUT` after its end.
 
     OAR 2 writes the state Error first, and the event with the new job ID later.
     """
     kinds = {event.kind for event in record.events}
-    if record.state != State.ERROR.word or RESUBMITTED in kinds or not kinds & RETRIED:
+    if record.state != State.ERROR.word or RESUBMITTED in kinds:
         return False
-    moments = [record.stop_time, *(event.date for event in record.events)]
-    return any(moment and abs(now - moment) < _TIMEOUT for moment in moments)
+    return bool(kinds & RETRIED)
 
 
 def resubmission_may_be_silent(record: JobRecord) -> bool:

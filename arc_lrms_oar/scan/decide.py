@@ -15,11 +15,15 @@ from arc_lrms_oar.oar.outcome import (
     outcome_of_deleted_successor,
     outcome_of_lost,
 )
-from arc_lrms_oar.oar.successor import resubmission_may_come
+from arc_lrms_oar.oar.successor import RESUBMISSION_TIMEOUT, resubmission_may_come
 from arc_lrms_oar.settings import Settings
 
-# How long after a job's end the end of its diag may still arrive over a slow file system (seconds).
+# How long the end of a diag may still arrive over a slow file system, once OAR has ended the job
+# (seconds).
 DIAG_TIMEOUT = 60.0
+# A job that ended so long ago by OAR's clock is not waited for (seconds). The clocks of OAR and of
+# the CE may differ by minutes.
+_LONG_AGO = 900.0
 
 
 class Policy(NamedTuple):
@@ -69,6 +73,7 @@ def decide(
     now: float,
     policy: Policy,
     *,
+    ended_for: float = 0.0,
     successor: int | None = None,
     successor_deleted: bool = False,
     missing: tuple[int, float] | None = None,
@@ -80,6 +85,7 @@ def decide(
         diag: what the job script has written so far.
         now: the time in seconds since 1970.
         policy: the site's choices.
+        ended_for: for how many seconds scan has seen that the job has ended, by the CE's clock.
         successor: the job ID under which OAR has resubmitted the job.
         successor_deleted: whether that job has ended because scan had it deleted.
         missing: for how many cycles OAR has not known the job, and since when (seconds since
@@ -96,19 +102,22 @@ def decide(
         return Report(outcome_of_deleted_successor(successor))
     if successor is not None:
         return Wait() if policy.delete_resubmitted else Follow(successor)
-    if resubmission_may_come(record, now):
-        return Wait()
-    if not diag.complete and _diag_may_come(record, now):
-        return Wait()
+    if not _ended_long_ago(record, now):
+        if ended_for < RESUBMISSION_TIMEOUT and resubmission_may_come(record):
+            return Wait()
+        if ended_for < DIAG_TIMEOUT and not diag.complete and _script_may_have_ended(record):
+            return Wait()
     try:
         return Report(outcome_of(record))
     except ValueError as error:
         return Wait(f"is not reported: {error}")
 
 
-def _diag_may_come(record: JobRecord, now: float) -> bool:
-    """Whether the end of the diag may still arrive. A killed script never writes it."""
-    status, stop = record.exit_code, record.stop_time
-    if status is None or status & 0x7F or stop is None:
-        return False
-    return 0 <= now - stop < DIAG_TIMEOUT
+def _ended_long_ago(record: JobRecord, now: float) -> bool:
+    return record.stop_time is not None and now - record.stop_time > _LONG_AGO
+
+
+def _script_may_have_ended(record: JobRecord) -> bool:
+    """Whether the job script may have written the end of the diag; a killed one has not."""
+    status = record.exit_code
+    return status is not None and not status & 0x7F and record.stop_time is not None

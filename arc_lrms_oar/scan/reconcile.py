@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from arc_lrms_oar.arex.controldir import GridJob
     from arc_lrms_oar.arex.diag import Diag
     from arc_lrms_oar.oar.job_record import JobRecord
-    from arc_lrms_oar.scan.decide import Decision
+    from arc_lrms_oar.scan.decide import Decision, Lost, Report
     from arc_lrms_oar.scan.job_index import IndexedJob
     from arc_lrms_oar.scan.metrics import CycleMetrics
     from arc_lrms_oar.scan.report import JobReport
@@ -76,6 +76,8 @@ class Cycle:
         self.control_dir = control_dir
         self.state = state
         self.log = log
+        # arc.conf's session roots and metrics file belong to its own control directory.
+        self.is_configured = os.path.normpath(control_dir) == os.path.normpath(settings.control_dir)
         self.now = time.time()
         self.problem = ThrottledLog(state, log, self.now)
         self.cache = JobCache(control_dir)
@@ -170,6 +172,8 @@ class Cycle:
 
     def delete_cancelled(self, ended: Mapping[int, str]) -> None:
         """Ask OAR to delete what A-REX cancelled a while ago and what has still not ended."""
+        from arc_lrms_oar.oar.states import State
+
         due = {
             job_id: job
             for job_id, job in self.jobs.items()
@@ -187,6 +191,7 @@ class Cycle:
             own = [i for i, job in due.items() if self.ownership.is_own(records.get(i), job)]
             if own:
                 self.client.delete(own)
+                self._resume([i for i in own if records[i].state == State.SUSPENDED.word])
             if len(own) < len(due):
                 what = f"not cancelled, since OAR has no such job of its user, some of: {named}"
                 self.problem.say("WARNING", what, again_in=again_in)
@@ -196,6 +201,16 @@ class Cycle:
         except OarUnavailable as error:
             self.problem.say("WARNING", f"cannot cancel {named}", f": {error}", again_in)
 
+    def _resume(self, suspended: Sequence[int]) -> None:
+        """Resume suspended jobs that OAR is to delete: a suspended one cannot end (OAR 2)."""
+        if not suspended:
+            return
+        try:
+            self.client.resume(suspended)
+        except OarRefused as refused:
+            what = f"OAR refuses to resume cancelled jobs, which end later: {sorted(suspended)}"
+            self.problem.say("WARNING", what, f": {refused}", 2 * _CANCEL_INTERVAL)
+
     def records(
         self, ended: Mapping[int, str], missing: Iterable[int]
     ) -> tuple[dict[int, JobRecord], dict[int, GridJob]]:
@@ -204,8 +219,10 @@ class Cycle:
         A job is left out where A-REX has moved it on, and where its files now name another job ID.
         """
         from arc_lrms_oar.arex.controldir import read_job
+        from arc_lrms_oar.arex.session_dir import session_dir_of
 
         records = self.client.records(ended)
+        roots = self.settings.session_dirs if self.is_configured else ()
         found = {}
         moved = set()
         for job_id in (*ended, *missing):
@@ -215,7 +232,10 @@ class Cycle:
                 if job is not None and job.local_id != job_id:
                     moved.add(indexed.status_name)
                 elif job is not None and not job.reported:
-                    found[job_id] = job
+                    path, why = session_dir_of(job, roots)
+                    if why:
+                        self.problem.say("WARNING", f"{job.grid_id}: OAR job {job_id}: {why}")
+                    found[job_id] = job._replace(local={**job.local, "sessiondir": path})
         self.index.invalidate(moved)
         return records, found
 
@@ -252,7 +272,7 @@ class Cycle:
         missing: Mapping[int, tuple[int, float]],
     ) -> dict[int, tuple[Decision, Diag]]:
         """What to do with each job, with the diag that was read for it."""
-        from arc_lrms_oar.scan.decide import Policy, decide
+        from arc_lrms_oar.scan.decide import Policy, Wait, decide
         from arc_lrms_oar.scan.report import read_diag
 
         policy = Policy.of(self.settings)
@@ -264,15 +284,19 @@ class Cycle:
         for job_id, job in found.items():
             with self.one_job(job_id, job.grid_id, "decided"):
                 diag = read_diag(job)
+                name = self.jobs[job_id].status_name
                 decision = decide(
                     records.get(job_id),
                     diag,
                     self.now,
                     policy,
+                    ended_for=self.state.seconds_since(name, "ended", self.now),
                     successor=successors.get(job_id),
                     successor_deleted=job_id in deleted,
                     missing=missing.get(job_id),
                 )
+                if isinstance(decision, Wait) and job_id in records:
+                    self.state.start_clock(name, "ended", self.now)
                 decisions[job_id] = decision, diag
         return decisions
 
@@ -317,7 +341,7 @@ class Cycle:
         disk.
         """
         from arc_lrms_oar.scan.decide import Follow, Lost, Report
-        from arc_lrms_oar.scan.report import JobReport, write_done
+        from arc_lrms_oar.scan.report import write_done
         from arc_lrms_oar.scan.resubmission import follow
 
         reports = {}
@@ -333,9 +357,9 @@ class Cycle:
                     )
             elif isinstance(decision, (Report, Lost)):
                 with self.one_job(job_id, job.grid_id, "reported"):
-                    report = JobReport(job, records.get(job_id), diag, decision.outcome)
-                    report.write(self.now)
-                    reports[job_id] = report
+                    reports[job_id] = self._write_report(
+                        job_id, job, records.get(job_id), diag, decision
+                    )
             elif decision.problem:
                 self.problem.say("WARNING", f"{job.grid_id}: OAR job {job_id} {decision.problem}")
         self.index.invalidate(followed)
@@ -348,6 +372,33 @@ class Cycle:
                 done.append(report.job)
                 self._log_end(report)
         return done
+
+    def _write_report(
+        self,
+        job_id: int,
+        job: GridJob,
+        record: JobRecord | None,
+        diag: Diag,
+        decision: Report | Lost,
+    ) -> JobReport:
+        """Write everything of a report but `lrms_done`; raises ControlDirError or OSError."""
+        from arc_lrms_oar.scan.report import WRITE_TIMEOUT, JobReport, allow_new_submission
+
+        benchmark = self.settings.queue(job.local.get("queue", "")).benchmark
+        report = JobReport(job, record, diag, decision.outcome, benchmark)
+        name = self.jobs[job_id].status_name
+        waited = self.state.seconds_since(name, "unwritable", self.now)
+        try:
+            problems = report.write(final=waited >= WRITE_TIMEOUT)
+        except OSError:
+            self.state.start_clock(name, "unwritable", self.now)
+            raise
+        for problem in problems:
+            self.problem.say("WARNING", f"{job.grid_id}: OAR job {job_id}: {problem}")
+        if decision.outcome.code:
+            with self.one_job(job_id, job.grid_id, "prepared for arcresume"):
+                allow_new_submission(job)
+        return report
 
     def _log_end(self, report: JobReport) -> None:
         job, (code, reason, cause) = report.job, report.outcome
@@ -376,12 +427,8 @@ class Cycle:
             self.problem.say("ERROR", what, f": {details}")
 
     def _start_metrics(self) -> CycleMetrics | None:
-        """The metrics of this cycle; None where none are wanted.
-
-        They are those of arc.conf's control directory, whatever else is scanned.
-        """
-        own = os.path.normpath(self.control_dir) == os.path.normpath(self.settings.control_dir)
-        if not own or not self.settings.metrics_file:
+        """The metrics of this cycle, None if none are wanted."""
+        if not self.is_configured or not self.settings.metrics_file:
             return None
         from arc_lrms_oar.scan.metrics import CycleMetrics
 

@@ -6,6 +6,7 @@ anything twice. The job's own files are read and written as its user.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -19,8 +20,12 @@ from arc_lrms_oar.oar.outcome import Outcome
 from arc_lrms_oar.oar.suspension import suspended_time
 
 COMMENT_LIMIT = 256 * 1024
-# Seconds after its end for which a job waits until its diag can be written (disk or quota full).
-_DISK_FULL_TIMEOUT = 600.0
+# Seconds for which a job waits until its files can be written; see `_MAY_PASS`.
+WRITE_TIMEOUT = 600.0
+# Disk or quota full, or a lease on the file (fcntl(2), F_SETLEASE).
+_MAY_PASS = (errno.ENOSPC, errno.EDQUOT, errno.EAGAIN)
+# What the diag of a job that never started may hold; its script cannot have written anything.
+_BEFORE_START = ("benchmark", "runtimeenvironments")
 
 
 def read_diag(job: GridJob) -> Diag:
@@ -32,30 +37,50 @@ def read_diag(job: GridJob) -> Diag:
 
 
 class JobReport(NamedTuple):
-    """An ended job and its outcome; `record` is None where OAR no longer knows the job."""
+    """An ended job and its outcome.
+
+    `record` is None where OAR no longer knows the job. `benchmark` is that of the job's queue, as
+    "NAME:VALUE", for a job that never started.
+    """
 
     job: GridJob
     record: JobRecord | None
     diag: Diag
     outcome: Outcome
+    benchmark: str = ""
 
-    def write(self, now: float) -> None:
+    def write(self, final: bool) -> list[str]:
         """Write everything that A-REX reads except `lrms_done`.
 
-        `now` is the time in seconds since 1970. Raises ControlDirError or OSError.
+        Returns what could not be written, each to follow "OAR job N: ". Raises ControlDirError,
+        and unless `final`, which is the last attempt, also OSError for what may be possible later.
         """
         owner = controldir.owner_of(self.job)
         session_dir = self.job.session_dir
+        problems = []
+        if session_dir:
+            path = session_dir + ".diag"
+            if not self._write_diag(path, owner, final):
+                problems.append(f"the accounting cannot be written to {path}")
         try:
-            if session_dir:
-                userfiles.overwrite(session_dir + ".diag", accounted(self).format(), owner)
-        except OSError:
-            stop = self.record.stop_time if self.record is not None else None
-            if stop is not None and 0 <= now - stop < _DISK_FULL_TIMEOUT:
+            self._append_errors(owner)
+        except OSError as error:
+            if error.errno in _MAY_PASS and not final:
                 raise
-        self._append_errors(owner)
+            problems.append(f"the reason cannot be written to {self.job.file('errors')}")
         if session_dir:
             userfiles.remove_directory(private_dir(session_dir), owner)
+        return problems
+
+    def _write_diag(self, path: str, owner: userfiles.Owner, final: bool) -> bool:
+        content = accounted(self).format()
+        try:
+            if userfiles.overwrite(path, content, owner):
+                return True
+        except OSError:
+            if not final:
+                raise
+        return userfiles.replace(path, content, owner)
 
     def _append_errors(self, owner: userfiles.Owner) -> None:
         """Append the reason and the LRMS's output, unless the last line of a report is there.
@@ -78,6 +103,23 @@ class JobReport(NamedTuple):
         control_files.append_errors(self.job, first + comment + last, replaced)
 
 
+def allow_new_submission(job: GridJob) -> None:
+    """Remove the job ID from the GRAMi file of a failed job, so that `arcresume` submits it anew.
+
+    A-REX does not submit a job with an ID in this file (ARC 6.17 `grid-manager/jobs/JobsList.cpp`,
+    state_submitting), and the old job would be reported again. Raises GramiError or OSError.
+    """
+    from arc_lrms_oar.job import grami
+
+    path = job.file("grami")
+    text = grami.read_text(path)
+    kept = grami.without_local_id(text, path)
+    if kept != text:
+        content = kept.encode("utf-8", "surrogateescape")
+        for error in control_files.replace_files({path: content}).values():
+            raise error
+
+
 def write_done(reports: Collection[JobReport]) -> dict[str, OSError]:
     """Write `lrms_done` of jobs for which `JobReport.write` has returned.
 
@@ -91,23 +133,30 @@ def write_done(reports: Collection[JobReport]) -> dict[str, OSError]:
 
 
 def accounted(report: JobReport) -> Diag:
-    """The diag for A-REX: OAR's record where it has a value, else what the job script wrote."""
-    values = dict(report.diag.values)
-    nodes = report.diag.nodes
-    record = report.record
-    if record is not None:
+    """The diag for A-REX: OAR's record where it has a value, else what the job script wrote.
+
+    A job that never started has neither times nor an exit code, whatever its user wrote.
+    """
+    values, nodes, record = dict(report.diag.values), report.diag.nodes, report.record
+    started = record is None or record.start_time is not None
+    if not started:
+        nodes = []
+        values = {key: values[key] for key in _BEFORE_START if key in values}
+        if report.benchmark:
+            values.setdefault("benchmark", report.benchmark)
+    if record is not None and record.start_time is not None:
         nodes = list(record.nodes) or nodes
         if record.cores:
             values["processors"] = str(record.cores)
-        if record.start_time is not None:
-            values["lrmsstarttime"] = utc(record.start_time)
-        if record.stop_time is not None and record.start_time is not None:
+        values["lrmsstarttime"] = utc(record.start_time)
+        if record.stop_time is not None:
             values["lrmsendtime"] = utc(record.stop_time)
             wall_time = record.stop_time - record.start_time - suspended_time(record)
             values["walltime"] = f"{max(0, wall_time)}s"
     if nodes:
         values["nodecount"] = str(len(set(nodes)))
-    values["exitcode"] = str(report.outcome.code)
+    if started:
+        values["exitcode"] = str(report.outcome.code)
     values["lrmsexitcode"] = str(report.outcome.code)
-    values["lrmsmessage"] = " ".join(report.outcome.reason.split())
+    values["lrmsmessage"] = printable(report.outcome.reason)
     return Diag(values, nodes)

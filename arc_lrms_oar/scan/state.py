@@ -137,6 +137,15 @@ class ScanState:
         row[what] = 1
         return True
 
+    def start_clock(self, status_name: str, what: str, now: float) -> None:
+        """Note that `what` has begun for the job, unless it has begun already."""
+        self._rows.setdefault(status_name, {}).setdefault(f"{what} since", now)
+
+    def seconds_since(self, status_name: str, what: str, now: float) -> float:
+        """The seconds since `start_clock`; 0 if it was not called or the clock was set back."""
+        row = self._rows.get(status_name, {})
+        return max(0.0, now - row.get(f"{what} since", now))
+
     def next_cycle_number(self) -> int:
         """The number of cycles before this one; call it once in each cycle."""
         row = self.section("turns")

@@ -91,7 +91,7 @@ def _look_at_records(client: OarClient, ids: list[int], diag: str) -> None:
     for job_id, record in records.items():
         assert record.job_id == job_id
         state = state_of(record.state)
-        resubmission_may_come(record, 1.8e9)
+        resubmission_may_come(record)
         assert (resubmitted_to(record) or job_id + 1) > job_id
         if state is not None and state.ended:
             _look_at_end(record, Diag.parse(as_bytes(diag)))

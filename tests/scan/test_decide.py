@@ -35,23 +35,31 @@ def code(decision: Decision) -> object:
     return decision
 
 
+FRESH = {"ended_for": 0.0}
+WAITED = {"ended_for": 60.0}
 TABLE: dict[str, tuple[JobRecord | None, Diag, Policy, dict[str, Any], object]] = {
-    "ended": (record(5, exit_code=0), COMPLETE, FOLLOW, {}, (Report, 0)),
-    "ended, exit code 3": (record(5, exit_code=768), COMPLETE, FOLLOW, {}, (Report, 3)),
-    "ended, diag not complete": (record(5, exit_code=0), PARTIAL, FOLLOW, {}, Wait()),
-    "ended, diag not complete for long": (
-        record(60, exit_code=0),
-        PARTIAL,
+    "ended": (record(5, exit_code=0), COMPLETE, FOLLOW, FRESH, (Report, 0)),
+    "ended, exit code 3": (record(5, exit_code=768), COMPLETE, FOLLOW, FRESH, (Report, 3)),
+    "diag not complete": (record(5, exit_code=0), PARTIAL, FOLLOW, FRESH, Wait()),
+    "OAR's clock ahead": (record(-300, exit_code=0), PARTIAL, FOLLOW, FRESH, Wait()),
+    "OAR's clock behind": (record(300, exit_code=0), PARTIAL, FOLLOW, FRESH, Wait()),
+    "waited, clock ahead": (record(-300, exit_code=0), PARTIAL, FOLLOW, WAITED, (Report, 0)),
+    "ended long ago": (record(7200, exit_code=0), PARTIAL, FOLLOW, FRESH, (Report, 0)),
+    "waited, diag not complete": (record(60, exit_code=0), PARTIAL, FOLLOW, WAITED, (Report, 0)),
+    "waited, no diag": (record(99, exit_code=768), Diag(), FOLLOW, WAITED, (Report, 3)),
+    "killed, no diag": (record(5, exit_code=9), Diag(), FOLLOW, FRESH, (Report, 265)),
+    "no exit code, no diag": (record(5), Diag(), FOLLOW, FRESH, (Report, 512)),
+    "deleted": (failed(5, "FRAG_JOB_REQUEST"), Diag(), FOLLOW, FRESH, (Report, 265)),
+    "may be resubmitted": (failed(5, "PROLOGUE_ERROR"), Diag(), FOLLOW, FRESH, Wait()),
+    "the same, clock ahead": (failed(-300, "PROLOGUE_ERROR"), Diag(), FOLLOW, FRESH, Wait()),
+    "the same, clock behind": (failed(300, "PROLOGUE_ERROR"), Diag(), FOLLOW, FRESH, Wait()),
+    "not resubmitted": (
+        failed(40, "PROLOGUE_ERROR"),
+        Diag(),
         FOLLOW,
-        {},
-        (Report, 0),
+        {"ended_for": 30.0},
+        (Report, 512),
     ),
-    "ended, no diag for long": (record(99, exit_code=768), Diag(), FOLLOW, {}, (Report, 3)),
-    "killed, no diag": (record(5, exit_code=9), Diag(), FOLLOW, {}, (Report, 265)),
-    "no exit code, no diag": (record(5), Diag(), FOLLOW, {}, (Report, 512)),
-    "deleted": (failed(5, "FRAG_JOB_REQUEST"), Diag(), FOLLOW, {}, (Report, 265)),
-    "may be resubmitted": (failed(5, "PROLOGUE_ERROR"), Diag(), FOLLOW, {}, Wait()),
-    "was not resubmitted": (failed(40, "PROLOGUE_ERROR"), Diag(), FOLLOW, {}, (Report, 512)),
     "resubmitted": (failed(5, "PROLOGUE_ERROR"), Diag(), FOLLOW, {"successor": 8}, Follow(8)),
     "successor to delete": (failed(5, "CPUSET_ERROR"), Diag(), DELETE, {"successor": 8}, Wait()),
     "successor deleted": (
@@ -61,8 +69,8 @@ TABLE: dict[str, tuple[JobRecord | None, Diag, Policy, dict[str, Any], object]] 
         {"successor": 8, "successor_deleted": True},
         (Report, 512),
     ),
-    "still running": (record(0, "Running"), COMPLETE, FOLLOW, {}, RUNNING),
-    "no record": (None, COMPLETE, FOLLOW, {}, NO_RECORD),
+    "still running": (record(0, "Running"), COMPLETE, FOLLOW, FRESH, RUNNING),
+    "no record": (None, COMPLETE, FOLLOW, FRESH, NO_RECORD),
     "missing, few cycles": (None, COMPLETE, FOLLOW, {"missing": (2, NOW - 9000)}, Wait()),
     "missing, short time": (None, COMPLETE, FOLLOW, {"missing": (9, NOW - 599)}, Wait()),
     "lost": (None, PARTIAL, FOLLOW, {"missing": (3, NOW - 600)}, (Lost, 512)),
