@@ -59,10 +59,6 @@ def read_blocks(path: str) -> Blocks:
     return parse_blocks(text, path)
 
 
-# ARC's default of [arex] sessiondir (ARC 6.17 and 7.0 `doc/arc.conf.reference`).
-_DEFAULT_SESSION_DIR = "/var/spool/arc/sessiondir"
-
-
 def parse_blocks(text: str, path: str) -> Blocks:
     """The blocks in the text of arc.conf: block, option, values in order; raises ConfigError."""
     blocks: Blocks = {}
@@ -140,7 +136,7 @@ def settings_from(blocks: Blocks, path: str) -> Settings:
 
 def _session_dirs(blocks: Blocks) -> tuple[str, ...]:
     """A-REX's session roots, also drained ones, which still hold the jobs that run."""
-    values = blocks.get("arex", {}).get("sessiondir", [_DEFAULT_SESSION_DIR])
+    values = blocks.get("arex", {}).get("sessiondir", [])
     return tuple(value.split()[0] for value in values if value.strip())
 
 

@@ -99,6 +99,7 @@ def test_runtime_configuration_of_arex(tmp_path: Path) -> None:
     assert settings == Settings(
         config_file=str(tmp_path / "arc.conf"),
         control_dir="/var/spool/arc/jobstatus",
+        session_dirs=("/var/spool/arc/sessiondir",),
         scratch_dir="/scratch",
         shared_scratch="/net/scratch",
         shared_filesystem=True,
@@ -141,7 +142,14 @@ def test_every_option_is_a_field_of_the_settings() -> None:
     common = {option.name for option in OPTIONS if not option.per_queue}
     assert per_queue == set(QueueSettings._fields) - {"default_memory", "benchmark", "limits"}
     assert common == set(Settings._fields) - {
-        *("config_file", "control_dir", "scratch_dir", "shared_scratch", "shared_filesystem"),
+        *(
+            "config_file",
+            "control_dir",
+            "session_dirs",
+            "scratch_dir",
+            "shared_scratch",
+            "shared_filesystem",
+        ),
         *("log_level", "gnu_time", "nodename_command", "move_tool", "common", "queues"),
     }
     for option in OPTIONS:

@@ -1,0 +1,204 @@
+"""Each file that a job's user owns, each trick with it, all verbs: bounded time and memory.
+
+A user cannot stop or slow the work on other jobs: scan reports the others' jobs in the same cycle,
+and every verb ends with a result or with an error of one line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import io
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from standin import Standin
+from support.ce import GRID_ID, NOBODY, Ce, JobFiles
+from support.oar_site import Site
+from support.scan_jobs import OTHER, ended
+from support.users import needs_root
+
+from arc_lrms_oar.admin.explain import explain
+from arc_lrms_oar.admin.job_overview import OverviewReader
+from arc_lrms_oar.commands.cancel import cancel
+from arc_lrms_oar.commands.submit import submit
+from arc_lrms_oar.errors import OarLrmsError
+from arc_lrms_oar.info.provider import lrms_info
+
+pytestmark = needs_root
+
+# A verb that exceeds one of these is killed, and the test fails.
+SECONDS = 40
+MEMORY = 600 << 20
+
+FILES: dict[str, Callable[[JobFiles], Path]] = {
+    "local": lambda files: files.file("local"),
+    "grami": lambda files: files.file("grami"),
+    "errors": lambda files: files.file("errors"),
+    "description": lambda files: files.file("description"),
+    "status": lambda files: files.status,
+    "diag": lambda files: files.diag,
+    "comment": lambda files: files.comment,
+    "private directory": lambda files: files.session / ".arc_oar",
+}
+
+
+def sparse(path: Path) -> None:
+    """60 GB that need no room on the disk, after the old content."""
+    with path.open("ab") as file:
+        file.truncate(60 << 30)
+
+
+def at_the_size_limit(path: Path) -> None:
+    """As large as the file system allows."""
+    size = 1 << 62
+    while size:
+        with contextlib.suppress(OSError):
+            os.truncate(path, size - 1)
+            return
+        size >>= 1
+
+
+def instead(make: Callable[[Path], object]) -> Callable[[Path], None]:
+    def replace(path: Path) -> None:
+        path.unlink()
+        make(path)
+
+    return replace
+
+
+@contextmanager
+def kept(path: Path, hold: Callable[[int], object]) -> Iterator[None]:
+    """The file stays open and held until the end of the block."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        hold(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def lease(descriptor: int) -> None:
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+
+
+HOLDS: dict[str, Callable[[int], object]] = {
+    "lease": lease,
+    "lock": lambda descriptor: fcntl.flock(descriptor, fcntl.LOCK_EX),
+}
+TRICKS: dict[str, Callable[[Path], object]] = {
+    "missing": Path.unlink,
+    "sparse": sparse,
+    "size limit": at_the_size_limit,
+    "binary": lambda path: path.write_bytes(bytes(range(256)) * 4096),
+    "FIFO": instead(os.mkfifo),
+    "device": instead(lambda path: os.mknod(path, 0o020666, os.makedev(1, 5))),
+    "directory": instead(Path.mkdir),
+    "link to a file of root": instead(lambda path: path.symlink_to("/etc/shadow")),
+    "link to itself": instead(lambda path: path.symlink_to(path)),
+    "closed": lambda path: path.chmod(0),
+    **dict.fromkeys(HOLDS, lambda path: None),
+}
+
+
+def bounded(work: Callable[[], str]) -> str:
+    """Run `work` in a child with little time and memory; returns its result and its stderr."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(SECONDS)
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
+        os.close(reader)
+        with os.fdopen(writer, "w") as pipe, contextlib.redirect_stderr(io.StringIO()) as errors:
+            try:
+                result = work()
+            except OarLrmsError as error:
+                result = f"error: {error}"
+            except BaseException as error:
+                result = f"internal error: {type(error).__name__}: {error}"
+            pipe.write(f"{result}\n{errors.getvalue()}")
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, errors="replace") as pipe:
+        said = pipe.read()
+    _, status = os.waitpid(child, 0)
+    assert status == 0, "killed, too slow" if status == signal.SIGALRM else f"wait status {status}"
+    assert "internal error" not in said, said
+    assert "Traceback" not in said, said
+    return said
+
+
+def verbs(site: Site, files: JobFiles) -> dict[str, Callable[[], str]]:
+    """The verbs other than scan."""
+    settings, client = site.settings(), site.client()
+    path = str(files.file("grami"))
+    options = {"queues": {"default": {"users": []}}, "jobs": ["1", "2"]}
+
+    def as_user(verb: Callable[[], object]) -> str:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        return str(verb())
+
+    return {
+        "jobs": lambda: str(len(OverviewReader(settings, client).read(1e9).rows)),
+        "explain": lambda: str(len(explain(settings, client, GRID_ID))),
+        "info": lambda: str(len(lrms_info(settings, client, options))),
+        "cancel": lambda: as_user(
+            lambda: cancel(settings, client, path, site.clock.retry(0)).outcome.name
+        ),
+        "submit": lambda: as_user(
+            lambda: submit(settings, client, path, site.clock.retry(0)).job_id
+        ),
+    }
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+@pytest.mark.parametrize("name", FILES)
+def test_other_jobs_go_on(place: Path, oar: Standin, name: str, trick: str) -> None:
+    site = Site(Ce(place, owner=NOBODY), oar)
+    files = ended(site, code=3)
+    other = ended(site, OTHER)
+    path = FILES[name](files)
+    if not path.exists():
+        path.touch(mode=0o600)
+        site.ce.give(path)
+    with contextlib.ExitStack() as stack:
+        TRICKS[trick](path)
+        if trick in HOLDS:
+            stack.enter_context(kept(path, HOLDS[trick]))
+        said = bounded(lambda: " ".join(sorted(site.scan())))
+        reported = said.splitlines()[0].split()
+        assert OTHER in reported
+        assert other.done() == "0 Job finished with exit code 0\n"
+        if files.done() is not None:
+            assert files.done() == "3 Job finished with exit code 3\n"
+        assert len(said.splitlines()) <= 6, said
+        assert "root:" not in "".join(p.read_text(errors="replace") for p in shown(site))
+        for verb, work in verbs(site, files).items():
+            result = bounded(work)
+            # Submit also prints the job script, for `arcctl job script`.
+            assert verb == "submit" or len(result.splitlines()) <= 3, (verb, result)
+
+
+def shown(site: Site) -> list[Path]:
+    """The files of the other job and of A-REX that are small enough to be shown."""
+    paths = site.ce.control.rglob("*")
+    plain = [path for path in paths if path.is_file() and not path.is_symlink()]
+    return [path for path in plain if path.stat().st_size < 1 << 20]
+
+
+def test_errors_at_the_size_limit_do_not_keep_a_job_unreported(place: Path, oar: Standin) -> None:
+    site = Site(Ce(place, owner=NOBODY), oar)
+    files = ended(site, code=3)
+    at_the_size_limit(files.file("errors"))
+    assert site.scan() == [GRID_ID]
+    assert files.done() == "3 Job finished with exit code 3\n"
