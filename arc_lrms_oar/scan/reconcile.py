@@ -28,7 +28,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from arc_lrms_oar.errors import OarLrmsError, OarRefused, OarUnavailable
+from arc_lrms_oar.errors import OarLrmsError, OarUnavailable
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.scan.ended_query import EndedQuery
@@ -45,9 +45,6 @@ if TYPE_CHECKING:
     from arc_lrms_oar.scan.job_index import IndexedJob
     from arc_lrms_oar.scan.metrics import CycleMetrics
     from arc_lrms_oar.scan.report import JobReport
-
-# Seconds between a cancel by A-REX and oardel by scan, and between two such oardel.
-_CANCEL_INTERVAL = 60.0
 
 
 def scan(settings: Settings, client: OarClient, control_dirs: Sequence[str], log: Log) -> list[str]:
@@ -172,44 +169,11 @@ class Cycle:
 
     def delete_cancelled(self, ended: Mapping[int, str]) -> None:
         """Ask OAR to delete what A-REX cancelled a while ago and what has still not ended."""
-        from arc_lrms_oar.oar.states import State
+        from arc_lrms_oar.scan.cancelled import delete
 
-        due = {
-            job_id: job
-            for job_id, job in self.jobs.items()
-            if job.canceling
-            and job_id not in ended
-            and not 0 <= self.now - job.changed <= _CANCEL_INTERVAL
-            and self.state.deletion_due(job.status_name, self.now, _CANCEL_INTERVAL)
-        }
-        if not due:
-            return
-        named = ", ".join(f"{job.grid_id} (OAR job {job_id})" for job_id, job in due.items())
-        again_in = 2 * _CANCEL_INTERVAL
-        try:
-            records = self.client.records(dict.fromkeys(due, ""))
-            own = [i for i, job in due.items() if self.ownership.is_own(records.get(i), job)]
-            if own:
-                self.client.delete(own)
-                self._resume([i for i in own if records[i].state == State.SUSPENDED.word])
-            if len(own) < len(due):
-                what = f"not cancelled, since OAR has no such job of its user, some of: {named}"
-                self.problem.say("WARNING", what, again_in=again_in)
-        except OarRefused as refused:
-            what = f"OAR refuses to delete some of: {named}"
-            self.problem.say("WARNING", what, f": {refused}", again_in)
-        except OarUnavailable as error:
-            self.problem.say("WARNING", f"cannot cancel {named}", f": {error}", again_in)
-
-    def _resume(self, suspended: Sequence[int]) -> None:
-        """Resume suspended jobs that OAR is to delete: a suspended one cannot end (OAR 2)."""
-        if not suspended:
-            return
-        try:
-            self.client.resume(suspended)
-        except OarRefused as refused:
-            what = f"OAR refuses to resume cancelled jobs, which end later: {sorted(suspended)}"
-            self.problem.say("WARNING", what, f": {refused}", 2 * _CANCEL_INTERVAL)
+        alive = {i: job for i, job in self.jobs.items() if job.canceling and i not in ended}
+        if alive:
+            delete(self.client, alive, self.ownership, self.state, self.problem, self.now)
 
     def records(
         self, ended: Mapping[int, str], missing: Iterable[int]

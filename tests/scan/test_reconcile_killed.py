@@ -41,6 +41,8 @@ def job(ce: Ce, grid_id: str, job_id: int, code: int) -> JobFiles:
     files = ce.in_lrms(grid_id, job_id)
     files.diag.write_text(f"UserTime=1.5s\nexitcode={code}\n")
     files.comment.write_text("said by the LRMS\n")
+    with files.file("grami").open("a") as grami:
+        grami.write(f"joboption_jobid={job_id}\n")
     files.file("errors").write_text("said by A-REX\n")
     private = files.session / ".arc_oar"
     private.mkdir()

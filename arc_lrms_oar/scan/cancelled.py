@@ -1,0 +1,59 @@
+"""Jobs that A-REX has cancelled and that have not ended: ask OAR to delete them.
+
+`cancel-OAR-job` does so first; scan repeats it for jobs that it could not reach. A suspended job
+cannot end (OAR 2 exterminates it after minutes), so it is resumed after the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from arc_lrms_oar.errors import OarRefused, OarUnavailable
+from arc_lrms_oar.oar.client import OarClient
+from arc_lrms_oar.oar.states import State
+from arc_lrms_oar.scan.job_index import IndexedJob
+from arc_lrms_oar.scan.ownership import Ownership
+from arc_lrms_oar.scan.state import ScanState
+from arc_lrms_oar.scan.throttled_log import ThrottledLog
+
+# Seconds between a cancel by A-REX and oardel by scan, and between two such oardel.
+_INTERVAL = 60.0
+
+
+def delete(
+    client: OarClient,
+    jobs: Mapping[int, IndexedJob],
+    ownership: Ownership,
+    state: ScanState,
+    problem: ThrottledLog,
+    now: float,
+) -> None:
+    """Delete those of the cancelled `jobs` (by job ID) for which it is time.
+
+    Only jobs that prove to be the grid jobs' are deleted. Failures are logged.
+    """
+    due = {
+        job_id: job
+        for job_id, job in jobs.items()
+        if not 0 <= now - job.changed <= _INTERVAL
+        and state.deletion_due(job.status_name, now, _INTERVAL)
+    }
+    if not due:
+        return
+    named = ", ".join(f"{job.grid_id} (OAR job {job_id})" for job_id, job in due.items())
+    try:
+        records = client.records(dict.fromkeys(due, ""))
+        own = [i for i, job in due.items() if ownership.is_own(records.get(i), job)]
+        if len(own) < len(due):
+            what = f"not cancelled, since OAR has no such job of its user, some of: {named}"
+            problem.say("WARNING", what, again_in=2 * _INTERVAL)
+        if own:
+            client.delete(own)
+        suspended = [i for i in own if records[i].state == State.SUSPENDED.word]
+        if suspended:
+            client.resume(suspended)
+    except OarRefused as refused:
+        what = f"OAR refuses to delete some of: {named}"
+        problem.say("WARNING", what, f": {refused}", 2 * _INTERVAL)
+    except OarUnavailable as error:
+        problem.say("WARNING", f"cannot cancel {named}", f": {error}", 2 * _INTERVAL)
