@@ -58,11 +58,13 @@ def test_open_files_of_arex_reach_no_command(ce: Ce, leak: int) -> None:
     """Neither runtime environments nor OAR's commands nor gm-kick; only oarsub has the journal."""
     place, pipe = ce.place, os.readlink(f"/proc/self/fd/{leak}")
     logs = {name: place / f"{name}.log" for name in ("rte", "oarsub", "oarstat", "oardel", "kick")}
-    states = '{"1": "Terminated"}'
-    row = '{"1": {"Job_Id": 1, "state": "Terminated", "exit_code": 0, "startTime": 1}}'
+    states = '{"1": "\'$state\'"}'
+    values = '"exit_code": 0, "startTime": 1'
+    row = f'{{"1": {{"Job_Id": 1, "name": "{GRID_ID}", "state": "\'$state\'", {values}}}}}'
     answers = {
         "oarsub": "echo OAR_JOB_ID=1",
-        "oarstat": f"case \"$*\" in *-V*) echo 'OAR version : 2.5.9';; *' -f '*) echo '{row}';; "
+        "oarstat": f"read -r state <{place}/state; "
+        f"case \"$*\" in *-V*) echo 'OAR version : 2.5.9';; *' -f '*) echo '{row}';; "
         f"*--sql*) echo '1         T root       0:00:01 R=1';; *) echo '{states}';; esac",
         "oardel": "true",
     }
@@ -73,10 +75,12 @@ def test_open_files_of_arex_reach_no_command(ce: Ce, leak: int) -> None:
     look = 'for fd in /proc/$$/fd/*; do readlink "$fd"; done'
     ce.rte("R", f'[ "$1" != 0 ] || {look} >>{logs["rte"]}\ntrue\n')
     files = ce.job(rtes=[("R",)])
+    (place / "state").write_text("Running\n")
     script(ce, "submit", files.file("grami"), leak)
     ce.accepted(files, 1)
-    script(ce, "scan", ce.control, leak)
     script(ce, "cancel", files.file("grami"), leak)
+    (place / "state").write_text("Terminated\n")
+    script(ce, "scan", ce.control, leak)
     assert files.done() is not None
     for name, log in logs.items():
         opened = log.read_text()
