@@ -8,7 +8,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
-    from .control import Call, Standin
+    from .control import Standin
+    from .recorded_calls import Call
 
 __all__ = ["Call", "Standin"]
 

@@ -9,36 +9,19 @@ import atexit
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import processes, wording
 from .database import Database
 from .install import create_directory
+from .recorded_calls import Call, read_calls
 from .resources import nodes_to_resources
 from .resubmission import resubmit
 from .schema import ENDED_STATES, EXTRA_COLUMNS
 from .synthetic import add_rows
 
 _JSON_COLUMNS = {"x_types": "types", "x_resources": "resources", "x_dependencies": "dependencies"}
-
-
-@dataclass(frozen=True)
-class Call:
-    """One recorded invocation. argv[0] is the command's name; rc is None until it has ended."""
-
-    argv: list[str]
-    cwd: str
-    env: dict[str, str]
-    uid: int
-    gid: int
-    pid: int
-    rc: int | None
-
-    @property
-    def command(self) -> str:
-        return self.argv[0]
 
 
 class Standin:
@@ -86,19 +69,7 @@ class Standin:
 
     def calls(self, command: str | None = None) -> list[Call]:
         """Return all calls in order, or those of one command."""
-        found = [
-            Call(
-                argv=json.loads(row["argv"]),
-                cwd=json.loads(row["cwd"]),
-                env=json.loads(row["env"]),
-                uid=row["uid"],
-                gid=row["gid"],
-                pid=row["pid"],
-                rc=row["rc"],
-            )
-            for row in self._db.rows("SELECT * FROM calls ORDER BY call_id")
-        ]
-        return [c for c in found if command in (None, c.command)]
+        return [call for call in read_calls(self._db) if command in (None, call.command)]
 
     # knobs
 

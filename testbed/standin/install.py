@@ -19,7 +19,7 @@ from .resources import default_nodes, nodes_to_resources
 
 _POLICY_2 = "oar_sched_gantt_with_timesharing_and_fairsharing_and_quotas"
 _POLICY_3 = "kamelot"
-_NOT_FOR_COMMANDS = {"control", "install", "synthetic"}
+_NOT_FOR_COMMANDS = {"control", "install", "recorded_calls", "synthetic"}
 _SOURCE = Path(__file__).resolve().parent
 _SCRIPT = '#!/bin/sh\nexec {python} -I -S {entry} {state} {command} "$@"\n'
 _compiled: dict[str, tuple[bytes, bytes]] = {}

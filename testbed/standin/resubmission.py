@@ -38,7 +38,7 @@ _NOT_COPIED = {
 def resubmit(
     db: Database, old: Row, description: str | None, *, linked: bool = True, text: str = ""
 ) -> int:
-    """Insert the row of the successor and return its job ID; {new} in `description` stands for it.
+    """Insert the row of the successor and return its job ID; `description` has {new} for it.
 
     resubmit_job_id of the old row stays 0; in the new row it is the old job ID, except in older
     versions of OAR 3 (`linked` = False).

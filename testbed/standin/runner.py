@@ -31,7 +31,7 @@ _START_FAILURES = {
     job_process.WORKING_DIRECTORY: wording.working_directory_event,
     job_process.OUTPUT_FILES: wording.output_files_event,
 }
-# The server knows of the deletion request.
+# Deletion requests that have reached the server.
 _DELETED = ("asked", "done")
 _KILLED_DIRECTLY = ("Waiting", "Hold", "toAckReservation")
 
