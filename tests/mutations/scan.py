@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from mutations.mutation import Mutation, in_file
 
+_FAULTS = "tests/scan/test_reconcile_faults.py"
+_DISKS = "tests/scan/test_reconcile_clocks_and_disks.py"
 _decide = in_file("scan/decide.py", "tests/scan/test_decide.py")
 _state = in_file("scan/state.py", "tests/scan/test_state.py")
 _log = in_file("scan/throttled_log.py", "tests/scan/test_throttled_log.py")
 _query = in_file("scan/ended_query.py", "tests/scan/test_ended_query.py")
 _index = in_file("scan/job_index.py", "tests/scan/test_job_index.py")
-_cache = in_file("scan/job_cache.py", "tests/scan/test_job_index.py")
+_cache = in_file("scan/job_cache.py", "tests/scan/test_job_cache.py")
 _owner = in_file("scan/ownership.py", "tests/scan/test_ownership.py")
 _follow = in_file("scan/resubmission.py", "tests/scan/test_resubmission.py")
-_report = in_file(
-    "scan/report.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile_faults.py"
+_report = in_file("scan/report.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
+_files = in_file(
+    "arex/control_files.py",
+    "tests/arex/test_control_files_on_disk.py",
+    "tests/arex/test_control_files.py",
 )
-_files = in_file("arex/control_files.py", "tests/arex/test_control_files.py")
 _cycle = in_file("scan/reconcile.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -186,9 +190,19 @@ MUTATIONS: tuple[Mutation, ...] = (
         "a full disk loses the accounting",
         "                raise\n        self._app",
         "                pass\n        self._app",
+        _FAULTS,
+        _DISKS,
     ),
-    _report("a report is appended twice", "        if last in before:\n            return\n", ""),
-    _report("half a report stays", "len(before) - partial if partial >= 0 else 0", "0"),
+    _report(
+        "a report is appended twice",
+        "        if last in before:\n            return\n",
+        "",
+        _FAULTS,
+        _DISKS,
+    ),
+    _report(
+        "half a report stays", "len(before) - partial if partial >= 0 else 0", "0", _FAULTS, _DISKS
+    ),
     _report(
         "the last line of output runs into the report",
         '            comment += b"\\n"',

@@ -53,7 +53,12 @@ MUTATIONS: tuple[Mutation, ...] = (
         "suppress(OarRefused, OarUnavailable)",
         "suppress(OarRefused)",
     ),
-    _submit("ignored attributes are not reported", "complain(f", "str(f"),
+    _submit(
+        "ignored attributes are not reported",
+        "complain(f",
+        "str(f",
+        "tests/commands/test_submit_options.py",
+    ),
     _attempts(
         "an earlier journal does not matter", "certain = not self.journal.earlier", "certain = True"
     ),
