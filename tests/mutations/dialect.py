@@ -8,7 +8,9 @@ _mutation = in_file("oar/dialect.py", "tests/oar/test_dialect.py")
 
 MUTATIONS: tuple[Mutation, ...] = (
     _mutation(
-        "a range includes a job too few", "last - first >= _LONG_RUN", "last - first > _LONG_RUN"
+        "a range includes a job too few",
+        "last - first >= _LONG_RANGE",
+        "last - first > _LONG_RANGE",
     ),
     _mutation("a list lacks its last job", "range(first, last + 1)", "range(first, last)"),
     _mutation("separators do not count", "len(word) + 4", "len(word)"),
@@ -21,7 +23,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "the last jobs are left out", "    if size:\n        yield", "    if False:\n        yield"
     ),
     _mutation(
-        "a second command repeats the first", "singles, ranges, size = [], [], 0", "size = 0"
+        "a second command repeats the first", "singles, betweens, size = [], [], 0", "size = 0"
     ),
     _mutation("conditions exclude one another", '" OR ".join', '" AND ".join'),
     _mutation("failed jobs are not asked for", "('Terminated','Error')", "('Terminated')"),

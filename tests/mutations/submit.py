@@ -55,8 +55,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _submit(
         "ignored attributes are not reported",
-        "complain(f",
-        "str(f",
+        'write_errors(f"Without',
+        'str(f"Without',
         "tests/commands/test_submit_options.py",
     ),
     _attempts(
