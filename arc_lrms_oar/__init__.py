@@ -2,7 +2,7 @@
 
 `Submit`, `Cancel`, `Scan`, `get_lrms_info` and `get_lrms_options_schema` have the names and
 arguments of ARC 6's Python backends (ARC 6.17 `src/services/a-rex/lrms/arc/lrms/slurm.py`); `Query`
-is an addition. All of them raise subclasses of `OarLrmsError`, whose text is one line.
+is an addition. All of them raise subclasses of `OarLrmsError`; the text of each is one line.
 
 `config` is always the path of arc.conf or of the runtime configuration that A-REX makes of it.
 
@@ -82,8 +82,8 @@ if not TYPE_CHECKING:
 def Submit(config: str, grami: str) -> str:
     """Submit the job of a GRAMi file to OAR and write its OAR job ID into that file.
 
-    Idempotent: for a GRAMi file whose job has been submitted, and after an interrupted submission,
-    it returns the ID of the existing OAR job. While OAR is unavailable it retries for up to
+    Idempotent: if the job has been submitted before, or a submission was interrupted, it returns
+    the ID of the existing OAR job. While OAR is unavailable it retries for up to
     `submit_budget` seconds (option of arc.conf).
 
     Args:
@@ -116,7 +116,7 @@ def Cancel(config: str, jobid: str) -> "CancelResult":
         jobid: Path of the GRAMi file of the job (A-REX passes this), or an OAR job ID.
 
     Returns:
-        The result, whose `outcome` is one of CANCELLED (OAR is deleting the job), GONE (the job
+        The result; its `outcome` is one of CANCELLED (OAR is deleting the job), GONE (the job
         had ended, or OAR has no such job) and NOT_YET (OAR is unavailable, and `Scan` deletes the
         job later if A-REX is cancelling it).
 

@@ -94,7 +94,7 @@ def _users(value: str) -> tuple[str, ...]:
 
 def _prom_file(value: str) -> str:
     if value and not (value.startswith("/") and value.endswith(".prom")):
-        raise ValueError("the absolute path of a file whose name ends in .prom")
+        raise ValueError("the absolute path of a file that ends in .prom")
     return value
 
 

@@ -29,7 +29,7 @@ _OCCUPYING = {
     State.FINISHING,
     State.TO_ERROR,
 }
-# What the provider publishes for a state that this package does not know.
+# The status that is published for an unknown state.
 OTHER = "O"
 
 

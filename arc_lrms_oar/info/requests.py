@@ -1,7 +1,7 @@
 """How many slots, and how much wall time, a waiting job requests. Pure.
 
 OAR reports a request in two forms. Its message begins with "R=8,W=0:10:0,…", but only after the
-scheduler has placed the job; R counts resources, of which a slot may have several. The request
+scheduler has placed the job; R counts resources, and a slot may have several. The request
 itself, `-l "{type = 'default'}/network_address=2/core=4,walltime=0:10:0"`, is in OAR 2's full
 records only. A request that `oarsub_grammar` does not accept counts as not reported.
 """
