@@ -58,7 +58,7 @@ def check_database(client: OarClient) -> tuple[list[Finding], list[dict[str, Any
 
 
 def check_queues(settings: Settings, client: OarClient) -> tuple[list[Finding], set[str]]:
-    """Whether the queue of each `[queue:NAME]` exists in OAR and is active.
+    """Whether the queue of each `[queue:NAME]` exists in OAR, is active, and has valid job types.
 
     On OAR 2 only root may list the queues.
 
@@ -70,13 +70,14 @@ def check_queues(settings: Settings, client: OarClient) -> tuple[list[Finding], 
         return [fail("queues", "arc.conf has no block [queue:NAME]", cure)], set()
     try:
         queues = client.queues()
+        found = _refused_types(settings, client)
     except OarUnavailable as error:
         cure = "check that `oarnotify -l` works (OAR 3: oarqueue -l)"
         return [fail("queues", str(error), cure)], set()
     if not queues:
         text = "not checked: neither oarnotify -l nor oarqueue lists them; use --probe"
-        return [ok("queues", text)], set()
-    found, unknown = [], set()
+        return [*found, ok("queues", text)], set()
+    unknown = set()
     for name, queue in settings.queues.items():
         oar_queue = queue.oar_queue or name
         check = f"queue {name}"
@@ -94,3 +95,15 @@ def check_queues(settings: Settings, client: OarClient) -> tuple[list[Finding], 
         else:
             found.append(ok(check, f"{oar_queue} is active in OAR"))
     return found, unknown
+
+
+def _refused_types(settings: Settings, client: OarClient) -> list[Finding]:
+    """Warnings about job types that OAR's default admission rules refuse."""
+    found = []
+    for name, queue in settings.queues.items():
+        refused = client.dialect.refused_types(queue.types)
+        if refused:
+            text = f"OAR {client.dialect.generation} does not know the types {', '.join(refused)}"
+            cure = f"remove them from types in [custom:oar/{name}], or extend OAR's admission rules"
+            found.append(warn(f"queue {name}", text, cure))
+    return found

@@ -41,6 +41,16 @@ def test_all_is_well(any_site: Site) -> None:
     assert queues(any_site) == ([ok("queue default", "default is active in OAR")], set())
 
 
+def test_job_types_that_oar_3_refuses(any_site: Site) -> None:
+    any_site.configure("types=idempotent deadline=2037-01-01")
+    levels = [finding.level for finding in queues(any_site)[0]]
+    if any_site.client().dialect.generation == 2:
+        assert levels == ["ok"]
+        return
+    assert levels == ["warn", "ok"]
+    assert queues(any_site)[0][0].message == "OAR 3 does not know the types deadline=2037-01-01"
+
+
 def test_database_away(site: Site) -> None:
     site.oar.set("db_down")
     found, rows = check_oar.check_database(site.client())

@@ -272,3 +272,14 @@ def test_earlier_job_that_has_ended(place: Path, version: str) -> None:
         assert site.submit(files) == row["job_id"]
         assert len(site.oar.jobs()) == 1
         assert (files.session / "ran").read_text() == "ran\n"
+
+
+def test_earliest_start_on_oar_3(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """OAR 3 refuses the job type; A-REX itself keeps a job until its starttime."""
+    with Standin.create(place / "oar", version="3.0.2") as oar:
+        site = Site(Ce(place), oar)
+        assert site.submit(site.ce.job(starttime="20990101000000Z")) > 0
+        (argv,) = site.submitted()
+        assert "-t" not in argv
+    warning = "Without effect on OAR: starttime: OAR 3 has no earliest start; A-REX delays jobs"
+    assert warning in capsys.readouterr().err.splitlines()
