@@ -86,7 +86,7 @@ def build(job: JobDescription, rtes: Sequence[RteScript], plan: NodePlan) -> str
             *(_rte_function(index, rte) for index, rte in enumerate(rtes)),
             "arc_oar_job() {\n",
             _environment(job),
-            _places(job, plan),
+            _paths(job, plan),
             _program(job),
             _outputs(job),
             _rte_arrays(rtes),
@@ -137,7 +137,7 @@ def _environment(job: JobDescription) -> str:
     return "".join(lines)
 
 
-def _places(job: JobDescription, plan: NodePlan) -> str:
+def _paths(job: JobDescription, plan: NodePlan) -> str:
     values = {
         "arc_oar_grid_id": job.grid_id,
         "RUNTIME_JOB_DIR": job.session_dir,
