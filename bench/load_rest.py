@@ -43,7 +43,7 @@ def new(server: http.client.HTTPConnection, descriptions: Sequence[str]) -> list
     """Submit jobs, one request each; return their grid job IDs."""
     found = []
     for text in descriptions:
-        job = _post(server, "new", text, "application/rsl")["job"]
+        (job,) = _post(server, "new", text, "application/rsl")
         if str(job["status-code"]) != "201":
             raise SystemExit(f"A-REX refused a job: {job}")
         found.append(str(job["id"]))
@@ -55,21 +55,24 @@ def kill(server: http.client.HTTPConnection, grid_ids: Sequence[str]) -> list[bo
     accepted = []
     for first in range(0, len(grid_ids), _SOME):
         asked = {"job": [{"id": name} for name in grid_ids[first : first + _SOME]]}
-        said = _post(server, "kill", json.dumps(asked), _JSON)["job"]
-        accepted += [
-            str(job["status-code"]) == "202" for job in (said if isinstance(said, list) else [said])
-        ]
+        jobs = _post(server, "kill", json.dumps(asked), _JSON)
+        accepted += [str(job["status-code"]) == "202" for job in jobs]
     return accepted
 
 
-def _post(server: http.client.HTTPConnection, action: str, text: str, kind: str) -> Any:
+def _post(
+    server: http.client.HTTPConnection, action: str, text: str, kind: str
+) -> list[dict[str, Any]]:
+    """Send a request and return A-REX's answers for its jobs, in order."""
     headers = {"Accept": _JSON, "Content-Type": kind}
     server.request("POST", f"{_JOBS}?action={action}", text.encode(), headers)
     answer = server.getresponse()
     body = answer.read()
     if answer.status not in (200, 201):
         raise SystemExit(f"A-REX answered {answer.status} {answer.reason}: {body[:300]!r}")
-    return json.loads(body)
+    jobs = json.loads(body)["job"]
+    # ARC 6.17 prints a single job without a list, ARC 7.0 with one.
+    return jobs if isinstance(jobs, list) else [jobs]
 
 
 if __name__ == "__main__":

@@ -291,3 +291,19 @@ def test_directory_of_root_is_not_removed(home: Path) -> None:
     (folder / "file").touch()
     userfiles.remove_directory(str(folder), USER)
     assert (folder / "file").exists()
+
+
+@needs_root
+def test_file_is_replaced_only_where_nobody_else_can_write(place: Path) -> None:
+    """Elsewhere another user could put a link in the place of the new file."""
+    path = users_file(place / "file", b"old")
+    assert userfiles.replace(str(path), b"text", USER) is True
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (NOBODY, NOBODY, 0o600)
+    assert path.read_bytes() == b"text"
+    for owner, mode in ((0, 0o775), (0, 0o757), (NOBODY, 0o755)):
+        os.chown(place, owner, owner)
+        place.chmod(mode)
+        assert userfiles.replace(str(path), b"other", USER) is False
+    os.chown(place, 0, 0)
+    assert path.read_bytes() == b"text"

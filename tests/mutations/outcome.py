@@ -54,12 +54,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     _successor(
         "a resubmission is waited for at a success", "record.state != State.ERROR.word or ", ""
     ),
-    _successor("a resubmission is waited for after it came", "RESUBMITTED in kinds or ", ""),
-    _successor(
-        "a resubmission is waited for after every event", "or not kinds & RETRIED", "or not kinds"
-    ),
-    _successor("a clock ahead of OAR's ends the wait", "abs(now - moment)", "(now - moment)"),
-    _successor("the event's time does not count", ", *(event.date for event in record.events)", ""),
+    _successor("a resubmission is waited for after it came", " or RESUBMITTED in kinds", ""),
+    _successor("a resubmission is waited for after every event", "kinds & RETRIED", "kinds"),
     _successor(
         "every job may have a silent successor", " and record.exit_code == _IDEMPOTENT_AGAIN", ""
     ),

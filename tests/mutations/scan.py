@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from mutations.mutation import Mutation, in_file
 
-_FAULTS = "tests/scan/test_reconcile_faults.py"
+_PARTIAL = "tests/scan/test_reconcile_faults.py::test_partial_report_of_a_killed_scan_is_replaced"
+_FULL = "tests/scan/test_reconcile_clocks_and_disks.py::test_disk_full_for_the_accounting"
+_COMPLETE = "tests/scan/test_reconcile_faults.py::test_complete_report_is_left_alone"
 _DISKS = "tests/scan/test_reconcile_clocks_and_disks.py"
+_REPORT = "tests/scan/test_report.py"
 _decide = in_file("scan/decide.py", "tests/scan/test_decide.py")
 _state = in_file("scan/state.py", "tests/scan/test_state.py")
 _log = in_file("scan/throttled_log.py", "tests/scan/test_throttled_log.py")
@@ -19,6 +22,9 @@ _files = in_file(
     "arex/control_files.py",
     "tests/arex/test_control_files_on_disk.py",
     "tests/arex/test_control_files.py",
+)
+_cancel = in_file(
+    "scan/cancelled.py", "tests/scan/test_scan.py", "tests/scan/test_ownership.py", _REPORT
 )
 _cycle = in_file("scan/reconcile.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
 
@@ -42,15 +48,11 @@ MUTATIONS: tuple[Mutation, ...] = (
         "Follow(successor)",
     ),
     _decide(
-        "a resubmission is not waited for", "if resubmission_may_come(record, now):", "if False:"
+        "a resubmission is not waited for", "ended_for < RESUBMISSION_TIMEOUT and", "False and"
     ),
-    _decide("the diag is not waited for", "if not diag.complete and", "if False and"),
+    _decide("the diag is not waited for", "ended_for < DIAG_TIMEOUT and", "False and"),
     _decide("the diag of a complete job is waited for", "not diag.complete and ", ""),
-    _decide(
-        "the diag of a killed job is waited for",
-        "status is None or status & 0x7F or",
-        "status is None or",
-    ),
+    _decide("the diag of a killed job is waited for", "and not status & 0x7F and", "and"),
     _decide("the diag is waited for too long", "DIAG_TIMEOUT = 60.0", "DIAG_TIMEOUT = 61.0"),
     _decide(
         "an odd state ends the cycle",
@@ -188,21 +190,21 @@ MUTATIONS: tuple[Mutation, ...] = (
     # Reports
     _report(
         "a full disk loses the accounting",
-        "                raise\n        self._app",
-        "                pass\n        self._app",
-        _FAULTS,
-        _DISKS,
+        "            if not final:\n                raise\n",
+        "            pass\n",
+        _FULL,
     ),
+    _report(
+        "a job that never started has times", "    if not started:\n", "    if False:\n", _REPORT
+    ),
+    _report("a failed job cannot be submitted again", "if kept != text:", "if False:", _REPORT),
     _report(
         "a report is appended twice",
         "        if last in before:\n            return\n",
         "",
-        _FAULTS,
-        _DISKS,
+        _COMPLETE,
     ),
-    _report(
-        "half a report stays", "len(before) - partial if partial >= 0 else 0", "0", _FAULTS, _DISKS
-    ),
+    _report("half a report stays", "len(before) - partial if partial >= 0 else 0", "0", _PARTIAL),
     _report(
         "the last line of output runs into the report",
         '            comment += b"\\n"',
@@ -263,23 +265,27 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _cycle("gm-kick is not started", "        kick(done, self.log)\n", "        pass\n"),
     _cycle(
-        "lrms_done is written before the rest",
-        "                    report.write(self.now)\n",
-        "                    pass\n",
+        "lrms_done is written without the rest",
+        "report.write(final=waited >= WRITE_TIMEOUT)",
+        "[]",
+    ),
+    _cycle(
+        "a job whose files cannot be written is never reported",
+        "final=waited >= WRITE_TIMEOUT",
+        "final=False",
+        _REPORT,
+        _DISKS,
     ),
     _cycle(
         "a job whose lrms_done failed counts as reported",
         "if report.job.grid_id in failed:",
         "if False:",
     ),
-    _cycle(
-        "cancelled jobs are deleted at once",
-        "and not 0 <= self.now - job.changed <= _CANCEL_INTERVAL",
-        "",
-    ),
-    _cycle(
-        "cancelled jobs are never deleted",
-        "            if job.canceling\n",
-        "            if False\n",
+    # Jobs that A-REX has cancelled
+    _cancel("they are deleted at once", "not 0 <= now - job.changed <= _INTERVAL", "True"),
+    _cancel("they are never deleted", "            client.delete(own)\n", "            pass\n"),
+    _cancel("any job is deleted", " if ownership.is_own(records.get(i), job)]", "]"),
+    _cancel(
+        "suspended jobs live on", "            client.resume(suspended)\n", "            pass\n"
     ),
 )

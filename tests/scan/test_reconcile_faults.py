@@ -133,6 +133,18 @@ def test_partial_report_of_a_killed_scan_is_replaced(site: Site) -> None:
     )
 
 
+def test_complete_report_is_left_alone(site: Site) -> None:
+    """A scan that was killed before it wrote lrms_done; what A-REX has added since then stays."""
+    files = ended(site)
+    assert site.scan() == [GRID_ID]
+    files.file("lrms_done").unlink()
+    with open(files.file("errors"), "a") as errors:
+        errors.write("said by A-REX\n")
+    before = files.errors()
+    assert site.scan() == [GRID_ID]
+    assert files.errors() == before
+
+
 def test_disk_full_in_the_middle_of_errors(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
