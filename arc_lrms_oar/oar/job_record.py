@@ -1,4 +1,4 @@
-"""One job as OAR tells it, in one form for all its dialects."""
+"""One job as OAR shows it, in one form for all its versions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 
 class Event(NamedTuple):
-    """One event of a job's life: `date` seconds since 1970, None where OAR gives no number.
+    """One event of a job. `date` is in seconds since 1970, None on OAR 3.
 
-    `when` is the date as OAR 3 writes it, local time without a zone: for people only.
+    `when` is the date as OAR 3 prints it, in local time without a zone: for people only.
     """
 
     kind: str
@@ -19,15 +19,15 @@ class Event(NamedTuple):
 
 
 class JobRecord(NamedTuple):
-    """What OAR knows of a job. Times are seconds since 1970, `wall_time` seconds.
+    """What OAR shows about a job. Times are in seconds since 1970, `wall_time` in seconds.
 
-    None stands for what OAR does not tell; `exit_code` is the raw wait status, and None is not 0.
-    `cores` counts the resources given to the job, `resources` are their ids, `wanted` is how many
-    it asked for, and `nodes` are its hosts, each once. `reserved` are the ids of what an advance
-    reservation holds before it starts. `cpuset` is the name of the job's cpuset, "" on a site that
-    has none. `scheduled_start` is when OAR expects a waiting job to start; `request` is the oarsub
-    line, which OAR tells the job's owner and root only; `resource_request` has its -l options, in
-    full records of OAR 2 only.
+    None means that OAR does not show it; `exit_code` is the raw wait status, and None is not 0.
+    `cores` counts the resources assigned to the job, `resources` are their IDs, `wanted` is how
+    many it requested, and `nodes` are its hosts, each once. `reserved` are the IDs of what an
+    advance reservation holds before it starts. `cpuset` is the name of the job's cpuset, "" on a
+    site that has none. `scheduled_start` is when OAR expects a waiting job to start; `request` is
+    the oarsub line, which OAR shows to the job's owner and root only; `resource_request` has its
+    -l options, in full records of OAR 2 only.
     """
 
     job_id: int

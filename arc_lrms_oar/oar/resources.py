@@ -1,6 +1,6 @@
-"""Reads what OAR has to give: its resources and its queues. Pure: text in, values out.
+"""Reads OAR's resources and queues: text in, values out. Pure.
 
-Must not judge which resource is of use: that depends on the site's settings.
+Which resources count as slots depends on the site's settings and is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from arc_lrms_oar.errors import OarAnswerError
 from arc_lrms_oar.oar.json_parser import as_text, document, ids_in
 
-# How the rows begin, what stands before each, and what follows one; warnings may come before.
+# How the rows begin, what comes before each, and what follows one; warnings may come first.
 _FIRST = r"(?m)^(?:\{\s*(?=[\"}])|\[\s*(?=[{\]]))"
 _KEY = r'(?:"(?:[^"\\]|\\.)*"\s*:\s*)?'
 _NEXT_KEY = r"\s*,\s*" + _KEY
@@ -31,7 +31,7 @@ class Queue(NamedTuple):
 def resources(stdout: str) -> Iterator[dict[str, Any]]:
     """The properties of each of OAR's resources from `oarnodes -J`; raises OarAnswerError.
 
-    One at a time, since a large site has tens of thousands of rows with some twenty values each.
+    One by one, since a large site has tens of thousands of rows with some twenty values each.
     """
     stdout = as_text(stdout)
     if not stdout.strip():
@@ -56,7 +56,7 @@ def resources(stdout: str) -> Iterator[dict[str, Any]]:
 
 
 def resource_id(row: dict[str, Any]) -> int:
-    """The id of a resource, `resource_id` in OAR 2 (as text in 2.6) and `id` in OAR 3; 0: none."""
+    """The ID of a resource, `resource_id` in OAR 2 (text in 2.6) and `id` in OAR 3; 0 if none."""
     number = row.get("resource_id", row.get("id"))
     if type(number) is int:
         return number
@@ -67,7 +67,7 @@ def resource_id(row: dict[str, Any]) -> int:
 def queues(stdout: str) -> dict[str, Queue]:
     """Queues by name from `oarnotify -l` (OAR 2) or `oarqueue` (OAR 3).
 
-    A line with a name, and lines `key = value` below it, which only OAR 2 indents.
+    A line with the name, then lines `key = value`, which only OAR 2 indents.
     """
     found: dict[str, dict[str, str]] = {}
     values: dict[str, str] = {}

@@ -38,11 +38,11 @@ BY_WORD = {state.word: state for state in State}
 
 
 def state_of(word: str) -> State | None:
-    """The state that OAR calls `word`, or None for a word that this package does not know."""
+    """The state with OAR's name `word`, or None for an unknown name."""
     return BY_WORD.get(word)
 
 
 def has_ended(word: str) -> bool:
-    """Whether OAR's `word` is that of a job that has ended; one not known is taken to live."""
+    """Whether `word` is the state of a job that has ended; an unknown state is not."""
     state = BY_WORD.get(word)
     return state is not None and state.ended
