@@ -1,4 +1,4 @@
-"""The contract's OAR: the stand-in, or with ARC_OAR_CONTRACT=real the one on this machine."""
+"""The OAR of the contract tests: the stand-in, or with ARC_OAR_CONTRACT=real this machine's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.ce import Ce
 
 @pytest.fixture
 def contract(request: pytest.FixtureRequest, place: Path) -> ApiSite:
-    """A CE whose OAR runs jobs."""
+    """A CE with an OAR that runs jobs."""
     ce = Ce(place)
     get: Callable[[str], Standin] = request.getfixturevalue
     if os.environ.get("ARC_OAR_CONTRACT") != "real":

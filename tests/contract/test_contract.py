@@ -1,4 +1,4 @@
-"""What must hold on any OAR: run on the stand-in, and unchanged on the real one."""
+"""Behaviour that any OAR must show; the same tests run on the stand-in and on the real one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from arc_lrms_oar.errors import OarRefused
 
 
 def test_jobs_that_end_by_themselves(contract: ApiSite) -> None:
-    """Submitted together, reported each with its own end, and asked for afterwards."""
+    """Submitted together, each reported with its own outcome, and queried afterwards."""
     well = contract.job("echo hello; sleep 1")
     badly = contract.job("exit 3")
     killed = contract.job("kill -9 $$")
@@ -87,7 +87,7 @@ def test_unknown_job(contract: ApiSite) -> None:
 
 
 def test_second_attempt_finds_the_job_of_the_first(contract: ApiSite) -> None:
-    """The first one was killed after oarsub and before the id was written."""
+    """The first attempt was killed after oarsub and before it wrote the job ID."""
     files = contract.job("sleep 5")
     job_id = contract.submit(files)
     grami = files.file("grami")
@@ -100,7 +100,7 @@ def test_second_attempt_finds_the_job_of_the_first(contract: ApiSite) -> None:
     assert [path.name for path in (files.session / ".arc_oar").iterdir()] == [script.name]
 
 
-def test_mark_of_an_attempt_that_brought_no_job(contract: ApiSite) -> None:
+def test_journal_of_an_attempt_that_created_no_job(contract: ApiSite) -> None:
     files = contract.job("echo once")
     folder = files.session / ".arc_oar"
     folder.mkdir(mode=0o700)

@@ -1,8 +1,8 @@
-"""Properties that must hold for any input: how they are tried out, and what was found before.
+"""Properties that must hold for any input: how they are tested, and the inputs found before.
 
-An input is anything that JSON can hold, so that each find is one small file in `corpus/`. The
-usual tests replay all of these and then try a few inputs that are the same each time; `tests/fuzz`
-tries others for as long as it is told to, and adds what it finds to the corpus.
+An input consists of JSON values, so that each found input is one small file in `corpus/`. The unit
+tests replay these files, and then test a few inputs that are the same each time. `tests/fuzz` tests
+random inputs, and adds those that break a property to the corpus.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from hypothesis.errors import HypothesisException
 from hypothesis.strategies import SearchStrategy
 
 CORPUS = Path(__file__).parent / "corpus"
-# `tests/fuzz` sets how many inputs a property is tried with, and a word for the finds' names.
+# `tests/fuzz` sets the number of inputs, in percent, and a word for the names of new files.
 EXAMPLES = "ARC_OAR_FUZZ_EXAMPLES"
 ROUND = "ARC_OAR_FUZZ_ROUND"
-# Any input is done with in milliseconds; this is for those that would never be. Seconds of this
-# process's own time, so that it does not matter what else the machine does.
-PATIENCE = 20.0
+# Seconds of CPU time for one input, which takes milliseconds. CPU time, so that other processes on
+# the machine do not matter.
+TIMEOUT = 20.0
 
 Check = Callable[..., None]
 
 
 class TooLong(Exception):
-    """One input has kept the code busy for over PATIENCE seconds."""
+    """One input took more than TIMEOUT seconds."""
 
 
 def fuzzed(
     examples: int = 60, **inputs: SearchStrategy[Any]
 ) -> Callable[[Check], Callable[[], None]]:
-    """Makes a test of a function that checks one input: it holds for all that `inputs` can make.
+    """Turn a function that checks one input into a test of all inputs that `inputs` generate.
 
-    `examples` is how many are tried in the usual tests; fewer for what takes longer.
+    `examples` is the number of inputs in unit tests; slower checks use fewer.
     """
 
     def decorate(check: Check) -> Callable[[], None]:
@@ -50,7 +50,7 @@ def fuzzed(
 
         def one(**values: Any) -> None:
             try:
-                with patience():
+                with cpu_time_limit():
                     check(**values)
             except HypothesisException:
                 raise
@@ -85,14 +85,14 @@ def _profile(examples: int) -> settings:
 
 
 @contextlib.contextmanager
-def patience() -> Iterator[None]:
-    """Raises TooLong where the block goes on for too long."""
+def cpu_time_limit() -> Iterator[None]:
+    """Raise TooLong if the block takes more than TIMEOUT seconds."""
 
     def too_long(*_: object) -> None:
-        raise TooLong(f"not done in {PATIENCE:.0f} s")
+        raise TooLong(f"not finished after {TIMEOUT:.0f} s")
 
     before = signal.signal(signal.SIGPROF, too_long)
-    signal.setitimer(signal.ITIMER_PROF, PATIENCE)
+    signal.setitimer(signal.ITIMER_PROF, TIMEOUT)
     try:
         yield
     finally:
@@ -102,7 +102,7 @@ def patience() -> Iterator[None]:
 
 @contextlib.contextmanager
 def in_memory() -> Iterator[Path]:
-    """A directory for one input; where the system allows it no disk has to be waited for."""
+    """A directory for one input, in memory if the system permits it."""
     with tempfile.TemporaryDirectory(
         dir="/dev/shm" if os.path.isdir("/dev/shm") else None
     ) as place:
@@ -110,12 +110,12 @@ def in_memory() -> Iterator[Path]:
 
 
 def kept(name: str) -> list[dict[str, Any]]:
-    """What has been found of the property `name`, oldest name first."""
+    """Return the inputs found for the property `name`, sorted by file name."""
     return [json.loads(path.read_text()) for path in sorted((CORPUS / name).glob("*.json"))]
 
 
 def _keep(name: str, values: dict[str, Any], error: Exception) -> None:
-    """Each time the input gets smaller the file of the same failure is written anew."""
+    """Store an input; a smaller input with the same failure replaces it."""
     if ROUND not in os.environ:
         return
     last = traceback.extract_tb(error.__traceback__)[-1]

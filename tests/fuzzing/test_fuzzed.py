@@ -53,6 +53,6 @@ def test_an_input_that_is_never_done_with_is_a_failure(monkeypatch: pytest.Monke
         while True:
             pass
 
-    monkeypatch.setattr(tool, "PATIENCE", 0.01)
+    monkeypatch.setattr(tool, "TIMEOUT", 0.01)
     with pytest.raises(tool.TooLong):
         tool.fuzzed(number=st.just(0))(test_endless)()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-from fuzzing.fuzzed import ROUND, patience
+from fuzzing.fuzzed import ROUND, cpu_time_limit
 
 from arc_lrms_oar import identity
 from arc_lrms_oar.arex import config, control_files
@@ -125,7 +125,7 @@ def parametrized(inputs: dict[str, str]) -> pytest.MarkDecorator:
 
 
 def _try(read: Callable[[str], object], text: str, refusal: type[Exception] = OarLrmsError) -> None:
-    with patience(), contextlib.suppress(refusal):
+    with cpu_time_limit(), contextlib.suppress(refusal):
         read(text)
 
 
@@ -170,7 +170,7 @@ def test_values_of_settings(text: str) -> None:
         _try(option.convert, text, ValueError)
         if option.by_rte:
             values = {option.rte_name: text}
-            with patience(), contextlib.suppress(OarLrmsError):
+            with cpu_time_limit(), contextlib.suppress(OarLrmsError):
                 for_one_job(QueueSettings(), values)
 
 
@@ -191,10 +191,10 @@ def test_files_of_the_control_directory(tmp_path: Path, text: str) -> None:
     for name in ("arc_lrms_oar.jobs", "arc_lrms_oar.scan", "job.1.local"):
         (tmp_path / name).write_text(text)
     (tmp_path / "processing" / "job.1.status").write_text("INLRMS\n")
-    with patience(), ScanState.locked(str(tmp_path)) as state:
+    with cpu_time_limit(), ScanState.locked(str(tmp_path)) as state:
         assert state is not None
         JobIndex(JobCache(str(tmp_path))).refresh(0)
-    with patience():
+    with cpu_time_limit():
         assert len(Diag.parse(text.encode()).format()) <= LIMIT
 
 

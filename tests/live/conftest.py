@@ -1,4 +1,4 @@
-"""Brings the testbed up for the live tests, or skips them with the reason."""
+"""Start the testbed for the live tests, or skip them with the reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RTES = {
 
 @pytest.fixture(scope="session")
 def bed() -> Bed:
-    """The testbed of the suite in $ARC_OAR_TESTBED_SUITE, up with the tests' arc.conf."""
+    """The testbed of the suite in $ARC_OAR_TESTBED_SUITE, running with the tests' arc.conf."""
     bed = Bed(SUITE)
     reason = bed.reason_unavailable()
     if reason and os.environ.get("CI"):

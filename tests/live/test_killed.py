@@ -1,7 +1,7 @@
-"""Submit and scan killed on their way, on the real OAR: one job for each, and every end reported.
+"""Submit and scan killed at their steps, on the real OAR: one OAR job each, and every end reported.
 
-Each write and each command of ours and of oarsub is a step (tests/support/kill_at_step.py). Some of
-them, evenly, or all with ARC_OAR_TEST_ALL_STEPS=1 in the environment.
+Steps are those of tests/support/kill_at_step.py, of this package and of oarsub: some of them,
+evenly spaced, or all with ARC_OAR_TEST_ALL_STEPS=1 in the environment.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def site(bed: Bed) -> BedSite:
 
 
 def steps_of_submit(site: BedSite, prefix: str, *flags: str) -> int:
-    """How many steps an undisturbed submission has."""
+    """Return the number of steps of an undisturbed submission."""
     job = site.job(f"{prefix}none", ONCE)
     answer = site.step(0, job.submit_words(), *flags, user=USER)
     assert (answer["code"], len(job.ids())) == (0, 1)
@@ -59,13 +59,13 @@ def test_submission_killed(site: BedSite, how: str, flags: tuple[str, ...], most
         (job_id,) = job.ids()
         rows = {row["Job_Id"]: row for row in held[job.grid_id]}
         assert rows.pop(job_id)["exit_code"] == 0, said
-        # What a killed oarsub has left half made has been deleted, and never ran.
+        # An incomplete job of a killed oarsub was deleted, and never ran.
         assert all(r["state"] == "Error" and not r["startTime"] for r in rows.values()), said
         assert site.read(f"{job.session}/ran") == "ran\n", said
 
 
 def test_submission_on_a_disk_that_gets_full(site: BedSite) -> None:
-    """Either the job is in OAR and A-REX knows its id, or none is left there."""
+    """Either the job is in OAR and A-REX has its job ID, or no job is left in OAR."""
     prefix = f"{TAG}full"
     steps = steps_of_submit(site, prefix)
 
@@ -91,7 +91,7 @@ JOBS = {"good": ONCE, "bad": "echo oops >&2; exit 3", "killed": "sleep 300"}
 
 @pytest.fixture(scope="module")
 def ended(bed: Bed) -> dict[str, BedJob]:
-    """Jobs that have ended in OAR in three ways, with all that A-REX has of them."""
+    """Jobs that have ended in OAR in three ways, with A-REX's files."""
     site = BedSite(bed, f"{PLACE}-{TAG}-scan")
     jobs = {how: site.job(f"{TAG}scan{how}", script) for how, script in JOBS.items()}
     for job in jobs.values():
@@ -105,14 +105,14 @@ def ended(bed: Bed) -> dict[str, BedJob]:
 
 
 def restored(ended: dict[str, BedJob]) -> BedSite:
-    """The control and session directories as they were before any scan."""
+    """Restore the control and session directory as before any scan."""
     site = ended["good"].site
     site.bed.run(["sh", "-c", f"rm -rf {site.place} && cp -a {site.place}.as-it-was {site.place}"])
     return site
 
 
 def undisturbed(ended: dict[str, BedJob]) -> tuple[dict[str, tuple[str, bytes]], int]:
-    """What a scan that nobody kills leaves behind, and how many steps it has."""
+    """Run one scan; return the files that it leaves behind, and the number of its steps."""
     site = restored(ended)
     answer = site.step(0, site.scan_words(), "--tree")
     assert answer["code"] == 0
@@ -122,7 +122,7 @@ def undisturbed(ended: dict[str, BedJob]) -> tuple[dict[str, tuple[str, bytes]],
 
 
 def test_scan_killed(ended: dict[str, BedJob]) -> None:
-    """Nothing half, nothing doubled, and no lock kept: also where its oarstat lives on."""
+    """The next scan completes everything once, and no lock remains, even if oarstat lives on."""
     wanted, steps = undisturbed(ended)
     for step in sample(steps, 8):
         site = restored(ended)
@@ -134,7 +134,7 @@ def test_scan_killed(ended: dict[str, BedJob]) -> None:
 
 
 def test_scan_on_a_disk_that_gets_full(ended: dict[str, BedJob]) -> None:
-    """When there is room again all is as if there always had been."""
+    """With space again, the next scan leaves the same files as an undisturbed one."""
     wanted, steps = undisturbed(ended)
     for step in sample(steps, 3):
         site = restored(ended)
@@ -152,13 +152,13 @@ def test_two_scans_at_once(ended: dict[str, BedJob]) -> None:
 
 
 def waiting(bed: Bed, job: Job) -> bool:
-    """Whether an oarsub of the job is under way."""
+    """Return whether an oarsub of the job is running."""
     lines = bed.run(["ps", "axww", "-o", "args"]).stdout.splitlines()
     return any("oarsub" in line and f"{job.grid_id}/.arc_oar/" in line for line in lines)
 
 
 def test_arex_killed_while_it_submits(grid: Grid, bed: Bed) -> None:
-    """The oarsub of the killed A-REX still waits for the database when the new one submits."""
+    """The oarsub of the killed A-REX still waits for the database when the new A-REX submits."""
     bed.service("postgres", "stop")
     try:
         jobs = grid.submit_all([(shell("echo ran"), {})] * 2)
