@@ -195,7 +195,8 @@ def test_id_that_cannot_be_written_at_all(site: Site, monkeypatch: pytest.Monkey
 def test_job_id_that_cannot_be_written_while_oar_is_unavailable(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk is the cause that the user needs to see."""
+    """The disk is the cause that the user needs to see. An oardel without its database hangs."""
+    site.configure("command_timeout=1")
     files = site.ce.job()
 
     def fail(path: str, job_id: int) -> None:
