@@ -1,1 +1,1 @@
-"""What OAR says: its commands, its dialects, its states and what they mean."""
+"""OAR's side: its commands, dialects, states, and what its events mean."""

@@ -75,7 +75,7 @@ class Cause(enum.Enum):
                 *("SERVER_EPILOGUE_EXIT_CODE_ERROR", _EXTERMINATED),
             ]
         ),
-        "Job was lost to trouble on its nodes ({event}); this is not the job's fault",
+        "Job was lost to a failure of its nodes ({event}); this is not the job's fault",
     )
     DIRECTORY = (
         "directory",

@@ -1,9 +1,9 @@
-"""How long a job was suspended, as far as OAR tells.
+"""How long a job was suspended, as far as OAR shows it.
 
-OAR 2 dates the events of an administrator's `oarhold -r` and `oarresume`. What it does not tell:
-the seconds until it acts on them, and how long a resumed job waited for its resources (the state
-Resuming; only the table job_state_logs has that, which no command shows). OAR 3 gives the times of
-events as local text, and never suspends a job (recorded: 3.0.2, suspend).
+OAR 2 dates the events of an administrator's `oarhold -r` and `oarresume`. It does not show the
+seconds until it acts on them, nor how long a resumed job waited for its resources (the state
+Resuming, which only the table job_state_logs records). OAR 3 prints the times of events as local
+text, and never suspends a job (recorded: 3.0.2, suspend).
 
 Source of the events: OAR 2.5 `sources/core/modules/node_change_state.pl`, "Suspend/Resume".
 """

@@ -107,7 +107,7 @@ def test_pauses_between_attempts(site: Site) -> None:
     assert len(site.oar.jobs()) == 1
 
 
-TROUBLE = [
+OUTAGES = [
     (9, "[ERROR] Cannot connect to executor localhost:6999. Job is killed."),
     (25, "DB connection error, exiting."),
     (255, "DBI connect('database=oar;host=…') failed: Connection refused"),
@@ -116,7 +116,7 @@ TROUBLE = [
 ]
 
 
-@pytest.mark.parametrize(("code", "text"), TROUBLE)
+@pytest.mark.parametrize(("code", "text"), OUTAGES)
 def test_errors_that_count_as_unavailable(site: Site, code: int, text: str) -> None:
     site.oar.set("fail_times", f"oarsub:1:{code}:{text}")
     assert site.submit(site.ce.job()) == 1

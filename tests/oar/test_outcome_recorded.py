@@ -25,7 +25,7 @@ def exited(code: int) -> tuple[int, str, str]:
 
 
 def node(event: str) -> tuple[int, str, str]:
-    return (512, "node", f"Job was lost to trouble on its nodes ({event})")
+    return (512, "node", f"Job was lost to a failure of its nodes ({event})")
 
 
 # By scenario (see `testbed/record --list`): code, label, part of the reason.

@@ -20,7 +20,7 @@ from arc_lrms_oar.oar.ssh import Frontend, SshTransport
 from arc_lrms_oar.oar.transport import CommandFailed, CommandTimeout, Completed
 
 # Far longer than any of these commands takes, for a machine that is busy.
-PATIENCE = 60.0
+TIMEOUT = 60.0
 FRONTEND = Frontend("oar.example", "grid", "/etc/grid-security/oar-key", 10)
 DISCONNECT = (
     r"^oarstat: the connection to oar\.example failed: [0-9a-f]*"
@@ -43,7 +43,7 @@ def bin_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def transport(ssh: FakeSsh, bin_path: Path) -> SshTransport:
-    return SshTransport(FRONTEND, str(bin_path), PATIENCE)
+    return SshTransport(FRONTEND, str(bin_path), TIMEOUT)
 
 
 def shell(bin_path: Path, body: str, name: str = "oarstat") -> None:
@@ -91,7 +91,7 @@ def test_the_command_line_of_ssh(ssh: FakeSsh, transport: SshTransport, bin_path
 
 def test_the_connection_goes_with_the_runner(ssh: FakeSsh, bin_path: Path) -> None:
     shell(bin_path, ":")
-    transport = SshTransport(FRONTEND, str(bin_path), PATIENCE)
+    transport = SshTransport(FRONTEND, str(bin_path), TIMEOUT)
     transport.run(["oarstat"])
     (path,) = (word[12:] for word in ssh.calls()[0] if word.startswith("ControlPath="))
     del transport
@@ -103,7 +103,7 @@ def test_the_connection_goes_with_the_runner(ssh: FakeSsh, bin_path: Path) -> No
 def test_without_ssh(bin_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SSH", "/nonexistent/ssh")
     with pytest.raises(CommandFailed, match=r"^oarstat: cannot be run: No such file or directory$"):
-        SshTransport(FRONTEND, str(bin_path), PATIENCE).run(["oarstat"])
+        SshTransport(FRONTEND, str(bin_path), TIMEOUT).run(["oarstat"])
 
 
 # ---- what comes back ---------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def submit(transport: SshTransport, ticket: Path) -> Completed | None:
-    return transport.start(["oarsub", "-l", "core=1"], ticket=str(ticket)).wait(PATIENCE)
+    return transport.start(["oarsub", "-l", "core=1"], ticket=str(ticket)).wait(TIMEOUT)
 
 
 def test_a_ticket_is_used_once(transport: SshTransport, bin_path: Path, folder: Path) -> None:
@@ -301,7 +301,7 @@ def test_command_left_alone_comes_to_its_end(
         submit(transport, folder / "job-a.sh.1")
     go, end = (os.open(folder / name, os.O_RDWR) for name in ("go", "end"))
     os.write(go, b"go\n")
-    came = select.select([end], [], [], PATIENCE)[0]
+    came = select.select([end], [], [], TIMEOUT)[0]
     os.close(go)
     os.close(end)
     assert came

@@ -81,7 +81,7 @@ def test_error_is_not_reported_while_a_successor_may_come(site: Site, hours: Hou
     assert files.done() is None
     hours.ahead = 40
     assert site.scan() == [GRID_ID]
-    assert (files.done() or "").startswith("512 Job was lost to trouble on its nodes")
+    assert (files.done() or "").startswith("512 Job was lost to a failure of its nodes")
 
 
 def test_idempotent_job_of_oar_3_without_an_event(place: Path, ce: Ce) -> None:
