@@ -12,10 +12,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from arc_lrms_oar.arex.userfiles import Owner
-from arc_lrms_oar.commands.prepare import Prepared
+from arc_lrms_oar.commands.prepare import Prepared, without_postponement
 from arc_lrms_oar.errors import JobError, OarRefused, OarUnavailable
 from arc_lrms_oar.job import remote_paths, script
-from arc_lrms_oar.job.request import OarRequest
 from arc_lrms_oar.job.submit_journal import SubmitJournal
 from arc_lrms_oar.log import complain
 from arc_lrms_oar.oar import text_parser
@@ -112,23 +111,13 @@ class OarsubAttempts:
             self.journal.ticket, session_dir, self.settings.remote_sessiondir
         )
 
-    def _accepted_request(self) -> OarRequest:
-        """The request without an earliest start, if OAR does not have it (OAR 3).
-
-        Without this option the start is the one that A-REX chooses, which keeps a job in ACCEPTED
-        until its starttime (ARC 7.0 `grid-manager/jobs/JobsList.cpp`, ActJobAccepted).
-        """
-        request = self.prepared.request
-        postponed = [word for word in request.types if word.startswith("postpone=")]
-        if not postponed or not self.client.dialect.refused_types(postponed):
-            return request
-        complain("Without effect on OAR: starttime: OAR 3 has no earliest start; A-REX delays jobs")
-        return request._replace(types=tuple(w for w in request.types if w not in postponed))
-
     def _oarsub(self) -> int:
         script.write(self.journal.script, self.prepared.text)
         self.journal.record(0)
-        argv = ["oarsub", *self._accepted_request().argv()]
+        request, ignored = without_postponement(self.prepared.request, lambda: self.client.dialect)
+        for line in ignored:
+            complain(f"Without effect on OAR: {line}")
+        argv = ["oarsub", *request.argv()]
         command = self.client.transport.start(argv, [self.journal.lock], self._ticket())
         # The disk may be full by now; the lock still shows that oarsub is running.
         with suppress(JobError):

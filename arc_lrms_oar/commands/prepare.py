@@ -7,7 +7,7 @@ and `commands.translate` shows the result.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from arc_lrms_oar import identity
@@ -16,6 +16,7 @@ from arc_lrms_oar.job import grami, remote_paths, rte_overrides, rte_scripts, ru
 from arc_lrms_oar.job.description import JobDescription
 from arc_lrms_oar.job.ignored_attributes import ignored_by_oar, ignored_keys
 from arc_lrms_oar.job.request import OarRequest, checkpoint_signal, make_request
+from arc_lrms_oar.oar.dialect import Dialect
 from arc_lrms_oar.settings import Settings
 
 
@@ -40,6 +41,24 @@ def check_site(settings: Settings) -> None:
             "the site has shared_filesystem=no, but OAR brings no files to its nodes: "
             "the session directory must be on a file system that the nodes see"
         )
+
+
+def without_postponement(
+    request: OarRequest, dialect: Callable[[], Dialect]
+) -> tuple[OarRequest, list[str]]:
+    """Leave out an earliest start where OAR has none (OAR 3), with a line that says so.
+
+    `dialect` is called only for a job with an earliest start, since it may have to ask OAR.
+
+    The start is then the one that A-REX chooses, which keeps a job in ACCEPTED until its starttime
+    (ARC 7.0 `grid-manager/jobs/JobsList.cpp`, ActJobAccepted).
+    """
+    postponed = [word for word in request.types if word.startswith("postpone=")]
+    if not postponed or not dialect().refused_types(postponed):
+        return request, []
+    types = tuple(word for word in request.types if word not in postponed)
+    line = "starttime: OAR 3 has no earliest start; A-REX delays jobs"
+    return request._replace(types=types), [line]
 
 
 def prepare(

@@ -16,11 +16,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from arc_lrms_oar.arex.config import find_config, load
-from arc_lrms_oar.commands.prepare import check_site, prepare
+from arc_lrms_oar.commands.prepare import check_site, prepare, without_postponement
 from arc_lrms_oar.errors import JobError, OarLrmsError
 from arc_lrms_oar.identity import Identity
 from arc_lrms_oar.job import grami, submit_journal
 from arc_lrms_oar.job.description import JobDescription
+from arc_lrms_oar.job.request import OarRequest
+from arc_lrms_oar.oar.dialect import dialect_of
 from arc_lrms_oar.settings import Settings
 
 LANGUAGES = ("xrsl", "grami")
@@ -187,12 +189,26 @@ def _translation(asked: _Asked, settings: Settings, source: str) -> Translation:
         missing.append(f"queue {queue}: not in arc.conf, so A-REX refuses the job")
     if settings.queue(queue).identity:
         missing.append("identity: its rules are not applied, because this job has no grid user")
+    request, refused = _as_oar_takes_it(prepared.request, settings.dialect)
     return Translation(
         asked.description,
-        ["oarsub", *prepared.request.argv()],
-        [*asked.ignored, *missing, *prepared.ignored],
+        ["oarsub", *request.argv()],
+        [*asked.ignored, *missing, *prepared.ignored, *refused],
         prepared.text,
     )
+
+
+def _as_oar_takes_it(request: OarRequest, dialect: str) -> tuple[OarRequest, list[str]]:
+    """The request, and lines about its job types that OAR 3 does not have.
+
+    With the dialect `auto`, OAR is not asked for its version: the request stays, and the lines
+    apply to OAR 3 only.
+    """
+    lines: list[str] = []
+    if dialect != "auto":
+        request, lines = without_postponement(request, lambda: dialect_of(dialect))
+    refused = dialect_of("3" if dialect == "auto" else dialect).refused_types(request.types)
+    return request, [*lines, *(f"job type {word}: OAR 3 refuses it" for word in refused)]
 
 
 def _with_known_environments(

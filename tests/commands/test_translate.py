@@ -90,6 +90,21 @@ def test_ignored_attribute(extra: str, conf: str, line: str) -> None:
     assert [text for text in found.ignored if text.startswith(line)], found.ignored
 
 
+def test_job_types_that_oar_3_refuses() -> None:
+    text = '&(executable=/bin/true)(queue=q)(starttime="2099-01-01 00:00:00")'
+    postpone = "postpone=2099-01-01 00:00:00"
+    for dialect, kept, lines in (
+        ("2", True, []),
+        ("3", False, ["starttime: OAR 3 has no earliest start; A-REX delays jobs"]),
+        ("auto", True, [f"job type {postpone}: OAR 3 refuses it"]),
+    ):
+        found = one(text, f"[custom:oar]\ndialect={dialect}\n")
+        assert (postpone in found.oarsub) is kept, dialect
+        assert [line for line in found.ignored if "OAR 3" in line] == lines
+    found = one("&(executable=/bin/true)", "[custom:oar]\ndialect=3\ntypes=deadline=2037-01-01\n")
+    assert "job type deadline=2037-01-01: OAR 3 refuses it" in found.ignored
+
+
 def test_nothing_is_ignored() -> None:
     text = '&(executable=/bin/true)(queue=q)(count="2")(priority="50")'
     conf = "[custom:oar]\nresources=/core={count}\n"
