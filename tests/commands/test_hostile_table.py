@@ -84,7 +84,7 @@ def kept(path: Path, hold: Callable[[int], object]) -> Iterator[None]:
 
 
 def lease(descriptor: int) -> None:
-    signal.signal(signal.SIGIO, signal.SIG_IGN)
+    signal.signal(signal.SIGIO, lambda *_: None)
     fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
 
 

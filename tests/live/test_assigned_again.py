@@ -63,8 +63,8 @@ def test_other_job_is_not_cancelled(grid: Grid, bed: Bed, stranger: tuple[Job, i
 
 
 def test_failed_job_runs_again_after_arcresume(grid: Grid) -> None:
-    # A-REX empties the session directory of a failed job.
-    flag = "/var/tmp/failed-$(basename $PWD)"
+    # A-REX empties the session directory of a failed job, and OAR the temporary directories.
+    flag = "~griduser/failed-$(basename $PWD)"
     script = f"if [ -e {flag} ]; then rm {flag}; echo again; else touch {flag}; exit 3; fi"
     job = grid.submit(shell(script, rerun="2"))
     job.wait()

@@ -106,7 +106,7 @@ def set_write_lease(descriptor: int) -> None:
     import fcntl
     import signal
 
-    signal.signal(signal.SIGIO, signal.SIG_IGN)
+    signal.signal(signal.SIGIO, lambda *_: None)
     fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
 
 
