@@ -1,4 +1,4 @@
-"""The OAR of the contract tests: the stand-in, or with ARC_OAR_CONTRACT=real this machine's."""
+"""The OAR of the contract tests: the stand-in, or the local OAR with ARC_OAR_CONTRACT=real."""
 
 from __future__ import annotations
 

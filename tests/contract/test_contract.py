@@ -1,4 +1,4 @@
-"""Behaviour that any OAR must show; the same tests run on the stand-in and on the real one."""
+"""Behaviour that every OAR must show: the same tests run on the stand-in and on a real OAR."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from arc_lrms_oar.errors import OarRefused
 
 
 def test_jobs_that_end_by_themselves(contract: ApiSite) -> None:
-    """Submitted together, each reported with its own outcome, and queried afterwards."""
+    """They are submitted together, each is reported with its own outcome, and all are queried."""
     well = contract.job("echo hello; sleep 1")
     badly = contract.job("exit 3")
     killed = contract.job("kill -9 $$")
@@ -25,8 +25,12 @@ def test_jobs_that_end_by_themselves(contract: ApiSite) -> None:
         "\n"
     )
     assert (well.session / "out").read_text() == "hello\n"
-    told = well.accounting()
-    assert (told["exitcode"], told["processors"], told["nodecount"]) == (["0"], ["1"], ["1"])
+    accounting = well.accounting()
+    assert (accounting["exitcode"], accounting["processors"], accounting["nodecount"]) == (
+        ["0"],
+        ["1"],
+        ["1"],
+    )
     assert not (well.session / ".arc_oar").exists()
     results = arc_lrms_oar.Query(contract.conf, ids)
     assert [(r.state, r.exit_code) for r in results] == [
@@ -41,10 +45,10 @@ def test_two_nodes(contract: ApiSite) -> None:
     files = contract.job("sort $OAR_NODE_FILE", count=4, countpernode=2, numnodes=2)
     contract.submit(files)
     assert contract.reported(files) == "0 Job finished with exit code 0\n"
-    told = files.accounting()
-    assert (told["processors"], told["nodecount"]) == (["4"], ["2"])
+    accounting = files.accounting()
+    assert (accounting["processors"], accounting["nodecount"]) == (["4"], ["2"])
     lines = (files.session / "out").read_text().split()
-    assert lines == sorted(told["nodename"] * 2)
+    assert lines == sorted(accounting["nodename"] * 2)
 
 
 @pytest.mark.parametrize(

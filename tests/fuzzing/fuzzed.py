@@ -23,7 +23,7 @@ from hypothesis.errors import HypothesisException
 from hypothesis.strategies import SearchStrategy
 
 CORPUS = Path(__file__).parent / "corpus"
-# `tests/fuzz` sets the number of inputs, in percent, and a word for the names of new files.
+# `tests/fuzz` sets the number of inputs, in percent, and a part of the names of new files.
 EXAMPLES = "ARC_OAR_FUZZ_EXAMPLES"
 ROUND = "ARC_OAR_FUZZ_ROUND"
 # Seconds of CPU time for one input, which takes milliseconds. CPU time, so that other processes on

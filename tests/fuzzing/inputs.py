@@ -1,7 +1,7 @@
-"""What the properties are tried with: odd texts, and recordings with something wrong in them.
+"""Inputs for testing the properties: odd texts, and recordings with errors in them.
 
-All of it can be written as JSON. Text that stands for bytes of a file has what is no UTF-8 in it
-as surrogate escapes, and `as_bytes` gives the bytes.
+All inputs can be written as JSON. Text that represents the bytes of a file holds bytes that are not
+UTF-8 as surrogate escapes; `as_bytes` returns the bytes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-# What readers of numbers and of text trip over.
+# Values that often break parsers of numbers and of text.
 NUMBERS = (
     *("0", "00", "-1", "-0", "+1", " 1", "1 ", "1.5", "1e999", "nan", "inf", "0x10", "1_000"),
     *("\u0663", "\xb2", "2147483648", "4294967296", "18446744073709551616", "9" * 18, "9" * 19),
@@ -27,12 +27,12 @@ ODD = (
     *("NaN", "Infinity", "-Infinity", "null", "true", "[]", "{}", "\\ud800", "\\u0000", "x" * 5000),
 )
 text = st.text(max_size=20) | st.sampled_from(ODD) | st.sampled_from(NUMBERS)
-# Any bytes, as a file is read.
+# Any bytes, decoded as the package decodes files.
 raw = text | st.binary(max_size=20).map(lambda data: data.decode("utf-8", "surrogateescape"))
 
 
 def as_bytes(content: str) -> bytes:
-    """The bytes that a text of `raw` stands for; half a surrogate pair becomes a ?."""
+    """Return the bytes that a text of `raw` represents; half a surrogate pair becomes a ?."""
     try:
         return content.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -40,7 +40,7 @@ def as_bytes(content: str) -> bytes:
 
 
 def glued(words: Sequence[str], most: int = 40) -> SearchStrategy[str]:
-    """Words of a language in any order, and anything else now and then."""
+    """Generate words of a language in any order, and other text between some of them."""
     known = st.sampled_from(words)
     return st.lists(known | known | known | raw, max_size=most).map("".join)
 
@@ -48,13 +48,13 @@ def glued(words: Sequence[str], most: int = 40) -> SearchStrategy[str]:
 def settings_of(
     names: Sequence[str], right: Sequence[str], shape: str, most: int = 8
 ) -> SearchStrategy[str]:
-    """Names with values, each pair in the `shape` of "{}={}"; mostly with values that are right."""
+    """Generate names with values, in `right` or any others; `shape` is a format such as "{}={}"."""
     pair = st.tuples(st.sampled_from(names), st.sampled_from(right) | raw)
     return st.lists(pair.map(lambda words: shape.format(*words)), max_size=most).map("".join)
 
 
 def spoiled(originals: Sequence[str], edits: int = 3) -> SearchStrategy[str]:
-    """One of `originals` with some pieces cut out, doubled, replaced or put in."""
+    """Generate one of `originals` with some pieces removed, doubled, replaced or inserted."""
 
     @st.composite
     def made(draw: DrawFn) -> str:
@@ -69,7 +69,7 @@ def spoiled(originals: Sequence[str], edits: int = 3) -> SearchStrategy[str]:
     return made()
 
 
-# Copied, since lists and objects get others put in.
+# Copied, because lists and objects are modified in place.
 scalars = (
     st.sampled_from((None, True, False, 0, 1, -1, 255, 256, 768, 2**31, 2**63, 10**30, 10**400))
     | st.sampled_from((0.5, 1e300, float("inf"), float("nan"), "0", "17", "Error", "Terminated"))
@@ -79,7 +79,7 @@ scalars = (
 
 
 def wrong_json(originals: Sequence[str], noise: Sequence[str] = ()) -> SearchStrategy[str]:
-    """A recorded JSON document with some of its values and names others, and text around it."""
+    """Generate a recorded JSON document with changed values and names, and text around it."""
 
     @st.composite
     def made(draw: DrawFn) -> str:
@@ -95,7 +95,7 @@ def wrong_json(originals: Sequence[str], noise: Sequence[str] = ()) -> SearchStr
 
 
 def _changed(draw: DrawFn, node: Any) -> Any:
-    """`node` with one place in it changed, which may be `node` itself."""
+    """Return `node` with one value or name in it changed, or another value instead of `node`."""
     if not isinstance(node, (dict, list)) or not node or draw(st.integers(0, 9)) == 0:
         return draw(scalars)
     keys: list[Any] = list(node) if isinstance(node, dict) else list(range(len(node)))

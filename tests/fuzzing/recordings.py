@@ -1,4 +1,4 @@
-"""Recorded answers of OAR, and a transport that gives damaged ones."""
+"""Recorded answers of OAR, and a transport that returns damaged ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ SHORT = sorted(
 
 
 def documents(program: str, *options: str, dialect: str = "") -> list[str]:
-    """The JSON that a command has printed, of one generation or all, each once, shorter first."""
+    """Return the different JSON outputs of a command, shortest first.
+
+    `dialect` limits them to one OAR generation.
+    """
     found = set()
     for asked in calls():
         if asked.renamed or not asked.asks(program, *options):
@@ -35,9 +38,9 @@ def documents(program: str, *options: str, dialect: str = "") -> list[str]:
 
 
 class Says(FakeTransport):
-    """A transport whose commands all end alike, but for those that have a certain word in them.
+    """A transport with the same result for all commands, but another stdout for some of them.
 
-    `by_word` are stdouts by such a word, an option without its dashes.
+    `by_word` maps a word of such a command line, without leading dashes, to the stdout.
     """
 
     def __init__(self, code: int, stdout: str, stderr: str = "", **by_word: str) -> None:

@@ -1,4 +1,4 @@
-"""ARC's own object, as far as it can be had without ARC: any values in it are a description."""
+"""ARC's job object, imitated without ARC: any values in it give a job description."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from arc_lrms_oar.job.ignored_attributes import ignored_by_oar
 from arc_lrms_oar.job.request import make_request
 from arc_lrms_oar.settings import QueueSettings
 
-# What C++ has for times and sizes there: int and int64_t, and no text without an end.
+# Times and sizes in ARC's object are of the C++ types int and int64_t, and texts are finite.
 _INT = st.integers(-(1 << 31), (1 << 31) - 1)
 _INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 _WORDS = st.lists(raw, max_size=3)

@@ -1,4 +1,4 @@
-"""arc.conf and what runtime environments set: settings, or an error that names the place."""
+"""Any arc.conf and any option set by an RTE give settings, or an error that names the place."""
 
 from __future__ import annotations
 
@@ -62,15 +62,15 @@ configurations = (
 
 @fuzzed(text=configurations)
 def test_any_arc_conf_is_settings_or_an_error(text: str) -> None:
-    said = "arc.conf"
+    message = "arc.conf"
     settings = Settings()
     try:
         blocks = config.parse_blocks(text, "arc.conf")
         config.unknown_options(blocks)
         settings = config.settings_from(blocks, "arc.conf")
     except ConfigError as error:
-        said = str(error)
-    assert said.startswith("arc.conf")
+        message = str(error)
+    assert message.startswith("arc.conf")
     for queue in (settings.common, *settings.queues.values()):
         _is_safe(queue)
 
@@ -92,7 +92,7 @@ def test_what_a_runtime_environment_sets_is_settings_or_an_error(variables: dict
 
 
 def _is_safe(queue: QueueSettings) -> None:
-    """What goes onto oarsub's command line is of the letters expected there."""
+    """Check that values for oarsub's command line contain only the expected characters."""
     words = (queue.project, queue.oar_queue, queue.notify, *queue.types, *queue.resources)
     assert not any(re.search(r"[\0\n'\"\\;`$]", word) for word in words)
     assert not re.search(r"[\0\n\\;`$]|--|/\*", queue.properties.replace("''", ""))

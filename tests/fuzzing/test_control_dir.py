@@ -1,4 +1,4 @@
-"""Control directory: whatever a file of A-REX, of ours or of a user's holds, it is read or left."""
+"""Control directory: any content of A-REX's, our or a user's files is read or ignored."""
 
 from __future__ import annotations
 

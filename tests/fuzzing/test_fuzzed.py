@@ -1,4 +1,4 @@
-"""The tool itself: what breaks a property is found, made small, kept, and tried again."""
+"""The tool itself: an input that breaks a property is found, reduced, stored and tested again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GRAMi: any text is a job or a GramiError, and what A-REX and we have written is read back."""
+"""GRAMi: any text gives a job or a GramiError, and what A-REX and we wrote is read back."""
 
 from __future__ import annotations
 

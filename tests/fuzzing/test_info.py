@@ -1,4 +1,4 @@
-"""Info: whatever OAR prints of its resources, jobs and queues, there is a document or no answer."""
+"""Info: any output of OAR about resources, jobs and queues gives a document or OarUnavailable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Megabytes of the kinds that cost readers most: each is done with in the time of any input."""
+"""Large inputs of the kinds that are slowest to parse: each finishes within the usual TIMEOUT."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from arc_lrms_oar.scan.job_index import JobIndex
 from arc_lrms_oar.scan.state import ScanState
 from arc_lrms_oar.settings import QueueSettings
 
-# The usual tests have to be quick; what grows faster than the input shows here as well.
+# 256 KiB in the usual tests, which have to be quick: enough to notice superlinear time.
 MB = 1 << (20 if ROUND in os.environ else 18)
 JOB = JobDescription(executable="run", session_dir="/grid/session/1", grid_id="1")
 

@@ -1,4 +1,4 @@
-"""What OAR's commands print: values or OarUnavailable, and no verdict that OAR has not given."""
+"""Any output of OAR's commands gives values or OarUnavailable, never a verdict not given by OAR."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _look_at_records(client: OarClient, ids: list[int], diag: str) -> None:
         records = client.records(dict.fromkeys(ids, "Error"))
         client.active()
         client.named("n")
-        followers = client.silent_successors(ids)
+        successors = client.silent_successors(ids)
         client.with_resources(list(records.values()))
         shown = table(query(client, ids))
     except OarUnavailable:
@@ -86,8 +86,8 @@ def _look_at_records(client: OarClient, ids: list[int], diag: str) -> None:
     assert all(line.isprintable() for line in shown.split("\n"))
     assert shown.count("\n") == len(ids)
     assert set(records) <= set(ids)
-    assert set(followers) <= set(ids)
-    assert all(new > old for old, new in followers.items())
+    assert set(successors) <= set(ids)
+    assert all(new > old for old, new in successors.items())
     for job_id, record in records.items():
         assert record.job_id == job_id
         state = state_of(record.state)

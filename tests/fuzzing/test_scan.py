@@ -1,4 +1,4 @@
-"""Scan: one job's odd files never stop the others, and no odd answer ends a job."""
+"""Scan: odd files of one job never stop the others, and no odd answer makes a job succeed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ROW = {
     "cpuset_name": "u_17",
 }
 _HEALTHY = {**_ROW, "Job_Id": 18, "state": "Terminated", "exit_code": 0, "events": []}
-# What scan remembers: that it is to ask for the states of all jobs, or for what has ended alone.
+# State files of scan: its next cycle queries the states of all jobs, or only the ended jobs.
 _ALL = "- 1.0\n"
 _ENDED = f"2 {time.time()}\n"
 _LISTING = "17   E u  0:00:09 R=1\n18   T u  0:00:09 R=1\n"
@@ -47,7 +47,7 @@ def _scan(ce: Ce, transport: Says) -> None:
     os.environ["ARC_LOCATION"] = str(ce.place)
     settings = Settings(control_dir=str(ce.control), lost_cycles=1, lost_time=0)
     before = os.getcwd()
-    # Where scan has no business to write.
+    # A directory that scan must not write to.
     os.chdir(ce.place)
     try:
         with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(OarUnavailable):
@@ -115,7 +115,7 @@ def test_an_odd_answer_ends_no_job_well(
 
 
 def _nothing_else_is_there(place: Path, ce: Ce) -> None:
-    """Every file is one that was there, or that scan writes, at its own place."""
+    """Check that every file existed before, or is one that scan writes, at the right path."""
     assert {path.name for path in place.iterdir()} == {"control", "sessions", "arc.conf"}
     for path in ce.control.iterdir():
         kinds = ("local", "grami", "errors", "lrms_done")

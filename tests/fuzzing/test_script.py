@@ -1,4 +1,4 @@
-"""The job script: bash understands it for any job, and the words come out as they went in."""
+"""The job script: bash parses it for any job, and arguments and environment stay unchanged."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_bash_understands_the_script_of_any_job(
 
 
 def _ran(session: Path, job: JobDescription) -> bytes:
-    """What the program of a job has printed that runs as on a node."""
+    """Run a job as on a node, and return what its program printed."""
     path = session / ".arc_oar" / "job-1.sh"
     path.parent.mkdir()
     write(str(path), build(job, [], NodePlan(gnu_time="")))
@@ -136,6 +136,9 @@ def test_the_environment_comes_out_as_it_went_in(environment: dict[str, str]) ->
 
 
 def _can_be_given(name: str) -> bool:
-    """The job script itself sets some, and a name holds no `=`."""
+    """Return whether a job can set the variable `name`.
+
+    The job script itself sets some variables, and a name cannot contain `=`.
+    """
     kept = ("HOME", "PWD", "OLDPWD", "SHLVL", "_")
     return bool(name) and "=" not in name and name not in kept and not re.match("RUNTIME_", name)

@@ -1,4 +1,4 @@
-"""xRSL: any text is jobs or an XrslError, and A-REX's GRAMi of these jobs says the same."""
+"""xRSL: any text gives jobs or an XrslError, and A-REX's GRAMi of the jobs has the same values."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ descriptions = (
 
 @fuzzed(text=descriptions)
 def test_any_text_is_jobs_or_an_error(text: str) -> None:
-    said = "line 1, column 1: "
+    message = "line 1, column 1: "
     jobs: list[xrsl.XrslJob] = []
     try:
         jobs = xrsl.read(text)
     except xrsl.XrslError as error:
-        said = str(error)
-    assert re.match(r"line [1-9][0-9]*, column [1-9][0-9]*: [^\n]*", said)
+        message = str(error)
+    assert re.match(r"line [1-9][0-9]*, column [1-9][0-9]*: [^\n]*", message)
     for job in jobs:
         for one in (job, *job.alternatives):
             _goes_through_a_rex(one)
@@ -71,11 +71,11 @@ def _goes_through_a_rex(job: xrsl.XrslJob) -> None:
     text = "".join(f"{name}={shell_value(value)}\n" for name, value in values.items())
     assert grami.parse(text, "job.1.grami") == values
     read = grami.describe(values, "job.1.grami")
-    said = job.description
-    assert (read.count, read.num_nodes) == (said.count, said.num_nodes)
-    assert read.arguments == said.arguments
-    assert read.runtime_environments == said.runtime_environments
-    ignored_by_oar(said, QueueSettings(), 0.0)
+    expected = job.description
+    assert (read.count, read.num_nodes) == (expected.count, expected.num_nodes)
+    assert read.arguments == expected.arguments
+    assert read.runtime_environments == expected.runtime_environments
+    ignored_by_oar(expected, QueueSettings(), 0.0)
     try:
         make_request(read, QueueSettings(), "/grid/session/1/.arc_oar/job.sh", 0.0).argv()
     except JobError:

@@ -1,7 +1,7 @@
-"""Runs where ARC's Python bindings are: says how ARC reads descriptions in xRSL.
+"""Print how ARC reads descriptions in xRSL; needs ARC's Python bindings.
 
-Standard input is a JSON object of name and description, standard output one of name and answer.
-Each description has a process of its own, since some of them crash ARC's parser.
+Standard input is a JSON object from names to descriptions, standard output one from names to
+answers. Each description is parsed in a process of its own, since some crash ARC's parser.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SECONDS = 10
 
 
 def answer(arc: Any, text: str) -> dict[str, Any]:
-    """What ARC's client makes of one description."""
+    """Return the jobs that ARC's client reads in one description, or its error."""
     found = arc.JobDescriptionList()
     result = arc.JobDescription.Parse(text, found, "nordugrid:xrsl", "")
     if not result:
@@ -28,7 +28,7 @@ def answer(arc: Any, text: str) -> dict[str, Any]:
 
 
 def _job(job: Any) -> dict[str, Any]:
-    """The fields in which a description says something, under the names of JobDescription."""
+    """Return the fields that the description sets, under the names of JobDescription."""
     application, resources, staging = job.Application, job.Resources, job.DataStaging
     slots = resources.SlotRequirement
     slot_use = {slots.EE_TRUE: "yes", slots.EE_FALSE: "no"}
@@ -60,7 +60,10 @@ def _job(job: Any) -> dict[str, Any]:
 
 
 def _runtime_environments(job: Any) -> list[list[Any]]:
-    """Relation, name and options of each; the bindings tell relations only as xRSL again."""
+    """Return the relation, name and options of each.
+
+    The bindings give the relations only in the xRSL that they write.
+    """
     text = job.UnParse("nordugrid:xrsl")[1].partition("( clientxrsl")[0]
     relations = re.findall(r'\( runtimeenvironment (\S+) "', text)
     software = job.Resources.RunTimeEnvironment.getSoftwareList()
@@ -70,7 +73,7 @@ def _runtime_environments(job: Any) -> list[list[Any]]:
 def in_own_process(
     ask: Callable[[Any, str], dict[str, Any]], arc: Any, text: str
 ) -> dict[str, Any]:
-    """What `ask` answers, or how the parser ended instead of giving an answer."""
+    """Return what `ask` returns, or the signal that ended the parser."""
     receiver, sender = os.pipe()
     child = os.fork()
     if child == 0:
@@ -81,11 +84,11 @@ def in_own_process(
         os._exit(0)
     os.close(sender)
     with open(receiver, encoding="utf-8") as pipe:
-        said = pipe.read()
+        output = pipe.read()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return {"accepted": False, "crash": signal.Signals(os.WTERMSIG(status)).name}
-    answered: dict[str, Any] = json.loads(said)
+    answered: dict[str, Any] = json.loads(output)
     return answered
 
 

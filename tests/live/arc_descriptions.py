@@ -1,7 +1,7 @@
-"""Runs where ARC's Python bindings and this package are: says what from_arc reads in ARC's objects.
+"""Print what from_arc reads in ARC's job objects; needs ARC's Python bindings and this package.
 
-Standard input is a JSON object of name and description in xRSL; standard output one of name and
-the fields of each job. Each description has a process of its own, as in arc_answers.
+Standard input is a JSON object from names to descriptions in xRSL, standard output one from names
+to the fields of each job. Each description is read in a process of its own, as in arc_answers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from arc_lrms_oar.job.arcjob import from_arc
 
 
 def read(arc: Any, text: str) -> dict[str, Any]:
-    """All jobs of one description."""
+    """Return all jobs of one description."""
     found = arc.JobDescriptionList()
     arc.JobDescription.Parse(text, found, "nordugrid:xrsl", "")
     return {"jobs": [from_arc(job)._asdict() for job in found]}

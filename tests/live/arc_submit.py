@@ -1,9 +1,11 @@
-"""Runs as a grid user where ARC's Python bindings are: submits descriptions as ARC's client does.
+"""Submit descriptions as ARC's client does; runs as a grid user and needs ARC's Python bindings.
 
-Standard input is a JSON object of name and xRSL, the argument the CE's address; standard output is
-one of name and grid ID. All go in one request, which A-REX takes and ARC's own client, by a slip of
-its pen, cannot write (ARC 6.17 and 7.0 `hed/acc/ARCREST/SubmitterPluginREST.cpp`). Start times are
-left out, as A-REX would wait for them, and so are files that lie beside a description.
+Standard input is a JSON object from names to xRSL, and the argument is the CE's address. Standard
+output is a JSON object from names to grid IDs, or to the reason for a refusal.
+
+All jobs are sent in one request. A-REX accepts such a request, but a bug in ARC's own client
+prevents it from writing one (ARC 6.17 and 7.0 `hed/acc/ARCREST/SubmitterPluginREST.cpp`). Start
+times are left out, because A-REX would wait for them. Local input files are left out as well.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ QUEUE = "default"
 
 
 def adl(arc: Any, text: str) -> str:
-    """The ADL of the first job of `text`, "" where the client can make none."""
+    """Return the ADL of the first job of `text`, or "" if the client cannot write it."""
     found = arc.JobDescriptionList()
     if not arc.JobDescription.Parse(text, found, "nordugrid:xrsl", ""):
         return ""
@@ -29,7 +31,7 @@ def adl(arc: Any, text: str) -> str:
     job.Resources.QueueName = QUEUE
     job.Application.ProcessingStartTime = arc.Time(-1)
     job.DataStaging.InputFiles.clear()
-    # The client goes no further where it does not find these.
+    # The client fails if it does not find these files.
     executable, stdin = job.Application.Executable.Path, job.Application.Input
     job.Application.Executable.Path = job.Application.Input = ""
     job.Prepare()
@@ -39,7 +41,7 @@ def adl(arc: Any, text: str) -> str:
 
 
 def post(address: str, content: str) -> list[dict[str, str]]:
-    """What the CE answers for each description in `content`."""
+    """Return the CE's answer for each description in `content`."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""What an admin sees of real jobs: jobs, explain, the metrics, and the log of scan."""
+"""What admins see of real jobs: `jobs`, `explain`, the metrics, and the log of scan."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JOBS: dict[str, tuple[str, dict[str, str]]] = {
 
 @pytest.fixture(scope="module")
 def jobs(grid: Grid) -> Iterator[dict[str, Job]]:
-    """One job of each kind, in the state that its name says."""
+    """One job of each kind, in the state that it is named after."""
     found = dict(zip(JOBS, grid.submit_all(JOBS.values())))
     found["running"].wait_running()
     found["waiting"].wait("INLRMS")
@@ -40,7 +40,7 @@ def jobs(grid: Grid) -> Iterator[dict[str, Job]]:
 
 
 def admin(grid: Grid, *words: str, **more: Any) -> str:
-    """What the package prints for root, or for another user."""
+    """Return what a command of the package prints for root, or for another user."""
     return grid.bed.run(["python3", "-m", "arc_lrms_oar", *words], **more).stdout
 
 
@@ -51,7 +51,7 @@ def rows(grid: Grid, **more: Any) -> dict[str, dict[str, Any]]:
 
 
 def metric(grid: Grid, name: str, **labels: str) -> float:
-    """A number of the file that scan has written, as Prometheus reads it."""
+    """Return a value from scan's metrics file, parsed with Prometheus's own parser."""
     for family in text_string_to_metric_families(grid.read(METRICS)):
         for sample in family.samples:
             if sample.name == f"arc_oar_{name}" and sample.labels == labels:
@@ -154,7 +154,7 @@ def test_oar_away_is_one_line_and_its_return_another(
     def away() -> bool:
         return metric(grid, "scan_cycles_total", result="oar_unavailable") >= cycles + 3
 
-    def said(words: str) -> list[str]:
+    def lines_with(words: str) -> list[str]:
         return [line for line in grid.read(LOG)[before:].splitlines() if words in line]
 
     bed.service("oar", "stop")
@@ -168,8 +168,8 @@ def test_oar_away_is_one_line_and_its_return_another(
         bed.service("oar", "start")
     assert job.grid_id in shown
     assert "\nOAR is unavailable: " in shown
-    job.wait_until(lambda: said("OAR answers again after"), "told", 90)
-    assert len(said("OAR is unavailable, nothing was changed: ")) == 1
-    (line,) = said("OAR answers again after")
+    job.wait_until(lambda: lines_with("OAR answers again after"), "told", 90)
+    assert len(lines_with("OAR is unavailable, nothing was changed: ")) == 1
+    (line,) = lines_with("OAR answers again after")
     assert "[INFO]" in line
     assert job.state() == "INLRMS"

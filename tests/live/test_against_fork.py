@@ -1,8 +1,8 @@
 """The same jobs through ARC's own backend `lrms = fork` and through ours, on the same A-REX.
 
-Everything that A-REX, its tools and the user see of a job is compared: the failure, the diag file,
-the environment, the session directory, the state changes and arcctl's answers. Each difference must
-be listed in EXPECTED with its reason, and each entry there must still be needed.
+The tests compare everything that A-REX, its tools and the user see of a job: the failure, the diag
+file, the environment, the session directory, the state changes and arcctl's output. Each
+difference must be listed in EXPECTED with its reason, and each entry there must still be needed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EXACT = {"exitcode", "lrmsexitcode", "processors", "nodecount", "benchmark", "wn
 JOBS: dict[str, tuple[str, dict[str, str]]] = {
     "success": (shell(f"{ENV}echo hello; echo oops >&2; umask", KEEP_ENV), {}),
     "exit3": (shell("echo partial; exit 3"), {}),
-    # A script of its own: fork's job script expands $$ in an argument to its own process ID.
+    # In a separate script, because fork's job script replaces $$ in an argument by its own PID.
     "signal": (xrsl("die.sh"), {"die.sh": "#!/bin/sh\nkill -9 $$\n"}),
     "missing": (xrsl("/nonexistent/program"), {}),
     "cancelled": (shell("sleep 300"), {}),
@@ -82,7 +82,7 @@ JOBS: dict[str, tuple[str, dict[str, str]]] = {
 
 
 class Expected(NamedTuple):
-    """A difference that stays: patterns for the names of jobs and of facts, and the reason."""
+    """An accepted difference: patterns for the names of jobs and of facts, and the reason."""
 
     jobs: str
     facts: str

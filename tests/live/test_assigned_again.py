@@ -1,4 +1,4 @@
-"""A job ID that OAR assigns again, and a failed job that its user submits again with arcresume."""
+"""A job ID that OAR assigns again, and a failed job that its user resubmits with arcresume."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def sql(bed: Bed, statement: str) -> None:
 
 
 def reassign(bed: Bed, job_id: int, *options: str) -> None:
-    """Remove a job from OAR's database and let the same user's next job have its ID."""
+    """Remove a job from OAR's database, and submit a job of the same user that gets its ID."""
     for table in ("jobs", "challenges"):
         sql(bed, f"DELETE FROM {table} WHERE job_id = {job_id}")
     sql(bed, f"SELECT setval('jobs_job_id_seq', {job_id}, false)")
@@ -29,7 +29,7 @@ def reassign(bed: Bed, job_id: int, *options: str) -> None:
 
 @pytest.fixture
 def stranger(grid: Grid, bed: Bed) -> Iterator[tuple[Job, int]]:
-    """A grid job, and another job of the same account that has its OAR job ID by now."""
+    """A grid job and its OAR job ID, which now belongs to another job of the same account."""
     job = grid.submit(shell("sleep 500"))
     job_id = job.wait_running()
     reassign(bed, job_id, "-l", "/core=1,walltime=0:10:0", "sleep 400")

@@ -16,7 +16,7 @@ def test_contract_on_the_real_oar(bed: Bed) -> None:
     done = bed.run(
         [*pytest_inside, f"{INSIDE}/tests/contract"],
         user=USER,
-        # Bullseye's pytest does not know the setting `pythonpath`.
+        # Bullseye's pytest does not support the setting `pythonpath`.
         env={
             "ARC_OAR_CONTRACT": "real",
             "PATH": "/usr/bin:/bin",

@@ -20,7 +20,7 @@ def _cpusets(bed: Bed) -> None:
 
 
 def suspended(job: Job) -> int:
-    """Suspend the job once it runs; returns its OAR job ID."""
+    """Suspend the job once it runs, and return its OAR job ID."""
     job_id = job.wait_running()
     job.grid.root("oarhold", "-r", str(job_id))
     job.wait_until(lambda: job.oar_state() == "Suspended", "suspended in OAR")

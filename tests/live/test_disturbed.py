@@ -1,4 +1,4 @@
-"""Grid jobs that somebody or something disturbs: cancelled, A-REX restarted, OAR stopped."""
+"""Grid jobs that are disturbed: the job is cancelled, A-REX is restarted, OAR is stopped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.live
 
 
 def cancelled(job: Job, state: str) -> None:
-    """The job is FINISHED in A-REX, and OAR has deleted its only job for it."""
+    """Check that the job is FINISHED in A-REX, and that OAR has deleted its only job for it."""
     job.wait()
     assert job.failure().startswith("Job is canceled by external request"), job.diagnostics()
     (held,) = job.oar_jobs()
@@ -56,7 +56,7 @@ GATED = "until [ -e go ]; do sleep 0.2; done; echo done"
 
 @contextmanager
 def stopped(bed: Bed, *services: str) -> Iterator[None]:
-    """With these daemons away; they are back afterwards, however the test ends."""
+    """Stop these daemons for the block, and start them again even if the test fails."""
     for name in services:
         bed.service(name, "stop")
     try:
@@ -67,7 +67,7 @@ def stopped(bed: Bed, *services: str) -> Iterator[None]:
 
 
 def two_running(grid: Grid) -> list[Job]:
-    """Two jobs that run in OAR until each is let go."""
+    """Return two jobs, each of which runs in OAR until `let_go` is called for it."""
     jobs = grid.submit_all([(shell(GATED), {})] * 2)
     for job in jobs:
         job.wait_running()
@@ -79,7 +79,7 @@ def let_go(job: Job) -> None:
 
 
 def test_arex_restarted_while_jobs_run(grid: Grid, bed: Bed) -> None:
-    """One job ends while A-REX is away, the other one after it has come back."""
+    """One job ends while A-REX is stopped, the other one after A-REX has started again."""
     early, late = two_running(grid)
     with stopped(bed, "arex"):
         let_go(early)
@@ -91,13 +91,13 @@ def test_arex_restarted_while_jobs_run(grid: Grid, bed: Bed) -> None:
 
 
 def test_oar_stopped_and_started_while_jobs_run(grid: Grid, bed: Bed) -> None:
-    """With OAR's server and database away nothing is concluded, and nothing is lost."""
+    """While OAR's server and database are stopped, no job is reported or lost."""
     early, late = two_running(grid)
     before = len(grid.read("/var/log/arc/job.helper.errors"))
 
     def complained() -> bool:
-        said = grid.read("/var/log/arc/job.helper.errors")[before:]
-        return "OAR is unavailable, nothing was changed: " in said
+        log = grid.read("/var/log/arc/job.helper.errors")[before:]
+        return "OAR is unavailable, nothing was changed: " in log
 
     with stopped(bed, "oar", "postgres"):
         let_go(early)
@@ -109,7 +109,7 @@ def test_oar_stopped_and_started_while_jobs_run(grid: Grid, bed: Bed) -> None:
 
 
 def test_submitted_while_oar_is_stopped(grid: Grid, bed: Bed) -> None:
-    """The submission waits for OAR, and there is one job in the end."""
+    """The submission waits for OAR and creates exactly one job."""
     with stopped(bed, "oar", "postgres"):
         job = grid.submit(shell("echo done"))
         job.wait_until(lambda: job.grid_id in grid.root("ps", "axww"), "trying", 60)

@@ -1,6 +1,6 @@
-"""Faults that doctor must find on a real ARC and OAR, and cures that make it report none again.
+"""Faults that doctor must report on a real ARC and OAR, and cures after which it reports none.
 
-A fault that is reported later is added to these tables first.
+When a new fault is reported, add it to these tables first.
 """
 
 from __future__ import annotations
@@ -186,7 +186,10 @@ class Doctor:
         self.plain = arcconf.render(arcconf.read_template(arcconf.DEFAULT_TEMPLATE))
 
     def problems(self, conf: str, config: str = CONF) -> list[dict[str, str]]:
-        """The findings that are not ok, with arc.conf `conf`; with "" doctor finds its own."""
+        """Return the findings that are not ok, with `conf` as the text of arc.conf.
+
+        With `config` = "", doctor chooses its configuration file itself instead.
+        """
         self.bed.run(["tee", CONF], input=conf)
         argv = ["python3", "-m", "arc_lrms_oar", "doctor", "--json"]
         named = ["--config", config] if config else []
@@ -203,7 +206,7 @@ def doctor(bed: Bed) -> Doctor:
 
 
 def matches(row: dict[str, str], expected: Change | Fault) -> bool:
-    """Whether the finding is the expected one, with a cure."""
+    """Return whether the finding is the expected one and has a cure."""
     same = (row["level"], row["check"]) == (expected.level, expected.check)
     return same and expected.message in row["message"] and bool(row["cure"])
 
@@ -229,7 +232,7 @@ def test_fault_of_the_machine(doctor: Doctor, name: str) -> None:
 
 
 def test_arex_that_has_died(doctor: Doctor) -> None:
-    """Its runtime configuration is still there; only its heartbeat is old."""
+    """A-REX's runtime configuration still exists; only its heartbeat is old."""
     doctor.bed.service("arex", "kill")
     try:
         doctor.bed.run(["touch", "-d", "1 hour ago", f"{arcconf.CONTROLDIR}/gm-heartbeat"])

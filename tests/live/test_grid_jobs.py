@@ -1,6 +1,6 @@
-"""Grid jobs end to end: arcsub, A-REX, OAR, and back; what the user and the accounting see.
+"""Grid jobs end to end, from arcsub to OAR and back: what the user and the accounting get.
 
-All jobs that need nothing but to run are submitted together; each test then looks at one of them.
+All jobs that need no action while they run are submitted together; each test then checks one.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class End(NamedTuple):
 
 
 def check(job: Job, end: End) -> None:
-    """The job is FINISHED in ARC, OAR holds exactly one job for it, and all sources agree."""
+    """Check that the job is FINISHED in ARC and has exactly one OAR job, and all sources agree."""
     job.wait()
     expected = f"LRMS error: ({end.code}) {end.reason}" if end.code else ""
     assert job.failure().partition("\n")[0] == expected, job.diagnostics()
@@ -194,7 +194,7 @@ def test_odd_values_arrive_unchanged(jobs: dict[str, Job], name: str) -> None:
 
 
 def test_newlines_arrive_unchanged(jobs: dict[str, Job]) -> None:
-    """A-REX takes newlines out of a description when it reads it; an RTE can still put them in."""
+    """A-REX removes newlines when it reads a description, but an RTE can still add them."""
     check(jobs["lines"], End(0, "Job finished with exit code 0"))
     assert jobs["lines"].output("out.txt").split("\0")[:-1] == ["first\nsecond\n\nlast"] * 2
 
@@ -254,15 +254,15 @@ def test_what_oar_was_asked(jobs: dict[str, Job]) -> None:
 
 
 def test_accounting(grid: Grid, jobs: dict[str, Job]) -> None:
-    """A-REX's own accounting database holds what OAR and the job script told."""
+    """A-REX's own accounting database holds the values from OAR and the job script."""
     job = jobs["parallel"]
     job.wait()
     database = f"{grid.root('sh', '-c', 'ls /var/spool/arc/jobstatus/accounting/*.db').split()[0]}"
     sql = f"SELECT * FROM AAR WHERE JobID = '{job.grid_id}'"
 
     def rows() -> list[dict[str, object]]:
-        said = grid.root("sqlite3", "-json", database, sql, check=False)
-        return list(json.loads(said)) if said.strip() else []
+        output = grid.root("sqlite3", "-json", database, sql, check=False)
+        return list(json.loads(output)) if output.strip() else []
 
     (row,) = job.wait_until(rows, "accounted", 60)
     assert (row["ExitCode"], row["CPUCount"], row["NodeCount"]) == (0, 4, 2)

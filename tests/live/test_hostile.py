@@ -1,6 +1,7 @@
-"""Words that are meant to do harm, from GRAMi files that A-REX itself would not write, to OAR.
+"""Hostile values in GRAMi files that A-REX itself would not write, submitted to OAR.
 
-Each arrives unchanged in the job, or is made safe, or is refused in one line; none is executed.
+Each value arrives unchanged in the job, is made safe, or is refused with a one-line error. None is
+executed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Direct:
         self.run = self.place.rpartition(".")[2]
 
     def submit(self, job: str, **options: Any) -> tuple[int, str]:
-        """Exit code and stderr of the submit script for the job of this name."""
+        """Return the submit script's exit status and stderr for the job of this name."""
         grid_id = job + self.run
         session, path = f"{self.place}/{grid_id}", f"{self.place}/job.{grid_id}.grami"
         text = grami_text(Path(session), Path(CONTROLDIR), grid_id, walltime=60, **options)
@@ -45,10 +46,10 @@ class Direct:
         return done.returncode, done.stderr
 
     def record(self, job: str) -> dict[str, Any]:
-        """The only job that OAR holds for the job of this name."""
+        """Return OAR's record of the only OAR job for the job of this name."""
         where = f"job_name LIKE '%{job}{self.run}'"
-        said = self.bed.run(["oarstat", "--format", "2", "-J", "-f", "--sql", where]).stdout
-        (found,) = json.loads(said).values()
+        output = self.bed.run(["oarstat", "--format", "2", "-J", "-f", "--sql", where]).stdout
+        (found,) = json.loads(output).values()
         return dict(found)
 
 
@@ -85,7 +86,7 @@ def test_arguments_and_environment_arrive_unchanged(bed: Bed, direct: Direct) ->
 
 
 def wait_for(direct: Direct, names: list[str]) -> None:
-    """Waits until OAR's jobs of these names have ended."""
+    """Wait until the OAR jobs of these names have ended."""
     deadline = time.monotonic() + 150
     while any(direct.record(name)["state"] not in ENDED for name in names):
         assert time.monotonic() < deadline
@@ -94,10 +95,10 @@ def wait_for(direct: Direct, names: list[str]) -> None:
 
 @pytest.mark.parametrize("index", range(0, len(WORDS), 5))
 def test_queue_is_refused(bed: Bed, direct: Direct, index: int) -> None:
-    code, said = direct.submit(f"hostileQueue{index}", queue=WORDS[index])
+    code, stderr = direct.submit(f"hostileQueue{index}", queue=WORDS[index])
     assert code == 1
-    assert said.startswith("the queue name ")
-    assert said.count("\n") == 1
+    assert stderr.startswith("the queue name ")
+    assert stderr.count("\n") == 1
     assert bed.run(["test", "-e", CANARY], check=False).returncode == 1
 
 

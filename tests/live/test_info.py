@@ -1,7 +1,8 @@
-"""A-REX's provider, its GLUE2 document, arcinfo and REST, compared with a count by hand from OAR.
+"""A-REX's provider, its GLUE2 document, arcinfo and REST, compared with numbers counted in OAR.
 
-One test in steps, since each step needs the state that the one before left: idle, full of
-best-effort jobs, half full with a node less, overfull with an inactive queue, and OAR unavailable.
+There is one test in several steps, because each step needs the state that the previous one left:
+OAR idle, full of best-effort jobs, half full with one node absent, overfull with an inactive queue,
+and unavailable.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def _name(element: ElementTree.Element) -> str:
 
 
 def provider(grid: Grid) -> tuple[int, str, str]:
-    """Run the provider as A-REX does; returns exit status, document and log."""
+    """Run the provider as A-REX does; return its exit status, document and log."""
     before = len(grid.read(LOG))
     arguments = ["--splitjobs", "--config", "/run/arched-arex.cfg"]
     done = grid.bed.run(["/usr/share/arc/CEinfo.pl", *arguments], check=False)
@@ -70,7 +71,7 @@ def provider(grid: Grid) -> tuple[int, str, str]:
 
 
 def document(grid: Grid) -> Document:
-    """The provider's document, after LRMSInfo.pm's own check of the result has found no error."""
+    """Return the provider's document; LRMSInfo.pm's own check must report no error in it."""
     code, text, log = provider(grid)
     assert code == 0, log
     assert "return value lrmsinfo" not in log
@@ -79,19 +80,19 @@ def document(grid: Grid) -> Document:
 
 
 def info_of(grid: Grid) -> dict[str, Any]:
-    """The output of `info --json` for all queues."""
+    """Return the output of `info --json` for all queues."""
     info: dict[str, Any] = json.loads(grid.root("python3", "-m", "arc_lrms_oar", "info", "--json"))
     return info
 
 
 def jobs_of_oar(grid: Grid) -> list[dict[str, Any]]:
-    """The active jobs as OAR lists them."""
+    """Return the active jobs as OAR lists them."""
     listed = grid.root("oarstat", "--format", "2", "-J")
     return list(json.loads(listed).values()) if listed.strip() else []
 
 
 def oar(grid: Grid) -> tuple[int, int, int]:
-    """OAR's own numbers: resources that are alive, resources in use, jobs that wait."""
+    """Return OAR's own numbers: resources that are alive, resources in use, waiting jobs."""
     rows = json.loads(grid.root("oarnodes", "-J")).values()
     alive = sum(row["state"] == "Alive" for row in rows)
     jobs = jobs_of_oar(grid)
@@ -100,7 +101,10 @@ def oar(grid: Grid) -> tuple[int, int, int]:
 
 
 def counted(grid: Grid, queue: str) -> dict[str, int]:
-    """The numbers of a share by hand. Our jobs run a script in .arc_oar, local ones do not."""
+    """Count the numbers of a share in OAR's list of jobs.
+
+    Grid jobs run a script in .arc_oar, local jobs do not.
+    """
     jobs = [job for job in jobs_of_oar(grid) if job["queue"] == queue]
     running = [job for job in jobs if job["state"] in RUNNING]
     waiting = [job for job in jobs if job["state"] == "Waiting"]
@@ -115,7 +119,10 @@ def counted(grid: Grid, queue: str) -> dict[str, int]:
 
 
 def check(grid: Grid, total: int, used: int, waiting: int) -> Document:
-    """OAR, `info` and the provider's document have these numbers of slots and waiting jobs."""
+    """Check these numbers of slots and waiting jobs in OAR, `info` and the provider's document.
+
+    Returns the document.
+    """
     assert oar(grid) == (total, used, waiting)
     cluster = info_of(grid)["cluster"]
     numbers = [cluster[key] for key in ("totalcpus", "usedcpus", "queuedjobs")]
@@ -128,7 +135,7 @@ def check(grid: Grid, total: int, used: int, waiting: int) -> Document:
     assert share["FreeSlots"] == str(total - used)
     by_hand = counted(grid, "default")
     assert {name: int(share.get(name, 0)) for name in by_hand} == by_hand
-    # ARC's placeholder is for the queue ghost, which has no nodes.
+    # ARC publishes this placeholder for the queue ghost, which has no nodes.
     assert found.memory() - {"999999999"} == {"4096"}
     return found
 
@@ -142,7 +149,7 @@ def until(what: Callable[[], bool], why: str, seconds: float = 120) -> None:
 
 @pytest.fixture
 def site(grid: Grid, bed: Bed) -> Iterator[Grid]:
-    """The grid with an OAR without jobs; everything that the test changes is restored."""
+    """The grid, with no jobs in OAR; everything that the test changes is restored afterwards."""
     until(lambda: oar(grid)[1:] == (0, 0), "OAR is not idle")
     yield grid
     bed.service("postgres", "start")
@@ -155,12 +162,12 @@ def site(grid: Grid, bed: Bed) -> Iterator[Grid]:
 
 
 def local_job(grid: Grid, cores: int, *options: str) -> int:
-    """A running job that does not come from A-REX."""
-    said = grid.user("oarsub", *options, "-l", f"/core={cores},walltime=0:20:0", "sleep 600")
-    number = int(said.partition("OAR_JOB_ID=")[2].split()[0])
-    argv = ["oarstat", "-s", "-J", "-j", str(number)]
-    until(lambda: json.loads(grid.root(*argv)) == {str(number): "Running"}, "does not run")
-    return number
+    """Start a job that does not come from A-REX, and return its job ID once it runs."""
+    output = grid.user("oarsub", *options, "-l", f"/core={cores},walltime=0:20:0", "sleep 600")
+    job_id = int(output.partition("OAR_JOB_ID=")[2].split()[0])
+    argv = ["oarstat", "-s", "-J", "-j", str(job_id)]
+    until(lambda: json.loads(grid.root(*argv)) == {str(job_id): "Running"}, "does not run")
+    return job_id
 
 
 def test_numbers_equal_a_count_by_hand(site: Grid, bed: Bed) -> None:
@@ -196,7 +203,10 @@ def test_numbers_equal_a_count_by_hand(site: Grid, bed: Bed) -> None:
 
 
 def _full_of_best_effort_jobs(grid: Grid) -> None:
-    """They are free for the jobs of the queue default, which OAR starts in their place."""
+    """Check that best-effort jobs leave their slots free in the queue default.
+
+    OAR stops best-effort jobs to start jobs of that queue.
+    """
     job_id = local_job(grid, 8, "-t", "besteffort")
     found = document(grid)
     assert found.manager("SlotsUsedByLocalJobs") == "8"
@@ -216,9 +226,9 @@ def _as_the_client_sees_it(grid: Grid, waiting: Job) -> None:
     where = ["-C", "https://localhost:8443/arex"]
     if grid.bed.suite.client_names_interface:
         where = ["-c", "https://localhost:8443/arex", "-I", "org.nordugrid.arcrest"]
-    said = grid.user("arcinfo", "-l", *where)
-    assert "Total slots: 6\n" in said
-    assert "Resource manager: oar (" in said
+    output = grid.user("arcinfo", "-l", *where)
+    assert "Total slots: 6\n" in output
+    assert "Resource manager: oar (" in output
     argv = ["python3", "-m", "arc_lrms_oar", "info", "--json", "--options", "-"]
     asked = json.dumps({"jobs": [waiting.oar_id()], "queues": {}})
     (job,) = json.loads(grid.root(*argv, input=asked))["jobs"].values()

@@ -1,4 +1,4 @@
-"""A-REX run by an ordinary user, with jobs through the internal interface: no root anywhere."""
+"""A-REX run by an ordinary user, with jobs through the internal interface and without root."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bed.internal import AREX_DIR, InternalGrid
 
 pytestmark = pytest.mark.live
 
-# How many jobs are fed in one go; 200 as an aCT does where there is time.
+# Number of jobs that are submitted together. An aCT submits 200; use that if there is time.
 MANY = int(os.environ.get("ARC_OAR_INTERNAL_JOBS", "20"))
 
 
@@ -26,7 +26,7 @@ def internal(bed: Bed) -> Iterator[InternalGrid]:
 
 @pytest.fixture(scope="module")
 def fed(internal: InternalGrid) -> list[Job]:
-    """Many jobs in one go; every tenth fails."""
+    """Many jobs, submitted together; every tenth fails."""
     failing = [number % 10 == 9 for number in range(MANY)]
     return internal.submit_all([(shell(f"echo $0; exit {int(fails)}"), {}) for fails in failing])
 
@@ -53,7 +53,7 @@ def test_cancelled_job(internal: InternalGrid) -> None:
 
 @pytest.mark.usefixtures("fed")
 def test_no_root_anywhere(internal: InternalGrid) -> None:
-    """All files are the user's, and so are A-REX and what it runs."""
+    """All files belong to the user, and A-REX and its child processes run as the user."""
     assert internal.root("find", AREX_DIR, "!", "-user", internal.owner) == ""
     daemon = str(internal.arex.pid())
     owners = internal.root("ps", "-o", "user:20=", "-p", daemon, "--ppid", daemon).split()

@@ -1,7 +1,8 @@
-"""Submit and scan killed at their steps, on the real OAR: one OAR job each, and every end reported.
+"""Submit and scan, killed at their steps on the real OAR.
 
-Steps are those of tests/support/kill_at_step.py, of this package and of oarsub: some of them,
-evenly spaced, or all with ARC_OAR_TEST_ALL_STEPS=1 in the environment.
+Each grid job must get one OAR job, and the end of every job must be reported. The steps are those
+of tests/support/kill_at_step.py, in this package and in oarsub. The tests use some of them, evenly
+spaced, or all of them with ARC_OAR_TEST_ALL_STEPS=1 in the environment.
 """
 
 from __future__ import annotations
@@ -48,20 +49,20 @@ def test_submission_killed(site: BedSite, how: str, flags: tuple[str, ...], most
         job = site.job(f"{prefix}{step:03}", ONCE)
         answer = site.step(step, job.submit_words(), *flags, user=USER)
         again = job.submit()
-        said = f"step {step} of {steps}, {answer['at']}: {again.stderr}"
-        assert again.returncode == 0, said
-        return job, said
+        detail = f"step {step} of {steps}, {answer['at']}: {again.stderr}"
+        assert again.returncode == 0, detail
+        return job, detail
 
     with ThreadPoolExecutor(3) as pool:
         done = list(pool.map(kill_and_try_again, sample(steps, most)))
     held = site.settled(prefix)
-    for job, said in done:
+    for job, detail in done:
         (job_id,) = job.ids()
         rows = {row["Job_Id"]: row for row in held[job.grid_id]}
-        assert rows.pop(job_id)["exit_code"] == 0, said
+        assert rows.pop(job_id)["exit_code"] == 0, detail
         # An incomplete job of a killed oarsub was deleted, and never ran.
-        assert all(r["state"] == "Error" and not r["startTime"] for r in rows.values()), said
-        assert site.read(f"{job.session}/ran") == "ran\n", said
+        assert all(r["state"] == "Error" and not r["startTime"] for r in rows.values()), detail
+        assert site.read(f"{job.session}/ran") == "ran\n", detail
 
 
 def test_submission_on_a_disk_that_gets_full(site: BedSite) -> None:
@@ -122,7 +123,7 @@ def undisturbed(ended: dict[str, BedJob]) -> tuple[dict[str, tuple[str, bytes]],
 
 
 def test_scan_killed(ended: dict[str, BedJob]) -> None:
-    """The next scan completes everything once, and no lock remains, even if oarstat lives on."""
+    """The next scan completes everything once. No lock remains, even if oarstat still runs."""
     wanted, steps = undisturbed(ended)
     for step in sample(steps, 8):
         site = restored(ended)
@@ -134,7 +135,7 @@ def test_scan_killed(ended: dict[str, BedJob]) -> None:
 
 
 def test_scan_on_a_disk_that_gets_full(ended: dict[str, BedJob]) -> None:
-    """With space again, the next scan leaves the same files as an undisturbed one."""
+    """Once there is space again, the next scan leaves the same files as an undisturbed one."""
     wanted, steps = undisturbed(ended)
     for step in sample(steps, 3):
         site = restored(ended)

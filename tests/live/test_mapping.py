@@ -1,4 +1,4 @@
-"""What a site, an RTE and who the user is make of a job, as OAR's records show it."""
+"""How a site's options, an RTE and the user's identity change a job, as seen in OAR's records."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ oarproperty -l | grep -qx gpu || oarproperty -q -a gpu
 for core in 1 2; do oarnodesetting --sql "core=$core" -p "gpu=$core"; done
 rm -f {CANARY}
 """
-# Waits for the signal that OAR sends before the end, and ends then.
+# Exits on the signal that OAR sends before the end of the wall time.
 WAITS = "trap 'echo saved; exit 3' USR1; while :; do sleep 1; done"
 ONE_LINE = [word for word in WORDS if word.isprintable()]
 SHOW = 'printf "%s\\0" "$@"'
@@ -35,14 +35,14 @@ SHOW = 'printf "%s\\0" "$@"'
 
 @pytest.fixture(scope="module")
 def equipped(bed: Bed, grid: Grid) -> Grid:
-    """The bed with the sample runtime environments enabled, and a GPU for each core of node1."""
+    """The grid with the sample runtime environments enabled, and a GPU for each core of node1."""
     bed.run(["sh", "-c", ENABLE])
     return grid
 
 
 @pytest.fixture(scope="module")
 def jobs(equipped: Grid) -> dict[str, Job]:
-    """All jobs that come through arcsub, submitted."""
+    """All jobs of the table, submitted with arcsub."""
 
     def using(rte: str, *options: str) -> str:
         return "(runtimeenvironment=" + " ".join(f'"{word}"' for word in (rte, *options)) + ")"
@@ -67,20 +67,20 @@ def jobs(equipped: Grid) -> dict[str, Job]:
 
 
 def held(job: Job) -> dict[str, Any]:
-    """OAR's record of the job when A-REX is done with it."""
+    """Return OAR's record of the job, once A-REX has finished it."""
     job.wait()
     (record,) = job.oar_jobs()
     return record
 
 
 def said(job: Job) -> list[str]:
-    """What the submission has put into the job's errors file."""
+    """Return the lines that the submission wrote to the job's errors file."""
     job.wait()
     return [line for line in job.control("errors").splitlines() if not line.startswith("20")]
 
 
 def columns(grid: Grid, job: Job, *names: str) -> list[str]:
-    """Columns of OAR's table of jobs that oarstat does not show."""
+    """Return columns of OAR's table of jobs; oarstat does not show them."""
     sql = f"SELECT {', '.join(names)} FROM jobs WHERE job_id = {job.oar_id()}"
     text = grid.root("su", "postgres", "-c", f'psql -AtF "|" oar -c "{sql}"')
     return text.strip().split("|")
@@ -91,7 +91,7 @@ def test_all_that_a_queue_can_choose(equipped: Grid, jobs: dict[str, Job]) -> No
     record = held(job)
     assert (record["project"], record["queue"]) == ("testbed-pilot", "default")
     assert record["types"] == ["state=permissive"]
-    # Each -l is an alternative; OAR refuses the job where any of them is impossible.
+    # Each -l is an alternative; OAR refuses the job if any of them is impossible.
     for text in ("/network_address=1/core=2,walltime=0:1:0", "/core=2,walltime=0:1:0"):
         assert text in record["initial_request"]
     assert len(record["assigned_resources"]) == 2

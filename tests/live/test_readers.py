@@ -1,4 +1,4 @@
-"""What ARC's own object says, and what we read in the xRSL that it was made of, is the same."""
+"""ARC's job object and our xRSL reader give the same description for the same xRSL."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def accepted() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def theirs(bed: Bed, accepted: dict[str, str]) -> dict[str, Any]:
-    """What from_arc has read, as JSON."""
+    """The descriptions that from_arc reads, as JSON."""
     done = bed.run_bytes(
         ["python3", "-B", QUESTION],
         input=json.dumps(accepted).encode(),

@@ -1,4 +1,4 @@
-"""OAR is another machine, behind an ssh connection that is cut: each grid job is one OAR job."""
+"""OAR on another machine, with an ssh connection that is cut: each grid job is one OAR job."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ dialect = 2
 
 
 class RemoteGrid(Grid):
-    """The admin asks OAR where it is."""
+    """The grid, with root's oarstat run on OAR's machine."""
 
     def __init__(self, oar_host: RemoteOar) -> None:
         super().__init__(oar_host.bed)
@@ -42,7 +42,7 @@ class RemoteGrid(Grid):
 
 @pytest.fixture(scope="module")
 def oar_host(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteOar]:
-    """The bed with OAR on another machine, and A-REX that knows of it."""
+    """The testbed with OAR on another machine, and A-REX configured for that."""
     conf = tmp_path_factory.mktemp("conf") / "arc.conf"
     text = (HERE / "arc.conf.in").read_text()
     conf.write_text(text.replace("[custom:oar]\n", f"[custom:oar]{REMOTE}"))
@@ -62,7 +62,7 @@ def remote(oar_host: RemoteOar) -> Grid:
 
 
 def finished(job: Job, code: int = 0) -> dict[str, Any]:
-    """The job has ended with `code`, and OAR has held one job for it, which is given."""
+    """Check that the job ended with exit code `code` and had one OAR job; return that job."""
     job.wait()
     failure = f"LRMS error: ({code}) Job finished with exit code {code}" if code else ""
     assert job.failure() == failure, job.diagnostics()
@@ -89,7 +89,7 @@ def test_jobs_on_another_machine(remote: Grid, oar_host: RemoteOar) -> None:
 
 
 def test_cable_cut_while_oarsub_is_at_work(remote: Grid, oar_host: RemoteOar) -> None:
-    """Its oarsub goes on alone there: it is waited for, and its job is taken."""
+    """oarsub continues on OAR's machine; the submission waits for it and uses its job."""
     oar_host.hold("oarsub", "oarstat")
     job = remote.submit(shell("echo done"))
     job.wait_until(lambda: oar_host.held("oarsub"), "at work in oarsub", 60)
@@ -107,18 +107,18 @@ def test_cable_cut_while_oarsub_is_at_work(remote: Grid, oar_host: RemoteOar) ->
 
 
 def test_connection_ended_while_oarstat_is_at_work(remote: Grid, oar_host: RemoteOar) -> None:
-    """Nothing is concluded, and the next scan reports the job."""
+    """The job stays in INLRMS, and the next scan reports it."""
     job = remote.submit(shell("sleep 5; echo done"))
     job.wait_running()
     before = len(remote.read(LOG))
     oar_host.hold("oarstat")
-    trouble = f"nothing was changed: oarstat: the connection to {HOST} failed: "
+    problem = f"nothing was changed: oarstat: the connection to {HOST} failed: "
 
     def noticed() -> bool:
-        """The information provider asks OAR as well, so the first that is cut may be its."""
+        """The information provider also queries OAR, so the first connection may be its own."""
         if oar_host.held("oarstat"):
             oar_host.drop_connections()
-        return trouble in remote.read(LOG)[before:]
+        return problem in remote.read(LOG)[before:]
 
     job.wait_until(noticed, "noticed by scan", 90)
     assert job.state() == "INLRMS"

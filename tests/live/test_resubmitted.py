@@ -1,4 +1,4 @@
-"""A job whose launch fails once: OAR submits it again by itself, under a new id."""
+"""A job that fails once at launch: OAR resubmits it by itself, with a new job ID."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ FLAG = "/tmp/fails_once"
 
 @contextmanager
 def prologue_that_fails_once(bed: Bed) -> Iterator[None]:
-    """OAR reads its configuration for each job; it suspects the node on which it failed."""
+    """Let the prologue of the next job fail.
+
+    OAR reads its configuration for each job. It sets a node to Suspected if the prologue fails
+    there.
+    """
     configuration = bed.path(CONFIGURATION)
     before = configuration.read_bytes()
     bed.run(["tee", PROLOGUE], input=f"#!/bin/sh\n! rmdir {FLAG} 2>/dev/null\n")

@@ -1,6 +1,6 @@
 """The runtime environments that ARC's packages ship: the same jobs with lrms = OAR and lrms = fork.
 
-Both runs must print the same and give A-REX the same accounting keys, except as DIFFERENCES says.
+Both runs must print the same and give A-REX the same accounting keys, except OURS and FORKS.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bed.grid import Grid, Job, xrsl
 pytestmark = pytest.mark.live
 
 CONF = Path(__file__).parent / "arc.conf.in"
-# A container that says with what it was started, and that runs the command outside of it.
+# A stub of the container programs: prints its arguments, runs the command on the host.
 CONTAINER = """#!/bin/sh
 echo "container: $1 $2 ${3%/*} $4"
 shift 4
@@ -26,7 +26,7 @@ PARAMETERS = {
     "ENV/CANDYPOND": {"CANDYPOND_URL": "https://ce.example/candypond"},
     "ENV/LRMS-SCRATCH": {"SCRATCH_VAR": "WORKDIR", "TMPDIR_LOCATION": "/tmp/rte-tmp"},
 }
-# A file of the user: ARC's own backends let the node expand the arguments of a job.
+# Run from a file, because ARC's own backends let the node expand the arguments of a job.
 SCRIPTS = {
     "ENV/PROXY": (
         "grep -c BEGIN user.proxy; stat -c %a user.proxy; ls arc/certificates | wc -l; "
@@ -40,7 +40,7 @@ SCRIPTS = {
     "ENV/CONDOR/DOCKER": "echo outside of the container",
     "TEST/CONTRACT": 'echo "$WRAPPED" $ADDED; test -n "$GRID_GLOBAL_JOBID" && echo with an ID',
 }
-# A site's own: a program in front of the user's, an overwritten variable, accounting.
+# An RTE of a site: puts a program before the user's, overwrites a variable, sets accounting.
 OWN = """
 if [ "$1" = 0 ]; then
     joboption_args="/usr/bin/env WRAPPED=\\"\\${RUNTIME_JOB_DIR%/*}\\" $joboption_args"
@@ -51,7 +51,8 @@ elif [ "$1" = 1 ]; then
 fi
 """
 EXTRA = {"ENV/LRMS-SCRATCH": '(environment=("WORKDIR" "/tmp/rte-scratch"))'}
-# Only OAR's: it is measured for each job, and GNU time's figures of no use are left out.
+# Keys that only our backend writes (usedscratch is measured for each job), and keys that only fork
+# writes: values of GNU time that nothing uses.
 OURS = {"usedscratch", "lrmsexitcode", "lrmsmessage", "nodecount"}
 FORKS = {
     *("averageresidentmemory", "averageunsharedmemory", "averageunsharedstack"),
@@ -134,7 +135,7 @@ def test_same_accounting_keys(both: Both, name: str) -> None:
     assert set(arcs) - set(ours) <= FORKS
     for key in ("systemsoftware", "wninstance", "runtimeenvironments", "exitcode"):
         assert ours.get(key) == arcs.get(key), key
-    # ARC's own scan keeps the queue's value as well.
+    # ARC's own scan also keeps the queue's value, in front of the RTE's.
     assert ours["benchmark"][-1] == arcs["benchmark"][-1]
 
 

@@ -1,4 +1,4 @@
-"""install, uninstall and doctor on a real ARC and OAR: each fault has its finding."""
+"""install, uninstall and doctor on a real ARC and OAR: doctor reports each fault."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def doctor(bed: Bed) -> Doctor:
         ask = ["python3", "-m", "arc_lrms_oar", "doctor", "--json", *named, *words]
         done = bed.run(ask, cwd="/", check=False, timeout=300)
         assert done.stderr == ""
-        told = json.loads(done.stdout)
-        assert told["exit_status"] == done.returncode
+        report = json.loads(done.stdout)
+        assert report["exit_status"] == done.returncode
         assert all(
-            row["message"] and (row["cure"] or row["level"] == "ok") for row in told["findings"]
+            row["message"] and (row["cure"] or row["level"] == "ok") for row in report["findings"]
         )
-        return Run(done.returncode, told["findings"])
+        return Run(done.returncode, report["findings"])
 
     return run
 
@@ -112,7 +112,7 @@ def test_files_that_are_not_as_they_should_be(bed: Bed, doctor: Doctor) -> None:
         "/usr/share/arc/OARmod.pm is missing",
     ]
     assert run.line("scripts")["cure"].endswith(" -m arc_lrms_oar install --lrms OAR")
-    # uninstall restores the file that install has replaced, also one from somebody else.
+    # uninstall restores the file that install replaced, even if it is not from this package.
     bed.run(["python3", "-m", "arc_lrms_oar", "uninstall"], cwd="/")
     bed.run(["cmp", "/usr/share/arc/scan-fork-job", "/usr/share/arc/scan-OAR-job"])
     bed.run(["rm", "/usr/share/arc/scan-OAR-job"])
@@ -198,14 +198,14 @@ def test_uninstall_leaves_arc_as_its_packages_brought_it(bed: Bed) -> None:
     verify = "dpkg --verify $(dpkg-query -W -f '${Package}\\n' 'nordugrid-arc*')"
 
     def modified() -> list[str]:
-        said = bed.run(["sh", "-c", verify], check=False, timeout=300).stdout.splitlines()
+        lines = bed.run(["sh", "-c", verify], check=False, timeout=300).stdout.splitlines()
         # The root was built without documentation and translations.
-        return [path for path in (line.split()[-1] for line in said) if path.startswith(PLACES)]
+        return [path for path in (line.split()[-1] for line in lines) if path.startswith(PLACES)]
 
     install = ["python3", "-m", "arc_lrms_oar"]
     try:
-        said = bed.run([*install, "uninstall"], cwd="/").stdout
-        assert "remove /usr/share/arc/submit-OAR-job\n" in said
+        output = bed.run([*install, "uninstall"], cwd="/").stdout
+        assert "remove /usr/share/arc/submit-OAR-job\n" in output
         assert modified() == []
         ours = "ls /usr/share/arc | grep -i oar"
         assert bed.run(["sh", "-c", ours], check=False).stdout == ""

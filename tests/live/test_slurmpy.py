@@ -1,4 +1,4 @@
-"""`lrms = SLURMPY`: ARC 6's own Python wrappers with our slurm.py in the place of ARC's."""
+"""`lrms = SLURMPY`: ARC 6's own Python wrappers with our slurm.py instead of ARC's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.live
 
 HERE = Path(__file__).parent
 
-# ARC 6.10 chooses no queue where there are several.
+# ARC 6.10 does not choose a queue if there are several.
 QUEUE = "default"
 JOBS = {
     "success": shell("echo hello", queue=QUEUE),
@@ -30,7 +30,7 @@ JOBS = {
 
 @pytest.fixture(scope="module")
 def slurmpy(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    """The grid whose CE reaches OAR by ARC's Python wrappers."""
+    """The grid with a CE that uses OAR through ARC's Python wrappers."""
     conf = tmp_path_factory.mktemp("slurmpy") / "arc.conf"
     conf.write_text((HERE / "arc.conf.in").read_text().replace("lrms = OAR\n", "lrms = SLURMPY\n"))
     bed.reconf(conf)
@@ -66,17 +66,20 @@ def test_exit_codes(jobs: dict[str, Job]) -> None:
 
 
 def test_one_id_in_the_grami_file(jobs: dict[str, Job]) -> None:
-    """The drop-in writes the id at once, and ARC's wrapper the same line at the same place."""
+    """There is one line with the job ID.
+
+    The drop-in writes it at once, and ARC's wrapper later writes the same line at the same place.
+    """
     job = jobs["success"]
     job.wait()
-    said = job.control("grami").splitlines()
-    assert [line for line in said if "jobid" in line.lower() and "GLOBAL" not in line] == [
+    lines = job.control("grami").splitlines()
+    assert [line for line in lines if "jobid" in line.lower() and "GLOBAL" not in line] == [
         f"joboption_jobid={job.oar_id()}"
     ]
 
 
 def test_odd_values_arrive_unchanged(jobs: dict[str, Job]) -> None:
-    """ARC's own reading of GRAMi, which the drop-in is given, would change them."""
+    """ARC's own GRAMi parser, which passes its values to the drop-in, would change them."""
     check(jobs["arguments"], End(0, "Job finished with exit code 0"))
     raw = jobs["arguments"].output("out.txt").encode("utf-8", "surrogateescape").decode()
     assert raw.split("\0")[:-1] == list(ODD_VALUES.values())
@@ -85,21 +88,21 @@ def test_odd_values_arrive_unchanged(jobs: dict[str, Job]) -> None:
 def test_refused_by_oar(jobs: dict[str, Job]) -> None:
     job = jobs["refused"]
     job.wait()
-    said = job.control("errors")
-    assert f"OAR refused the job: {ADMIN_ONLY}\n" in said
-    assert "Traceback" not in said
+    errors = job.control("errors")
+    assert f"OAR refused the job: {ADMIN_ONLY}\n" in errors
+    assert "Traceback" not in errors
     assert job.oar_jobs() == []
 
 
 def test_information(slurmpy: Grid, jobs: dict[str, Job]) -> None:
-    """SLURMPYmod.pm publishes OAR by Inline::Python; where that fails no new document comes."""
+    """SLURMPYmod.pm publishes OAR through Inline::Python; if that fails, no document is written."""
     newer = ["find", f"{CONTROLDIR}/info.xml", "-newer", "/run/arched-arex.cfg"]
     jobs["success"].wait_until(lambda: slurmpy.root(*newer), "published", 150)
     assert "<ProductName>oar</ProductName>" in slurmpy.read(f"{CONTROLDIR}/info.xml")
 
 
 def test_no_pickle(slurmpy: Grid, jobs: dict[str, Job]) -> None:
-    """ARC's own backend leaves its configuration in /tmp and trusts what it finds there."""
+    """ARC's own backend stores its configuration in /tmp and loads any file it finds there."""
     jobs["success"].wait()
     assert "python_lrms" not in slurmpy.root("ls", "/tmp")
     assert slurmpy.root("stat", "-c", "%U", jobs["success"].session_dir).strip() == USER

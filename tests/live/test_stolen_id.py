@@ -1,6 +1,6 @@
-"""A grid user names another's OAR job as his own, in the files that A-REX has given him.
+"""A grid user claims another user's OAR job, in files of A-REX that belong to the grid user.
 
-For root, who runs scan, OAR deletes any job. It must do so for the user's own alone.
+scan runs as root, and OAR lets root delete any job. scan must delete only the grid user's own jobs.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ DELETED = "FRAG_JOB_REQUEST"
 
 
 def record(bed: Bed, job_id: int) -> dict[str, Any]:
-    said = bed.run(["oarstat", "--format", "2", "-J", "-f", "-j", str(job_id)]).stdout
-    return dict(json.loads(said)[str(job_id)])
+    output = bed.run(["oarstat", "--format", "2", "-J", "-f", "-j", str(job_id)]).stdout
+    return dict(json.loads(output)[str(job_id)])
 
 
 def was_deleted(bed: Bed, job_id: int) -> bool:
@@ -33,17 +33,17 @@ def was_deleted(bed: Bed, job_id: int) -> bool:
 
 @pytest.fixture
 def victims(bed: Bed) -> Iterator[int]:
-    """The id of the OAR job of a local user who is no grid user."""
+    """The job ID of an OAR job that belongs to a local user without grid jobs."""
     bed.run(["useradd", "--create-home", "--shell", "/bin/bash", VICTIM], check=False)
     words = ["oarsub", "-d", f"/home/{VICTIM}", "-l", "/core=1,walltime=0:10:0", "sleep 500"]
-    said = bed.run(words, user=VICTIM).stdout
-    job_id = int(said.rpartition("OAR_JOB_ID=")[2])
+    output = bed.run(words, user=VICTIM).stdout
+    job_id = int(output.rpartition("OAR_JOB_ID=")[2])
     yield job_id
     bed.run(["oardel", str(job_id)])
 
 
 def claim(job: BedJob, job_id: int) -> None:
-    """The user writes the id into his job, and that it was cancelled some time ago."""
+    """As the user, set the job's OAR job ID, and mark the job as cancelled 2 minutes ago."""
     local, grid_id = job.file("local"), job.grid_id
     status = f"{job.site.place}/control/processing/job.{grid_id}.status"
     text = (
@@ -59,13 +59,13 @@ def test_job_of_another_user_is_left_alone(bed: Bed, victims: int) -> None:
     assert job.submit().returncode == 0
     (own,) = job.ids()
     site.in_lrms(job)
-    # As A-REX leaves it (ControlFileHandling.cpp, job_state_write_file).
+    # As A-REX writes it (ControlFileHandling.cpp, job_state_write_file).
     site.write(f"control/processing/job.{job.grid_id}.status", "INLRMS\n", users=True)
     claim(job, victims)
-    said = bed.run(site.scan_words()).stderr
-    assert f"some of: {job.grid_id} (OAR job {victims})" in said
+    log = bed.run(site.scan_words()).stderr
+    assert f"some of: {job.grid_id} (OAR job {victims})" in log
     assert not was_deleted(bed, victims)
-    # So that scan need not wait for a minute until it tries again.
+    # Without this state, scan tries again at once instead of after a minute.
     site.path("control/arc_lrms_oar.scan").unlink()
     claim(job, own)
     bed.run(site.scan_words())

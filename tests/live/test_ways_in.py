@@ -1,4 +1,4 @@
-"""Other configurations that A-REX must take: the example, and the backend's name in lower case."""
+"""Other configurations that must work: the example, and the backend's name in lower case."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CERTIFICATES = "/etc/grid-security"
 
 @pytest.fixture
 def reconfigured(bed: Bed, tmp_path: Path) -> Iterator[Bed]:
-    """The bed with arc.conf.example in lower case and with a scratch directory on the nodes."""
+    """The testbed with arc.conf.example in lower case and with a scratch directory on the nodes."""
     text = (HERE.parent.parent / "arc.conf.example").read_text()
     text = text.replace("\nlrms = OAR\n", "\nlrms = oar\n")
     conf = tmp_path / "arc.conf"
@@ -30,7 +30,7 @@ def reconfigured(bed: Bed, tmp_path: Path) -> Iterator[Bed]:
 
 
 def test_example_in_lower_case_with_scratch(reconfigured: Bed) -> None:
-    """A-REX 6 would refuse to start where the example had an option that it does not know."""
+    """A-REX 6 would refuse to start if the example had an option that it does not support."""
     job = Grid(reconfigured).submit(
         shell("pwd; echo kept >kept", extra='(outputfiles=("kept" ""))')
     )

@@ -1,7 +1,7 @@
-"""Descriptions of the corpus go through ARC's client and A-REX, and give the GRAMi foreseen.
+"""Descriptions of the corpus, sent through ARC's client and A-REX, give the expected GRAMi files.
 
-Both readings, xRSL and GRAMi, then have to end in the same oarsub line. A submit script that only
-fails stands in for ours, so that A-REX writes the GRAMi files and OAR is left in peace.
+The xRSL and the GRAMi file must also give the same oarsub command line. A submit script that always
+fails replaces ours, so that A-REX writes the GRAMi files and OAR gets no jobs.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ pytestmark = pytest.mark.live
 SUBMIT = Path(__file__).with_name("arc_submit.py").read_text()
 OURS = "/usr/share/arc/submit-OAR-job"
 QUEUE = QueueSettings(cores_per_node=4, memory_property="mem")
-# A-REX does not take these from its own client.
+# A-REX does not accept these from its own client.
 NOT_TAKEN = {
     "disk 0": "the client writes ADL that A-REX cannot read",
     "exclusiveexecution yes": "the client writes ADL that A-REX cannot read, without a count",
     "outputfiles urllist": "A-REX wants a delegation for it, and none comes along",
 }
-# The client hands jobs to A-REX in ADL, an XML, which does not carry everything that xRSL can say.
+# The client sends jobs to A-REX in ADL, an XML format that cannot express all of xRSL.
 ALTERED = {
     "quotes newline inside": "ADL loses newlines",
     "environment hostile": "ADL loses newlines",
@@ -49,19 +49,19 @@ ALTERED = {
 
 
 class Sent(NamedTuple):
-    """One description of the corpus with what we read in it, and where A-REX has its job."""
+    """One description of the corpus: what we read in it, the job's paths, and A-REX's GRAMi."""
 
     read: xrsl.XrslJob
     place: JobPaths
     values: grami.Values
 
     def foreseen(self) -> JobDescription:
-        """What we read, as A-REX would have it; it waits for a start time itself."""
+        """Return the description expected from A-REX, which itself waits for a start time."""
         return self.read.description._replace(queue="default", start_time=None)
 
 
 def descriptions() -> dict[str, xrsl.XrslJob]:
-    """The descriptions of single jobs to send, by name: the first of those that read alike."""
+    """Return the single-job descriptions to send, by name; of equal ones only the first."""
     found: dict[JobDescription, tuple[str, xrsl.XrslJob]] = {}
     for name, text in compare.corpus().items():
         try:
@@ -74,13 +74,13 @@ def descriptions() -> dict[str, xrsl.XrslJob]:
 
 
 def _never_run(job: xrsl.XrslJob) -> bool:
-    """Whether A-REX only checks the job, refuses its slots, or ends where it would divide by 0."""
+    """Return whether A-REX only checks the job, refuses its slots, or ends in a division by 0."""
     return any(line.startswith(("dryrun:", "countpernode:")) for line in job.ignored)
 
 
 @pytest.fixture(scope="module")
 def grid_ids(grid: Grid) -> Iterator[dict[str, str]]:
-    """What the CE has answered, by name: a grid ID, or why it does not take the job."""
+    """The CE's answers by name: a grid ID, or the reason why it refuses the job."""
     with compare.utc():
         texts = {name: compare.corpus()[name] for name in descriptions()}
     bed = grid.bed
@@ -100,7 +100,7 @@ def grid_ids(grid: Grid) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def sent(grid: Grid, grid_ids: dict[str, str]) -> dict[str, Sent]:
-    """All that A-REX took, with the values of the GRAMi files that it has written."""
+    """All jobs that A-REX accepted, with the values of the GRAMi files that it wrote."""
     with compare.utc():
         jobs = descriptions()
     taken = {name: grid_id for name, grid_id in grid_ids.items() if name not in NOT_TAKEN}
@@ -115,7 +115,7 @@ def sent(grid: Grid, grid_ids: dict[str, str]) -> dict[str, Sent]:
 
 
 def finished(bed: Bed) -> set[str]:
-    """The grid IDs of all jobs that A-REX has done with."""
+    """Return the grid IDs of all jobs that A-REX has finished."""
     names = (path.name for path in bed.path(f"{CONTROLDIR}/finished").iterdir())
     return {name.split(".")[-2] for name in names if name.endswith(".status")}
 
@@ -127,7 +127,7 @@ def received(bed: Bed, grid_id: str) -> grami.Values:
 
 
 def test_a_rex_took_all(grid_ids: dict[str, str]) -> None:
-    assert {name for name, said in grid_ids.items() if " " in said} == set(NOT_TAKEN)
+    assert {name for name, answer in grid_ids.items() if " " in answer} == set(NOT_TAKEN)
     assert set(grid_ids) == set(descriptions())
     assert len(grid_ids) > 150
 
@@ -154,7 +154,10 @@ def test_gramis_are_as_foreseen(sent: dict[str, Sent]) -> None:
 
 
 def shown(values: grami.Values) -> grami.Values:
-    """Without what A-REX adds, and input files, which were not sent; each output file once."""
+    """Return the values to compare, with each output file once.
+
+    Leaves out what A-REX adds, and input files, because none were sent.
+    """
     added = ("joboption_penv", "joboption_virtual", "joboption_outputfile", "joboption_inputfile")
     kept = {
         key: value

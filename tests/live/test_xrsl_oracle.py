@@ -1,7 +1,7 @@
-"""ARC itself, on the testbed, is asked how it reads each description of the corpus.
+"""Compare how ARC itself, on the testbed, and this package read each description of the corpus.
 
-With ARC_OAR_RECORD=1 in the environment its answers are written to the fixture that the unit tests
-compare with, so that these need no testbed.
+With ARC_OAR_RECORD=1 in the environment, ARC's answers are written to the fixture of the unit
+tests, so that the unit tests need no testbed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ QUESTION = Path(__file__).with_name("arc_answers.py").read_text()
 
 @pytest.fixture(scope="module")
 def answered(bed: Bed) -> dict[str, Any]:
-    """ARC's answers to the corpus, made anew; UTC, as ARC reads times without a zone as local."""
+    """ARC's new answers to the corpus; in UTC, because ARC reads times without a zone as local."""
     done = bed.run_bytes(
         ["python3", "-c", QUESTION],
         input=json.dumps(compare.corpus()).encode(),
