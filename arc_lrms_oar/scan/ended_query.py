@@ -49,8 +49,8 @@ class EndedQuery:
     def answer(self, ids: Collection[int]) -> set[int] | None:
         """Those of `ids` that seem to have ended, to be confirmed by OAR's records.
 
-        None if the states of all jobs have to be asked for: in an audit, which finds the jobs that
-        OAR does not know and those that this query has missed, and where OAR has no such query.
+        None if the caller must ask for the states of all jobs: in an audit, and if OAR has no such
+        query. An audit finds the jobs that OAR does not know and those that this query missed.
         Raises OarUnavailable.
         """
         self._state.generation = self._client.dialect.generation

@@ -61,9 +61,9 @@ def test_whole_run(quiet_validator: ArcTree, site: Site) -> None:
     site.configure("proyect=x", mapping=f"map_to_user=all {name.name}")
     ask = ["doctor", "--config", site.ce.conf]
     found = quiet_validator.run(*ask, "--json", ARC_LOCATION=str(quiet_validator.prefix))
-    told = json.loads(found.stdout)
-    assert (found.returncode, found.stderr, told["exit_status"]) == (2, "", 2)
-    rows = [row for row in told["findings"] if row["level"] != "ok"]
+    report = json.loads(found.stdout)
+    assert (found.returncode, found.stderr, report["exit_status"]) == (2, "", 2)
+    rows = [row for row in report["findings"] if row["level"] != "ok"]
     assert [(row["level"], row["check"]) for row in rows] == [
         *[("FAIL", "scripts")] * 7,
         ("warn", "configuration"),
@@ -138,7 +138,7 @@ def test_configurations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("output", "message"),
     [
         (
             "[2026-11-21 12:44:50] [Arc.validator] [ERROR] arc.conf:2: found oar_x",
@@ -148,19 +148,19 @@ def test_configurations() -> None:
     ],
     ids=["arc6", "arc7"],
 )
-def test_errors_of_arcs_validator(arc: ArcTree, said: str, told: str) -> None:
+def test_errors_of_arcs_validator(arc: ArcTree, output: str, message: str) -> None:
     """Recorded from arc-config-check of ARC 6.17 and arcctl of ARC 7.0."""
     arc.tools.mkdir(parents=True)
     check = arc.tools / "arc-config-check"
     last = "[2026-11-21] [ARCCTL.Config] [ERROR] [508] [Validation returned 1 error(s)]"
-    check.write_text(f'#!/bin/sh\ncat <<"E"\n{said}\n{last}\nE\nexit 1\n')
+    check.write_text(f'#!/bin/sh\ncat <<"E"\n{output}\n{last}\nE\nexit 1\n')
     check.chmod(0o755)
     found = check_config.check_config(
         "arc.conf",
         parse_blocks(GOOD, "arc.conf"),
         Arc("", "", str(arc.tools), "", ""),
     )
-    assert bad(found) == [("FAIL", "validator", told)]
+    assert bad(found) == [("FAIL", "validator", message)]
 
 
 def test_gm_kick_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
