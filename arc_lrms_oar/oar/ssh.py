@@ -119,8 +119,8 @@ class SshTransport(Transport):
         With a `ticket`, the remote path of a file that does not exist, the command runs only if it
         can create this file. The network can delay a command for longer than this process waits;
         `is_running` then creates the file first, so that the late command does not run. The output
-        goes into the file, too: an oarsub with a closed output pipe deletes its own job (OAR 2.5 and 2.6
-        `sources/core/qfunctions/oarsub`, `$SIG{PIPE}`).
+        goes into the file, too: an oarsub with a closed output pipe deletes its own job (OAR 2.5
+        and 2.6 `sources/core/qfunctions/oarsub`, `$SIG{PIPE}`).
         """
         command = f"{shlex.join([os.path.join(self._bin_path, argv[0]), *argv[1:]])} </dev/null"
         if not ticket:
