@@ -55,9 +55,7 @@ def write_aside(
         os.unlink(aside)
     descriptor = os.open(aside, _FLAGS, 0o600)
     try:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        write_all(descriptor, content)
         # The owner first: chown(2) clears the set-user-ID bits.
         if owner is not None:
             os.fchown(descriptor, *owner)
@@ -70,6 +68,13 @@ def write_aside(
     finally:
         os.close(descriptor)
     return aside
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of `content`, which one write(2) may not do; raises OSError."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _remove(path: str) -> None:

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import NamedTuple
 
+from arc_lrms_oar.files import aside_path, write_all
 from arc_lrms_oar.safe_files import SAFE, open_regular, read_range
 
 # No more than this number of files is removed with a directory.
@@ -116,9 +117,7 @@ def overwrite(path: str, content: bytes, owner: Owner) -> bool:
             # above may lead there.
             if os.fstat(descriptor).st_uid != owner.uid:
                 return False
-            rest = memoryview(content)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
+            write_all(descriptor, content)
             os.ftruncate(descriptor, len(content))
             return True
         except OSError as error:
@@ -136,7 +135,7 @@ def replace(path: str, content: bytes, owner: Owner) -> bool:
     if os.geteuid() != 0:
         return False
     folder, name = os.path.split(path)
-    aside = f".{name}.arc_oar"
+    aside = os.path.basename(aside_path(path))
     try:
         directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | SAFE)
     except OSError:
@@ -150,9 +149,7 @@ def replace(path: str, content: bytes, owner: Owner) -> bool:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE
         descriptor = os.open(aside, flags, 0o600, dir_fd=directory)
         try:
-            rest = memoryview(content)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
+            write_all(descriptor, content)
             os.fchown(descriptor, owner.uid, owner.gid)
         finally:
             os.close(descriptor)

@@ -30,8 +30,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     _mutation("a longer file keeps its rest", "os.ftruncate(descriptor, len(content))", "pass"),
     _mutation(
         "a short write ends the file",
-        "rest = rest[os.write(descriptor, rest) :]\n            os.ftr",
-        "os.write(descriptor, rest)\n                break\n            os.ftr",
+        "write_all(descriptor, content)\n            os.ftr",
+        "os.write(descriptor, content)\n            os.ftr",
     ),
     _mutation(
         "only the user's first group is used",
