@@ -1,4 +1,6 @@
-"""The command line for people, `python3 -m arc_lrms_oar COMMAND …`: arguments in, exit status out.
+"""The command line for people, `arc-oar COMMAND …`: arguments in, exit status out.
+
+A copied package has no script arc-oar; `python3 -m arc_lrms_oar` always works.
 
 Only the chosen command is imported. The scripts that A-REX starts do not come through here; see
 `arc_lrms_oar.entrypoint`.
@@ -7,14 +9,16 @@ Only the chosen command is imported. The scripts that A-REX starts do not come t
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from arc_lrms_oar import cli_commands, entrypoint
 from arc_lrms_oar.version import __version__
 
-_PROGRAM = "python3 -m arc_lrms_oar"
+SCRIPT = "arc-oar"
+_MODULE = "python3 -m arc_lrms_oar"
 _EXIT_STATUS = "Exit status: 0 on success, 1 on failure, 2 on invalid arguments."
 
 
@@ -121,28 +125,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     table = commands()
-    arguments = _parser(table, words[0] if words else "").parse_args(words)
+    started_by_script = os.path.basename(sys.argv[0]) == SCRIPT
+    program = SCRIPT if started_by_script else _MODULE
+    arguments = parser(table, words[:1], program).parse_args(words)
     command = table[arguments.command]
     return entrypoint.guarded(
         arguments.command, lambda: command.run(arguments), command.only_prints
     )
 
 
-def _parser(table: dict[str, Command], chosen: str) -> argparse.ArgumentParser:
-    """The parser of all commands; only the chosen one gets its arguments."""
+def parser(
+    table: dict[str, Command], complete: Collection[str], program: str = SCRIPT
+) -> argparse.ArgumentParser:
+    """The parser of all commands; only those of `complete` get their arguments."""
     listed = "".join(f"  {name:<11}{command.summary}\n" for name, command in table.items())
-    parser = argparse.ArgumentParser(
-        _PROGRAM,
+    top = argparse.ArgumentParser(
+        program,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="LRMS backend of ARC CE for the OAR batch scheduler.",
-        epilog=f"commands:\n{listed}\nRun `{_PROGRAM} COMMAND --help` for one command.",
+        epilog=f"commands:\n{listed}\nRun `{program} COMMAND --help` for one command.",
     )
-    parser.add_argument("--version", action="version", version=__version__)
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    top.add_argument("--version", action="version", version=__version__)
+    subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in table.items():
-        about = f"{command.summary}. {command.description}"
+        about = f"{command.summary}. {command.description}".rstrip()
         subparser = subparsers.add_parser(name, description=about, epilog=_EXIT_STATUS)
-        if name == chosen:
+        if name in complete:
             command.add_arguments(subparser)
             if command.has_config:
                 subparser.add_argument(
@@ -151,4 +159,4 @@ def _parser(table: dict[str, Command], chosen: str) -> argparse.ArgumentParser:
                     help="ARC's configuration file (default: $ARC_CONFIG, else the file that the "
                     "running A-REX uses, else /etc/arc.conf)",
                 )
-    return parser
+    return top

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, NamedTuple, Union
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from arc_lrms_oar.errors import OarLrmsError
 from arc_lrms_oar.job.xrsl.lexer import BLANKS, STRING, look_over, word_at
@@ -38,10 +39,10 @@ def tree_of(text: str) -> Node:
         from pyparsing import ParseBaseException
     except ImportError:
         raise OarLrmsError(
-            "to read xRSL, install the Python package pyparsing (3.0 or newer)"
+            "to read xRSL, install the Python package pyparsing (2.4.7 or newer)"
         ) from None
     try:
-        node: Node = _grammar().parse_string(clean)[0]
+        node = _parsed(_grammar(), clean)
     except ParseBaseException as error:
         at = error.loc
         while at < len(clean) and clean[at] in BLANKS:
@@ -84,33 +85,58 @@ def _grammar() -> ParserElement:
     from pyparsing import Forward, Literal, OneOrMore, Regex, StringEnd, Suppress, ZeroOrMore
 
     def sign(mark: str, name: str) -> ParserElement:
-        return Suppress(Literal(mark)).set_name(name)
+        return _named(Suppress(_named(Literal(mark), name)), name)
 
     def name_of(what: str) -> ParserElement:
-        return Regex(STRING).set_name(what).set_parse_action(functools.partial(_name, what))
+        return _with_action(_named(Regex(STRING), what), functools.partial(_name, what))
 
     values = Forward()
     variable = (
         Suppress("$") - sign("(", "'('") - name_of("the name of a variable") - sign(")", "')'")
     )
     sequence = Suppress("(") + values - sign(")", "a value or ')'")
-    values <<= ZeroOrMore(
-        Regex(STRING).set_parse_action(_word)
-        | sequence.set_parse_action(_sequence)
-        | Literal("#").set_parse_action(_join)
-        | variable.set_parse_action(_variable)
-    ).set_parse_action(_values)
+    pieces = ZeroOrMore(
+        _with_action(Regex(STRING), _word)
+        | _with_action(sequence, _sequence)
+        | _with_action(Literal("#"), _join)
+        | _with_action(variable, _variable)
+    )
+    values <<= _with_action(pieces, _values)
 
-    relation = Regex("!=|<=|>=|=|<|>").set_name("one of the relations = != < <= > >=")
+    relation = _named(Regex("!=|<=|>=|=|<|>"), "one of the relations = != < <= > >=")
     condition = name_of("the name of an attribute") - relation - values
     node = Forward()
     member = sign("(", "'('") - node - sign(")", "a value or ')'")
     group = Regex("[+&|]") - OneOrMore(member)
-    node <<= (group.set_parse_action(_group) | condition.set_parse_action(_condition)).set_name(
-        "&, |, + or the name of an attribute"
-    )
-    end = StringEnd().set_name("'(' or the end of the job description")
-    return (node - end).parse_with_tabs()
+    either = _with_action(group, _group) | _with_action(condition, _condition)
+    node <<= _named(either, "&, |, + or the name of an attribute")
+    end = _named(StringEnd(), "'(' or the end of the job description")
+    whole = node - end
+    return whole.parse_with_tabs() if _has_new_names(whole) else whole.parseWithTabs()
+
+
+# pyparsing 2.4.7, which Enterprise Linux 9 and Debian 11 have, has only the old names of methods;
+# versions after 3.2 warn of them.
+def _has_new_names(element: ParserElement) -> bool:
+    return hasattr(element, "parse_string")
+
+
+def _named(element: ParserElement, name: str) -> ParserElement:
+    """Set what an error says was expected."""
+    return element.set_name(name) if _has_new_names(element) else element.setName(name)
+
+
+def _with_action(element: ParserElement, action: Callable[..., Any]) -> ParserElement:
+    """Set the function that makes a value of what was found."""
+    if _has_new_names(element):
+        return element.set_parse_action(action)
+    return element.setParseAction(action)
+
+
+def _parsed(grammar: ParserElement, text: str) -> Node:
+    parse = grammar.parse_string if _has_new_names(grammar) else grammar.parseString
+    node: Node = parse(text)[0]
+    return node
 
 
 def _unquoted(raw: str) -> str:
