@@ -21,6 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from arc_lrms_oar import replacement
 from arc_lrms_oar.errors import OarLrmsError, OarUnavailable
 from arc_lrms_oar.log import Log, complain
 from arc_lrms_oar.version import __version__
@@ -51,9 +52,21 @@ def call(command: str) -> NoReturn:
 
 
 def run(command: str, config: str, *targets: str) -> int:
-    """Run submit, cancel or scan. Returns its exit status; every error becomes a line on stderr."""
+    """Run submit, cancel or scan. Returns its exit status; every error becomes a line on stderr.
+
+    Does not return if the package was replaced meanwhile: then the script starts again.
+    """
     commands = {"submit": submit, "cancel": cancel, "scan": scan}
-    return guarded(command, lambda: commands[command](config, *targets))
+
+    def run_watched() -> int:
+        try:
+            return commands[command](config, *targets)
+        except Exception:
+            replacement.start_again_if_replaced()
+            raise
+
+    replacement.watch()
+    return guarded(command, run_watched)
 
 
 def submit(config: str | None, grami: str) -> int:

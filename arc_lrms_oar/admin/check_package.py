@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from arc_lrms_oar import process
+from arc_lrms_oar import process, replacement
 from arc_lrms_oar.admin import arc_locations
 from arc_lrms_oar.admin.arc_locations import Arc
 from arc_lrms_oar.admin.as_user import run_as
@@ -125,7 +125,8 @@ def _try_submit_script(script: str, config: str, files: list[str]) -> tuple[list
     """Those of `files` that the caller cannot read, and what the script prints."""
     unreadable = [path for path in files if not os.access(path, os.R_OK)]
     argv = [script, "--config", config, _NO_GRAMI]
-    done = process.run(argv, _SCRIPT_TIMEOUT, arc_locations.environment())
+    environment = {**arc_locations.environment(), **replacement.NO_MORE_TRIES}
+    done = process.run(argv, _SCRIPT_TIMEOUT, environment)
     return unreadable[:100], (done.stdout + done.stderr).decode("utf-8", "replace")
 
 

@@ -14,6 +14,7 @@ from arc_lrms_oar.admin import (
     check_arc,
     check_arex,
     check_config,
+    check_jobs,
     check_oar,
     check_package,
     check_published,
@@ -25,6 +26,7 @@ from arc_lrms_oar.admin import (
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
 from arc_lrms_oar.admin.mapped_users import Account, own_account
 from arc_lrms_oar.arex.config import RUNTIME_CONFIG, Blocks, settings_from
+from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.commands.connect import client_of
 from arc_lrms_oar.errors import ConfigError, SiteError
 from arc_lrms_oar.settings import Settings
@@ -89,13 +91,18 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
         yield from check_arex.check_running(path, blocks, settings)
     yield from check_arc.check_kick()
     foreign = _is_foreign(settings.control_dir)
+    jobs: list[GridJob] = []
     if foreign:
-        text = "not checked: control directory, session directories, metrics file and mapped users"
-        yield warn("doctor", f"A-REX does not run as {own_account().name}; {text}", _AS_ROOT)
+        text = "control directory, session directories, metrics file, jobs and mapped users"
+        message = f"A-REX does not run as {own_account().name}; not checked: {text}"
+        yield warn("doctor", message, _AS_ROOT)
         accounts = [own_account()]
     else:
         yield from check_arex.check_control_dir(settings)
         yield from check_arex.check_metrics_file(settings)
+        jobs = check_jobs.jobs_of(settings)
+        yield from check_jobs.check_proxies(settings, jobs)
+        yield from check_jobs.check_scripts_of_jobs(jobs)
         found, accounts = check_users.choose_users(blocks, chosen)
         yield from found
     yield from check_arex.check_runtime_environments(settings)
@@ -107,7 +114,7 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
     queues = {name: one for name, one in settings.queues.items() if f"queue:{name}" in blocks}
     timeout = min(settings.command_timeout, _COMMAND_TIMEOUT)
     settings = settings._replace(queues=queues, command_timeout=timeout)
-    yield from _oar(settings, blocks, accounts, foreign, probe)
+    yield from _oar(settings, blocks, accounts, jobs, foreign, probe)
 
 
 def _is_foreign(control_dir: str) -> bool:
@@ -119,7 +126,12 @@ def _is_foreign(control_dir: str) -> bool:
 
 
 def _oar(
-    settings: Settings, blocks: Blocks, accounts: list[Account], foreign: bool, probe: bool
+    settings: Settings,
+    blocks: Blocks,
+    accounts: list[Account],
+    jobs: list[GridJob],
+    foreign: bool,
+    probe: bool,
 ) -> Iterator[Finding]:
     for user in accounts:
         yield from check_users.check_commands(settings, user)
@@ -131,6 +143,8 @@ def _oar(
     yield from found
     if found[0].level == findings.FAIL:
         return
+    if not foreign:
+        yield from check_jobs.check_left_jobs(client, jobs)
     found, unknown = check_oar.check_queues(settings, client)
     yield from found
     yield from check_resources.check_resources(settings, client, rows)

@@ -6,12 +6,12 @@ Read-only. If OAR is unavailable, A-REX's side is reported without it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arc_lrms_oar.admin.job_notes import job_note
-from arc_lrms_oar.arex import controldir
+from arc_lrms_oar.admin.left_jobs import LrmsScripts, diag_of, is_reported, still_in_oar
 from arc_lrms_oar.arex.controldir import GridJob
-from arc_lrms_oar.arex.diag import LIMIT, Diag
+from arc_lrms_oar.arex.diag import Diag
 from arc_lrms_oar.arex.job_listing import ENDED, IN_OAR, JobListing, failure_of, user_of
 from arc_lrms_oar.errors import GramiError, OarUnavailable
 from arc_lrms_oar.info.provider import FORETOLD, add_details
@@ -79,7 +79,8 @@ class OverviewReader:
         self._settings = settings
         self._client = client
         self._every = JobListing(settings.control_dir)
-        self._finished: dict[str, tuple[GridJob, JobRow]] = {}
+        self._scripts = LrmsScripts()
+        self._finished: dict[str, tuple[GridJob, JobRow, bool]] = {}
 
     def read(self, now: float) -> Overview:
         """Read all jobs as of `now` (seconds since 1970); raises ControlDirError."""
@@ -89,25 +90,31 @@ class OverviewReader:
         records: Mapping[int, JobRecord] = {}
         site = SiteState()
         oar_error = ""
+        finished = {job.grid_id: self._finished_job(job) for job in jobs if job.state in ENDED}
+        left: dict[str, str] = {}
         try:
             states = self._client.states(ids)
             records = self._records(states)
             if any(state_of(record.state) in WAITING for record in records.values()):
                 site = read_site_state(self._settings, self._client, now)
+            left = still_in_oar(
+                self._client, (job for job, _, reported in finished.values() if not reported)
+            )
         except OarUnavailable as error:
             oar_error = str(error)
         rows = []
         for job in jobs:
             if job.state in ENDED:
-                rows.append(self._row_of_finished(job))
+                row = finished[job.grid_id][1]
+                rows.append(_with_oar_job(row, left[job.grid_id]) if job.grid_id in left else row)
                 continue
             asked = not oar_error and job.local_id in ids
             state = states.get(job.local_id or 0, UNKNOWN) if asked else ""
             record = records.get(job.local_id) if job.local_id else None
-            rows.append(_row(self._settings, job, state, record, site, now))
-        self._finished = {
-            row.grid_job_id: (job, row) for job, row in zip(jobs, rows) if job.state in ENDED
-        }
+            row = _row(self._settings, job, state, record, site, now)
+            missing = self._scripts.missing(job)
+            rows.append(_with_missing_script(row, missing) if missing else row)
+        self._finished = finished
         return Overview(sorted(rows, key=_sort_key), oar_error, self._every.unreadable)
 
     def _records(self, states: Mapping[int, str]) -> Mapping[int, JobRecord]:
@@ -123,16 +130,18 @@ class OverviewReader:
         others = {job_id: state for job_id, state in states.items() if job_id not in found}
         return {**found, **self._client.records(others)}
 
-    def _row_of_finished(self, job: GridJob) -> JobRow:
+    def _finished_job(self, job: GridJob) -> tuple[GridJob, JobRow, bool]:
+        """A job that A-REX has ended, its row, and whether scan has reported its end."""
         cached = self._finished.get(job.grid_id)
         if cached is not None and cached[0] is job:
-            return cached[1]
-        return _row_of_finished(self._settings, job)
+            return cached
+        diag = diag_of(job)
+        return job, _row_of_finished(self._settings, job, diag), is_reported(diag)
 
 
 def _sort_key(row: JobRow) -> tuple[int, float]:
     """Problems, then unfinished jobs, oldest first; then finished jobs, newest first."""
-    if row.finished:
+    if row.finished and not row.problem:
         return 2, -row.since
     return (0 if row.problem else 1), row.since
 
@@ -171,9 +180,18 @@ def _row(
     )
 
 
-def _row_of_finished(settings: Settings, job: GridJob) -> JobRow:
+def _with_oar_job(row: JobRow, state: str) -> JobRow:
+    note = f"goes on in OAR, although A-REX has ended it; run: oardel {row.job_id}"
+    return replace(row, state=state, note=note, problem=True)
+
+
+def _with_missing_script(row: JobRow, path: str) -> JobRow:
+    note = f"A-REX cannot cancel it: {path} does not exist; run: python3 -m arc_lrms_oar install"
+    return replace(row, note=note, problem=True)
+
+
+def _row_of_finished(settings: Settings, job: GridJob, diag: Diag) -> JobRow:
     cores, requested = _requested(settings, job)
-    diag = Diag.parse(controldir.read_end(job, "diag", LIMIT))
     seconds = diag.seconds("walltime")
     processors = diag.values.get("processors", "")
     failure = failure_of(job)

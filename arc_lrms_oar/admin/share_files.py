@@ -12,6 +12,11 @@ from arc_lrms_oar.errors import SiteError
 
 # A-REX treats lrms = OAR and lrms = oar as two backends; both are this one.
 _SCRIPTS = tuple(f"{verb}-{n}-job" for n in ("OAR", "oar") for verb in ("submit", "cancel", "scan"))
+# A-REX runs the scripts of the LRMS in a job's `.local` file. ARC 7 lacks those of SLURMPY, but has
+# the jobs that ARC 6 accepted (docs/internals/arc.md#jobs-of-another-lrms).
+_SCRIPTS_FOR_OLD_JOBS = ("submit-SLURMPY-job", "cancel-SLURMPY-job")
+_SLURMPY_MODULE = "SLURMPYmod.pm"
+_SCRIPT = "OAR-job"
 _PERL_MODULE = "OARmod.pm"
 _SLURM_REPLACEMENT = "slurm.py"
 
@@ -31,7 +36,10 @@ def files_to_install(lrms: str, arc: Arc) -> list[ShareFile]:
         SiteError: this copy of the package is incomplete, or this ARC has no `arc.lrms`.
     """
     if lrms.upper() == "OAR":
-        scripts = [ShareFile(os.path.join(arc.data_dir, n), _read(n), 0o755) for n in _SCRIPTS]
+        has_slurmpy = os.path.exists(os.path.join(arc.data_dir, _SLURMPY_MODULE))
+        names = _SCRIPTS if has_slurmpy else (*_SCRIPTS, *_SCRIPTS_FOR_OLD_JOBS)
+        content = _read(_SCRIPT)
+        scripts = [ShareFile(os.path.join(arc.data_dir, name), content, 0o755) for name in names]
         module = os.path.join(arc.data_dir, _PERL_MODULE)
         return [*scripts, ShareFile(module, _read(_PERL_MODULE), 0o644)]
     if not arc.lrms_dir:

@@ -48,7 +48,9 @@ def _restore(target: str, record: InstallRecord, dry_run: bool, report: Report) 
     entry = record.entries[target]
     digest = install_record.digest_of(target)
     backup = record.backup_path(entry)
-    if digest not in ["", entry.before, *entry.ours]:
+    if not os.path.isdir(os.path.dirname(target)):
+        report(f"{would}drop {target}: its directory is gone, perhaps by an upgrade of ARC")
+    elif digest not in ["", entry.before, *entry.ours]:
         report(f"{would}keep {target}: it was replaced since, perhaps by an upgrade of ARC")
     elif entry.kept and not _is_restored(backup, target, digest == entry.before):
         if install_record.digest_of(backup) != entry.before:

@@ -120,6 +120,11 @@ def read_any_job(
     return GridJob(grid_id, state, layout, control_dir, changed, dict(pairs), owner)
 
 
+def status_name(grid_id: str, layout: int) -> str:
+    """The name of a job's status file, in the layout of ARC 6 or 7."""
+    return f"job.{grid_id}.status" if layout == 6 else f"{grid_id}.status"
+
+
 def _read_status(path: str) -> tuple[str, float]:
     try:
         descriptor = open_regular(path)

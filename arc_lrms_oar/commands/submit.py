@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from arc_lrms_oar import identity
+from arc_lrms_oar import identity, replacement
 from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.commands.oarsub_attempts import OarsubAttempts
 from arc_lrms_oar.commands.prepare import check_site, prepare
@@ -24,6 +24,7 @@ from arc_lrms_oar.errors import GramiError, JobError, OarRefused, OarUnavailable
 from arc_lrms_oar.job import grami, submit_journal
 from arc_lrms_oar.log import complain
 from arc_lrms_oar.oar.client import OarClient
+from arc_lrms_oar.replacement import PackageReplaced
 from arc_lrms_oar.retry import Retry
 from arc_lrms_oar.settings import Settings
 
@@ -68,13 +69,14 @@ def submit(
                 controldir.read_local_lines(controldir.sibling(path, "local"))
             )
             prepared = prepare(values, path, settings, journal.script, time.time(), user)
+            replacement.check()
             write_errors(_between_marks(prepared.shown))
             job_id = OarsubAttempts(settings, client, prepared, journal, retry).run()
             _write_job_id(path, job_id, client, retry)
             for line in prepared.ignored:
                 write_errors(f"Without effect on OAR: {line}")
         journal.clear()
-    except (GramiError, JobError, OarRefused, OarUnavailable):
+    except (GramiError, JobError, OarRefused, OarUnavailable, PackageReplaced):
         journal.discard()
         raise
     finally:

@@ -49,8 +49,9 @@ class JobIndex:
     """The index of one control directory.
 
     After `refresh`: `without_id` lists the `.local` files that hold no job ID, `shared` all jobs
-    of each job ID that several jobs have, and `new_jobs` counts the jobs that have got their first
-    job ID since the last cycle (0 if there is no cache).
+    of each job ID that several jobs have, `new_jobs` counts the jobs that have got their first
+    job ID since the last cycle (0 if there is no cache), and `gone` has the job IDs of those that
+    were in the LRMS then and are not any more, by the names of their status files.
     """
 
     def __init__(self, cache: JobCache) -> None:
@@ -58,6 +59,7 @@ class JobIndex:
         self.without_id: list[str] = []
         self.shared: dict[int, list[IndexedJob]] = {}
         self.new_jobs = 0
+        self.gone: dict[str, int] = {}
         self._cache = cache
         self._rows: Rows = {}
 
@@ -73,6 +75,8 @@ class JobIndex:
         changed = rows != before
         if changed and before is not None:
             self.new_jobs = sum(_is_new(before.get(name)) for name, row in rows.items() if row[2])
+            here = {name for name, row in rows.items() if row[2]}
+            self.gone = {name: before[name][2] for name in before.keys() - here if before[name][2]}
         found: dict[int, IndexedJob] = {}
         for name, (when, _, job_id, canceling) in rows.items():
             if not job_id:

@@ -28,12 +28,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+from arc_lrms_oar import replacement
 from arc_lrms_oar.errors import OarLrmsError, OarUnavailable
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.scan.ended_query import EndedQuery
 from arc_lrms_oar.scan.job_cache import JobCache
-from arc_lrms_oar.scan.state import ScanState
+from arc_lrms_oar.scan.state import ABANDONED, ScanState
 from arc_lrms_oar.scan.throttled_log import OAR_UNAVAILABLE, ThrottledLog
 from arc_lrms_oar.settings import Settings
 
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from arc_lrms_oar.scan.job_index import IndexedJob
     from arc_lrms_oar.scan.metrics import CycleMetrics
     from arc_lrms_oar.scan.report import JobReport
+
+# In `ScanState`: the job was reported, so A-REX does not leave its OAR job alone.
+_REPORTED = "reported"
 
 
 def scan(settings: Settings, client: OarClient, control_dirs: Sequence[str], log: Log) -> list[str]:
@@ -99,9 +103,12 @@ class Cycle:
         self.refresh_index()
         ended, missing = self.ended(query)
         self.delete_cancelled(ended)
+        self.delete_abandoned()
         records, found = self.records(ended, missing)
         self.check_owner(records, found, missing)
         decisions = self.decide(records, found, missing)
+        if decisions:
+            replacement.check()
         done = self.apply(decisions, records, found)
         self.kick(done)
         self.state.keep_only(job.status_name for job in self.jobs.values())
@@ -113,6 +120,7 @@ class Cycle:
 
     def refresh_index(self) -> None:
         """Set `jobs` to the jobs that A-REX has in the LRMS, by job ID; raises ControlDirError."""
+        from arc_lrms_oar.arex.controldir import grid_id_of
         from arc_lrms_oar.scan.job_index import JobIndex
         from arc_lrms_oar.scan.ownership import Ownership
 
@@ -124,6 +132,9 @@ class Cycle:
         for same in self.index.shared.values():
             names = " and ".join(job.status_name for job in same)
             self.problem.say("ERROR", f"{names} have the same OAR job ID")
+        for name, job_id in self.index.gone.items():
+            if not self.state.is_noted(name, _REPORTED):
+                self.state.section(f"{ABANDONED}{grid_id_of(name)}")["job"] = job_id
         self.jobs.update(self.ownership.owners_of_shared(self.client, self.index.shared))
         if self.metrics is not None:
             self.metrics.jobs = dict(Counter(job.state for job in self.jobs.values()))
@@ -175,6 +186,17 @@ class Cycle:
         if alive:
             delete(self.client, alive, self.ownership, self.state, self.problem, self.now)
 
+    def delete_abandoned(self) -> None:
+        """Ask OAR to delete the jobs that A-REX has ended without them."""
+        if self.state.sections(ABANDONED):
+            from arc_lrms_oar.scan.abandoned import delete
+
+            grid_ids = {job.grid_id for job in self.jobs.values()}
+            problem, now = self.problem, self.now
+            delete(
+                self.client, self.control_dir, grid_ids, self.ownership, self.state, problem, now
+            )
+
     def records(
         self, ended: Mapping[int, str], missing: Iterable[int]
     ) -> tuple[dict[int, JobRecord], dict[int, GridJob]]:
@@ -195,7 +217,9 @@ class Cycle:
                 job = read_job(self.control_dir, indexed.status_name)
                 if job is not None and job.local_id != job_id:
                     moved.add(indexed.status_name)
-                elif job is not None and not job.reported:
+                elif job is not None and job.reported:
+                    self.state.first_time(indexed.status_name, _REPORTED)
+                elif job is not None:
                     path, why = session_dir_of(job, roots)
                     if why:
                         self.problem.say("WARNING", f"{job.grid_id}: OAR job {job_id}: {why}")
@@ -334,6 +358,7 @@ class Cycle:
                 if report.job.grid_id in failed:
                     raise failed[report.job.grid_id]
                 done.append(report.job)
+                self.state.first_time(self.jobs[job_id].status_name, _REPORTED)
                 self._log_end(report)
         return done
 
@@ -385,6 +410,7 @@ class Cycle:
         try:
             yield
         except Exception as error:
+            replacement.check()
             known = isinstance(error, (OarLrmsError, OSError, ValueError))
             details = str(error) if known else f"internal error: {type(error).__name__}: {error}"
             what = f"{grid_id}: OAR job {job_id} cannot be {action}"

@@ -22,6 +22,8 @@ from arc_lrms_oar.errors import ControlDirError
 
 _NAME = "arc_lrms_oar.scan"
 _LIMIT = 64 << 20
+# Sections of candidates of `scan.abandoned`; the grid job ID follows.
+ABANDONED = "abandoned "
 
 _Rows = dict[str, dict[str, float]]
 
@@ -136,6 +138,10 @@ class ScanState:
             return False
         row[what] = 1
         return True
+
+    def is_noted(self, status_name: str, what: str) -> bool:
+        """Whether `first_time` was called with `what` for the job."""
+        return what in self._rows.get(status_name, {})
 
     def start_clock(self, status_name: str, what: str, now: float) -> None:
         """Note that `what` has begun for the job, unless it has begun already."""

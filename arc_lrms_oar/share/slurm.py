@@ -7,14 +7,30 @@ Source of the contract: ARC 6.10 and 6.17 `src/services/a-rex/lrms/arc/lrms/py*.
 `infoproviders/SLURMPYmod.pm`.
 """
 
+import importlib
 import sys
+import time
 from typing import Any
 
-import arc_lrms_oar
-from arc_lrms_oar.arex.controldir import control_file
-from arc_lrms_oar.entrypoint import run
-from arc_lrms_oar.job import grami
-from arc_lrms_oar.job.arcjob import from_arc
+_TRIES = 15
+
+# An upgrade replaces the package file by file, so it may be whole a second later.
+for attempt in range(1, _TRIES + 1):
+    try:
+        import arc_lrms_oar
+        from arc_lrms_oar.arex.controldir import control_file
+        from arc_lrms_oar.entrypoint import run
+        from arc_lrms_oar.job import grami
+        from arc_lrms_oar.job.arcjob import from_arc
+
+        break
+    except Exception:
+        if attempt == _TRIES:
+            raise
+        for name in [name for name in sys.modules if name.partition(".")[0] == "arc_lrms_oar"]:
+            del sys.modules[name]
+        time.sleep(1)
+        importlib.invalidate_caches()
 
 _ARC_6 = 6
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.arc_tree import NAMES, PACKAGE, STOCK, ArcTree
+from support.arc_tree import NAMES, NAMES_7, PACKAGE, STOCK, ArcTree
 from support.kill_at_step import killed_before
 from support.users import needs_root
 
@@ -148,11 +148,31 @@ def test_upgrade_of_this_package_in_between(arc: ArcTree) -> None:
 
 def test_arc_7(place: Path) -> None:
     arc = ArcTree(place, "7.0.0")
-    assert arc.ok("install")[0].startswith("ARC 7.0.0: data directory ")
+    steps = arc.ok("install")
+    assert steps[0].startswith("ARC 7.0.0: data directory ")
+    assert steps[1:-1] == [f"install {arc.data / name}" for name in [*NAMES_7, "OARmod.pm"]]
     line = arc.complaint("install", "--lrms", "SLURMPY")
     assert line.startswith(
         "lrms = SLURMPY needs ARC's Python package arc.lrms, which is not installed:"
     )
+
+
+def test_upgrade_from_arc_6_to_arc_7(arc: ArcTree) -> None:
+    """With `arc.lrms` goes the directory of a file that install had replaced."""
+    arc.ok("install", "--lrms", "SLURMPY")
+    shutil.rmtree(arc.drop_in.parent)
+    (arc.data / "SLURMPYmod.pm").unlink()
+    before = arc.listing()
+    arc.ok("install")
+    gone = f"drop {arc.drop_in}: its directory is gone, perhaps by an upgrade of ARC"
+    assert f"would {gone}" in arc.ok("uninstall", "--dry-run")
+    steps = arc.ok("uninstall")
+    assert gone in steps
+    assert f"remove {arc.data / 'cancel-SLURMPY-job'}" in steps
+    assert steps[-1] == "Uninstalled."
+    left = arc.listing()
+    assert left.keys() == {path for path in before if "/arc_lrms_oar/" not in path}
+    assert arc.ok("uninstall") == [f"{arc.data}: nothing is installed here"]
 
 
 def test_arc_that_was_moved(arc: ArcTree, place: Path) -> None:

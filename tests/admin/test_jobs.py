@@ -200,7 +200,7 @@ def test_oldest_problem_first(site: Site) -> None:
 def test_oar_is_queried_in_bulk(site: Site) -> None:
     for number in range(20):
         site.running(f"{number:012}")
-    finished(site, OTHER)
+    finished(site, OTHER).file("diag").write_text("LRMSExitcode=0\n")
     look(site)
     ids = each("-j", range(1, 21))
     assert site.argvs("oarstat") == [

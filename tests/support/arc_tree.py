@@ -19,6 +19,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[2] / "arc_lrms_oar"
 STOCK = "# ARC's own slurm.py\n"
 NAMES = [f"{verb}-{n}-job" for n in ("OAR", "oar") for verb in ("submit", "cancel", "scan")]
+# On ARC 7 also the scripts for jobs that ARC 6 has accepted.
+NAMES_7 = [*NAMES, "submit-SLURMPY-job", "cancel-SLURMPY-job"]
 START = """\
 import sys
 from arc_lrms_oar.admin import arc_locations
@@ -67,6 +69,7 @@ class ArcTree:
             (module / "lrms").rmdir()
         else:
             (module / "lrms/__init__.py").touch()
+            (self.data / "SLURMPYmod.pm").touch()
             self.drop_in.write_text(STOCK)
         self.package = self.libraries / "arc_lrms_oar"
         shutil.copytree(compiled_package(), self.package)

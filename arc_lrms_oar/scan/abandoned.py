@@ -1,0 +1,95 @@
+"""OAR jobs whose grid jobs A-REX has ended without them: find and delete them.
+
+A-REX ends a job and leaves its OAR job alone if the cancel script fails or does not exist, or if
+the end of a cancelled job was not reported for an hour (docs/internals/arc.md#cancel). A job is a
+candidate if it was in the LRMS in the last cycle, is not any more, and was not reported. It stays
+one until A-REX has it in the LRMS again, or the OAR job has ended.
+
+A job is known by its grid job ID here: an upgrade to ARC 7 gives all files other names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from arc_lrms_oar.arex.controldir import GridJob, control_file, read_any_job, status_name
+from arc_lrms_oar.arex.job_listing import ENDED, FOLDERS
+from arc_lrms_oar.errors import OarRefused, OarUnavailable
+from arc_lrms_oar.oar.client import OarClient
+from arc_lrms_oar.oar.states import State, has_ended
+from arc_lrms_oar.scan.ownership import Ownership
+from arc_lrms_oar.scan.state import ABANDONED, ScanState
+from arc_lrms_oar.scan.throttled_log import ThrottledLog
+
+# Seconds between two requests to delete a job.
+_INTERVAL = 60.0
+
+
+def delete(
+    client: OarClient,
+    control_dir: str,
+    in_lrms: Iterable[str],
+    ownership: Ownership,
+    state: ScanState,
+    problem: ThrottledLog,
+    now: float,
+) -> None:
+    """Delete the OAR jobs of the candidates that A-REX has ended; failures are logged.
+
+    `in_lrms` are the grid job IDs of the jobs in the LRMS. Only OAR jobs that prove to be the grid
+    jobs' are deleted.
+    """
+    sections = state.sections(ABANDONED)
+    if not sections:
+        return
+    back = {f"{ABANDONED}{grid_id}" for grid_id in in_lrms}.intersection(sections)
+    for section in back:
+        state.drop_section(section)
+    due: dict[int, tuple[str, GridJob]] = {}
+    for section in set(sections) - back:
+        row = state.section(section)
+        job = _ended_job(control_dir, section[len(ABANDONED) :], row)
+        if job is not None and not 0 <= now - row.get("deleted", 0) < _INTERVAL:
+            due[int(row.get("job", 0))] = section, job
+    try:
+        states = client.states(due) if due else {}
+        alive = {job_id: word for job_id, word in states.items() if not has_ended(word)}
+        records = client.records(alive) if alive else {}
+        own = []
+        for job_id, (section, job) in due.items():
+            if job_id in records and ownership.is_proven(records[job_id], job):
+                own.append(job_id)
+                state.section(section)["deleted"] = now
+                what = f"{job.grid_id}: A-REX has ended the job, but not OAR job {job_id}"
+                problem.say("WARNING", what, "; it is being deleted", 2 * _INTERVAL)
+            else:
+                state.drop_section(section)
+        if own:
+            client.delete(own)
+        suspended = [i for i in own if records[i].state == State.SUSPENDED.word]
+        if suspended:
+            client.resume(suspended)
+    except (OarRefused, OarUnavailable) as error:
+        named = ", ".join(f"OAR job {job_id}" for job_id in sorted(due))
+        what = f"cannot delete {named} of jobs that A-REX has ended"
+        problem.say("WARNING", what, f": {error}", 2 * _INTERVAL)
+
+
+def _ended_job(control_dir: str, grid_id: str, row: dict[str, float]) -> GridJob | None:
+    """The job if A-REX has ended or removed it, else None: A-REX is moving it, or restarting.
+
+    A job that is removed has had no files in two cycles, which `row` counts.
+    """
+    for layout in (6, 7):
+        for folder in FOLDERS:
+            name = status_name(grid_id, layout)
+            job = read_any_job(control_dir, folder, name)
+            if job is not None:
+                return job if job.state in ENDED else None
+            if os.path.lexists(os.path.join(control_dir, folder, name)):
+                return None
+        if os.path.lexists(control_file(control_dir, grid_id, "local", layout)):
+            return None
+    row["absent"] = row.get("absent", 0) + 1
+    return GridJob(grid_id, "", 7, control_dir, 0.0) if row["absent"] > 1 else None

@@ -1,0 +1,142 @@
+"""OAR jobs whose grid jobs A-REX has ended without them, as after a cancel script that failed."""
+
+from __future__ import annotations
+
+import pytest
+from support.ce import GRID_ID, JobFiles
+from support.oar_site import Site
+from support.scan_jobs import Hours, ended, said
+
+LEFT = f"{GRID_ID}: A-REX has ended the job, but not OAR job 1; it is being deleted"
+
+
+def end(files: JobFiles, state: str = "FINISHED", folder: str = "finished") -> None:
+    """A-REX ends the job, whatever its OAR job does."""
+    files.status.write_text(f"{state}\n")
+    target = files.ce.control / folder
+    target.mkdir(exist_ok=True)
+    files.status.rename(target / files.status.name)
+
+
+def deleted(site: Site) -> list[list[str]]:
+    return [argv[1:] for argv in site.argvs("oardel")]
+
+
+@pytest.mark.parametrize(
+    ("state", "folder"), [("FINISHING", "processing"), ("FINISHED", "finished")]
+)
+def test_oar_job_is_deleted(
+    any_site: Site, state: str, folder: str, hours: Hours, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = any_site.running(status="CANCELING")
+    any_site.scan()
+    end(files, state, folder)
+    capsys.readouterr()
+    for _ in range(2):
+        any_site.scan()
+        assert deleted(any_site) == [["1"]]
+    assert said(capsys) == [f"[WARNING] {LEFT}"]
+    any_site.oar.wait(1)
+    hours.ahead = 61
+    any_site.scan()
+    assert deleted(any_site) == [["1"]]
+    assert "abandoned" not in (any_site.ce.control / "arc_lrms_oar.scan").read_text()
+
+
+def test_nothing_is_asked_about_jobs_that_were_reported(site: Site) -> None:
+    files = ended(site)
+    site.scan()
+    end(files)
+    before = len(site.commands())
+    site.scan()
+    assert len(site.commands()) == before + 1
+
+
+def test_job_that_ended_in_oar_at_the_same_time(site: Site) -> None:
+    files = site.running()
+    site.scan()
+    end(files)
+    site.oar.update(1, state="Terminated")
+    site.scan()
+    assert deleted(site) == []
+
+
+def test_files_that_the_user_has_removed(site: Site) -> None:
+    """`arckill` cancels a job and removes its files from A-REX."""
+    files = site.running()
+    site.scan()
+    for path in (files.status, *files.ce.control.glob(f"job.{GRID_ID}.*")):
+        path.unlink()
+    site.scan()
+    assert deleted(site) == []
+    site.scan()
+    assert deleted(site) == [["1"]]
+
+
+def test_arex_restarts(any_site: Site) -> None:
+    """All jobs are in `restarting` for some time, and then in `processing` again."""
+    files = any_site.running()
+    any_site.scan()
+    end(files, "INLRMS", "restarting")
+    for _ in range(3):
+        any_site.scan()
+    (any_site.ce.control / "restarting" / files.status.name).rename(files.status)
+    any_site.scan()
+    assert deleted(any_site) == []
+
+
+def test_upgrade_to_arc_7(site: Site) -> None:
+    """All files of the running jobs get other names, by A-REX's `update-controldir`."""
+    files = site.running()
+    site.scan()
+    old = {kind: files.file(kind) for kind in ("grami", "local", "errors")}
+    status = files.status
+    site.ce.layout = 7
+    status.rename(files.status)
+    files.file("local").parent.mkdir(parents=True)
+    for kind, path in old.items():
+        path.rename(files.file(kind))
+    for _ in range(3):
+        site.scan()
+    assert deleted(site) == []
+    end(files)
+    site.scan()
+    assert deleted(site) == [["1"]]
+
+
+@pytest.mark.parametrize("column", ["job_name", "owner"])
+def test_job_of_somebody_else_is_left_alone(site: Site, column: str) -> None:
+    files = site.running(**{column: "mallory", "command": "x"})
+    site.scan()
+    end(files)
+    for _ in range(2):
+        site.scan()
+    assert deleted(site) == []
+
+
+def test_suspended_job_is_resumed_to_end(site: Site) -> None:
+    files = site.running()
+    site.scan()
+    end(files)
+    site.oar.update(1, state="Suspended")
+    site.scan()
+    assert site.argvs("oarresume") == [["oarresume", "1"]]
+
+
+@pytest.mark.parametrize("knob", ["refuse_del", "fail_times"])
+def test_failure_is_tried_again(
+    site: Site, knob: str, hours: Hours, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = site.running()
+    site.scan()
+    end(files)
+    capsys.readouterr()
+    site.oar.set(knob, "oardel:1:25:DB connection error" if knob == "fail_times" else True)
+    site.scan()
+    assert said(capsys)[-1].startswith(
+        "[WARNING] cannot delete OAR job 1 of jobs that A-REX has ended: "
+    )
+    site.oar.clear(knob)
+    hours.ahead = 61
+    site.scan()
+    assert deleted(site) == [["1"], ["1"]]
