@@ -14,7 +14,7 @@ from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import Diag
 from arc_lrms_oar.arex.job_listing import ENDED, IN_OAR, JobListing, failure_of, user_of
 from arc_lrms_oar.errors import GramiError, OarUnavailable
-from arc_lrms_oar.info.provider import FORETOLD, add_details
+from arc_lrms_oar.info.details import FULL_RECORDS, add_details
 from arc_lrms_oar.info.site_state import read_site_state
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.job.request import wall_time
@@ -123,7 +123,7 @@ class OverviewReader:
         For many jobs OAR 2 gives everything but the predicted start at a third of the cost, so
         only the oldest are then asked for that (2.5.9, 1,500 jobs: 7 s instead of 19 s).
         """
-        if len(states) <= FORETOLD:
+        if len(states) <= FULL_RECORDS:
             return self._client.records(states)
         found = {row.job_id: row for row in self._client.active() if row.job_id in states}
         add_details(self._client, found, found.keys())

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from arc_lrms_oar.arex.job_listing import arc_queues_of_jobs
+from arc_lrms_oar.info.details import add_details
 from arc_lrms_oar.info.jobs import Load, Occupation, job_info, status_of
 from arc_lrms_oar.info.options import check_options
 from arc_lrms_oar.info.queues import (
@@ -31,13 +32,9 @@ from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.resources import Queue, resource_id
-from arc_lrms_oar.oar.states import State, state_of
+from arc_lrms_oar.oar.states import State
 from arc_lrms_oar.oar.transport import CommandFailed, CommandTimeout
 from arc_lrms_oar.settings import Settings
-
-# The number of waiting jobs that are asked for in full. OAR 2 reports a predicted start only there,
-# at some ten SQL queries for each job.
-FORETOLD = 100
 
 
 def lrms_info(settings: Settings, client: OarClient, options: dict[Any, Any]) -> dict[str, Any]:
@@ -51,7 +48,7 @@ def lrms_info(settings: Settings, client: OarClient, options: dict[Any, Any]) ->
     slots = Slots(client.resources(), settings, now)
     records = {record.job_id: record for record in client.with_resources(client.active())}
     queues = client.queues()
-    add_details(client, records, wanted.job_ids)
+    add_details(client, records, wanted.job_ids, all_requests=not slots.alike)
     oar_queues = {name: settings.queue(name).oar_queue or name for name in wanted.users}
     own = _own_slots(settings, client, oar_queues, slots, queues)
     jobs_of = _jobs_of_queues(settings, records, wanted.job_ids, oar_queues)
@@ -169,24 +166,3 @@ def _jobs_of_queues(
         for name in names:
             found[name].append(record)
     return found
-
-
-def add_details(client: OarClient, records: dict[int, JobRecord], wanted: Iterable[int]) -> None:
-    """Add predicted start and request of the oldest waiting jobs, if OAR lists them only in full.
-
-    First of A-REX's jobs, `wanted`, then of those for which OAR reports no request otherwise.
-    Raises OarUnavailable.
-    """
-    if client.dialect.predicts_starts:
-        return
-    grid = set(wanted)
-    waiting = [
-        record
-        for _, record in sorted(records.items())
-        if state_of(record.state) is State.WAITING and record.scheduled_start is None
-    ]
-    chosen = [record for record in waiting if record.job_id in grid]
-    chosen += [r for r in waiting if r.job_id not in grid and r.wanted is None]
-    if chosen:
-        states = {record.job_id: record.state for record in chosen[:FORETOLD]}
-        records.update(client.records(states))

@@ -3,7 +3,8 @@
 OAR reports a request in two forms. Its message begins with "R=8,W=0:10:0,…", but only after the
 scheduler has placed the job; R counts resources, and a slot may have several. The request
 itself, `-l "{type = 'default'}/network_address=2/core=4,walltime=0:10:0"`, is in OAR 2's full
-records only. A request that `oarsub_grammar` does not accept counts as not reported.
+records only (see `details`). A request that `oarsub_grammar` does not accept counts as not
+reported.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ _TYPE = r"\btype\s*=\s*'([^']*)'"
 def requested_slots(record: JobRecord, slots: Slots) -> int | None:
     """The slots that a job requests, None if OAR does not report it or says only ALL or BEST.
 
-    Of alternatives (moldable jobs) the first one counts. If only R= is known, it is divided by the
-    mean number of resources of a slot.
+    Of alternatives (moldable jobs) the first one counts. The size of a node, where nodes differ, is
+    that of the nodes that OAR chose for R=. If only R= is known, it is divided by the mean number
+    of resources of a slot.
     """
     request = _first_alternative(record)
     groups = [group for group in request.groups if _has_slots(group)] if request else []
-    numbers = [_slots_of(group, slots) for group in groups]
+    rows = record.wanted if request and len(request.groups) == 1 else None
+    numbers = [_slots_of(group, slots, rows) for group in groups]
     if numbers and None not in numbers:
         return sum(number for number in numbers if number) or None
     return max(1, round(record.wanted / slots.rows_of_a_slot)) if record.wanted else None
@@ -57,8 +60,8 @@ def _has_slots(group: Group) -> bool:
     return kind is None or kind[1] == "default"
 
 
-def _slots_of(group: Group, slots: Slots) -> int | None:
-    """The slots of /network_address=2/core=4 and the like."""
+def _slots_of(group: Group, slots: Slots, rows: int | None) -> int | None:
+    """The slots of /network_address=2/core=4 and the like, for which OAR chose so many `rows`."""
     number = 1
     deepest = ""
     for part in group.levels.strip("/").split("/"):
@@ -68,5 +71,5 @@ def _slots_of(group: Group, slots: Slots) -> int | None:
         number *= int(count)
         if deepest == slots.core_level:
             break
-    size = slots.size_of(deepest)
+    size = slots.size_of(deepest, rows / number if rows else None)
     return max(1, round(number * size)) if size else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from functools import cached_property
 from typing import Any
 
 from arc_lrms_oar.oar.resources import resource_id
@@ -74,6 +75,8 @@ class Slots:
                 self._add(row, now)
         self.up = self.until.keys() - self._down
         self.rows_of_a_slot = len(self.of) / len(self.until) if self.until else 1.0
+        # Whether each slot has the same number of resources.
+        self.alike = len(set(Counter(self.of.values()).values())) <= 1
 
     def _add(self, row: dict[str, Any], now: float) -> None:
         name = str(row.get(self._node_level) or row.get("network_address") or "").strip()
@@ -124,16 +127,30 @@ class Slots:
         """The slots that a new job can get now, if these are taken."""
         return {slot for slot in self.up if self.until[slot] > NEVER and slot not in taken}
 
-    def size_of(self, level: str) -> float | None:
-        """The mean number of slots of one unit of a resource level, None if it is not known."""
+    def size_of(self, level: str, rows: float | None = None) -> float | None:
+        """The mean number of slots of one unit of a resource level, None if it is not known.
+
+        Only units with so many `rows` count, if there are some.
+        """
         if level == self.core_level:
             return 1.0
         if level in (self._node_level, "network_address"):
-            return len(self.until) / len(self.nodes) if self.nodes else None
+            sizes = self._slots_of_node
+            return sizes.get(rows) or sizes.get(None)
         if level == self._cpu_level:
             sockets = sum(len(node.sockets) for node in self.nodes.values())
             return len(self.until) / sockets if sockets else None
         return 1 / self.rows_of_a_slot if level in ("resource_id", "id") else None
+
+    @cached_property
+    def _slots_of_node(self) -> dict[float | None, float]:
+        """The mean number of slots of the nodes with so many resources; None for that of all."""
+        rows_of = Counter(slot[0] for slot in self.of.values())
+        sizes: dict[float | None, list[int]] = {}
+        for name, node in self.nodes.items():
+            for key in (None, rows_of[name]):
+                sizes.setdefault(key, []).append(len(node.slots))
+        return {key: sum(found) / len(found) for key, found in sizes.items()}
 
     def distribution(self) -> str:
         """How many nodes have how many slots, such as `2cpu:4 16cpu:10`."""

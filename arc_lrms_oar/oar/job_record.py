@@ -27,7 +27,8 @@ class JobRecord(NamedTuple):
     advance reservation holds before it starts. `cpuset` is the name of the job's cpuset, "" on a
     site that has none. `scheduled_start` is when OAR expects a waiting job to start; `request` is
     the oarsub line, which OAR shows to the job's owner and root only; `resource_request` has its
-    -l options, in full records of OAR 2 only.
+    -l options, on OAR 2 in full records only. `condition` is the SQL condition on all resources of
+    the job, with what the admission rules have added.
     """
 
     job_id: int
@@ -56,6 +57,7 @@ class JobRecord(NamedTuple):
     scheduled_start: int | None = None
     request: str = ""
     resource_request: str = ""
+    condition: str = ""
 
     @property
     def is_noop(self) -> bool:

@@ -32,6 +32,7 @@ _ESCAPE = (
 # The summary of a request at the beginning of a message, "R=8,W=0:10:0,J=B…"; OAR 3 writes seconds.
 _REQUEST = r"R=([0-9]{1,9})(?:,W=(?:([0-9]{1,7}):([0-9]{1,2}):)?([0-9]{1,9}))?,"
 _WALL_TIME = r"\bwalltime=([0-9]{1,7})(?::([0-9]{1,2}))?(?::([0-9]{1,2}))?\b"
+_RESOURCES_3 = r"(?:^|\s)-l\s+((?:\{[^}\"]*\}|[^\s{\"])+)"
 # Seconds that OAR 3 adds to W: SCHEDULER_JOB_SECURITY_TIME as shipped.
 _SECURITY_TIME = 60
 
@@ -133,6 +134,7 @@ def _record_2(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         scheduled_start=_expected(row, "scheduledStart", "startTime"),
         request=_text(row.get("initial_request")),
         resource_request=_text(row.get("wanted_resources")),
+        condition=_text(row.get("properties")),
     )
 
 
@@ -207,7 +209,17 @@ def _record_3(job_id: int, row: dict[str, Any]) -> JobRecord | None:
         cpuset=_text(row.get("cpuset_name")),
         scheduled_start=_expected(row, "start_time"),
         request=request,
+        resource_request=_resource_request_3(request),
+        condition=_text(row.get("properties")),
     )
+
+
+def _resource_request_3(request: str) -> str:
+    """The -l options of an oarsub line, in quotes as OAR 2 shows them.
+
+    OAR 3 joins the arguments with blanks and without quotes.
+    """
+    return " ".join(f'-l "{found[1]}"' for found in re.finditer(_RESOURCES_3, request))
 
 
 def _wall_time_3(request: str, with_security_time: int | None) -> int | None:

@@ -222,7 +222,7 @@ def test_many_jobs_give_the_same_rows_with_fewer_queries(
     site.ce.in_lrms("u" * 12, 4711)
     few = look(site)
     before = len(site.argvs("oarstat"))
-    monkeypatch.setattr("arc_lrms_oar.admin.job_overview.FORETOLD", 2)
+    monkeypatch.setattr("arc_lrms_oar.admin.job_overview.FULL_RECORDS", 2)
     assert look(site) == few
     assert site.argvs("oarstat")[before:] == [
         ["oarstat", "-V"],

@@ -9,7 +9,7 @@ import pytest
 from support.oar_site import Site
 from support.published import published
 
-from arc_lrms_oar.info.provider import FORETOLD
+from arc_lrms_oar.info.details import FULL_RECORDS
 
 STATES = [
     ("Waiting", "Q"),
@@ -138,5 +138,69 @@ def test_details_are_read_of_the_oldest_jobs_only(site: Site) -> None:
     site.oar.add_jobs(60, first_id=101, state="Waiting", message="R=1,W=0:30:0,J=B")
     published(site, *range(101, 161))
     (full,) = [argv for argv in site.argvs("oarstat") if "-f" in argv]
-    assert full.count("-j") == FORETOLD == 100
+    assert full.count("-j") == FULL_RECORDS == 100
     assert {str(number) for number in range(101, 161)} < set(full)
+
+
+THREADED: list[
+    dict[str, Any]
+] = [  # a node of two cores with two threads each, and one of eight cores
+    *({"network_address": "small", "cores": 1, "core": core} for core in (1, 1, 2, 2)),
+    *({"network_address": "large", "cores": 1, "core": core} for core in range(3, 11)),
+]
+PLACED: dict[str, Any] = {"state": "Waiting", "message": "R=8,W=0:10:0,J=B,N=x", "walltime": None}
+
+
+@pytest.mark.parametrize(
+    ("request_text", "rows", "cores"),
+    [
+        ("/core=4", 8, 4),
+        ("/core=4", 4, 4),
+        ("/network_address=1", 4, 2),
+        ("/network_address=1", 8, 8),
+        ("/network_address=1", 6, 5),
+        ("/network_address=1+{type = 'licence'}/name=4", 8, 5),
+        ("", 8, 7),
+    ],
+)
+def test_nodes_with_several_resources_per_core(
+    site: Site, request_text: str, rows: int, cores: int
+) -> None:
+    """The request counts, and R= only shows which nodes OAR has chosen for it."""
+    site.oar.set_nodes(THREADED)
+    wanted = f'-l "{request_text},walltime=0:10:0" ' if request_text else ""
+    site.oar.add_jobs(1, **{**PLACED, "message": f"R={rows},W=0:10:0,J=B"}, wanted=wanted)
+    assert published(site, 1)["jobs"]["1"]["cpus"] == cores
+
+
+def test_jobs_of_one_kind_cost_one_full_record(site: Site) -> None:
+    site.oar.set_nodes(THREADED)
+    four, eight = (f'-l "/core={number},walltime=0:10:0" ' for number in (4, 8))
+    site.oar.add_jobs(200, **PLACED, wanted=four, properties="threads = 2")
+    site.oar.add_jobs(200, **PLACED, wanted=eight, properties="threads = 1")
+    site.oar.add_jobs(200, **PLACED, wanted=eight, properties="threads = 1", owner="other")
+    assert published(site)["cluster"]["queuedcpus"] == 200 * 4 + 400 * 8
+    (full,) = [argv for argv in site.argvs("oarstat") if "-f" in argv]
+    assert full.count("-j") == 3
+
+
+def test_so_many_kinds_of_requests_are_read_the_most_frequent_first(site: Site) -> None:
+    site.oar.set_nodes(THREADED)
+    for number in range(FULL_RECORDS):
+        condition = f"mem > {number}"
+        site.oar.add_jobs(1, **PLACED, wanted='-l "/core=4,walltime=0:10:0" ', properties=condition)
+    site.oar.add_jobs(50, **PLACED, wanted='-l "/core=1/thread=2,walltime=0:10:0" ')
+    info = published(site, *range(1, 31))
+    (full,) = [argv for argv in site.argvs("oarstat") if "-f" in argv]
+    assert full.count("-j") == 30 + FULL_RECORDS - 30 + 1
+    assert info["cluster"]["queuedcpus"] == FULL_RECORDS * 4 + 50 * 1
+
+
+def test_nodes_that_are_alike_need_no_full_records(site: Site) -> None:
+    rows: list[dict[str, Any]] = [
+        {"network_address": "a", "cores": 1, "core": core} for core in (1, 1, 2, 2)
+    ]
+    site.oar.set_nodes(rows)
+    site.oar.add_jobs(5, **PLACED, wanted='-l "/core=4,walltime=0:10:0" ')
+    assert published(site)["cluster"]["queuedcpus"] == 5 * 4
+    assert [argv for argv in site.argvs("oarstat") if "-f" in argv] == []

@@ -415,3 +415,23 @@ def test_recorded_wall_time_of_oar_3() -> None:
     for version, scenario, seconds in (("3.0.3dev", "exit0", 300), ("3.0.3dev", "walltime", 60)):
         found = read("3", call(version, scenario, "final.oarstat-J-f").stdout)
         assert [record.wall_time for record in found.values()] == [seconds]
+
+
+@pytest.mark.parametrize(
+    ("request_text", "found"),
+    [
+        (OURS, '-l "/core=1,walltime=0:5:0"'),
+        (
+            "-l core=2 -l {gpu = 'YES'}/core=1+/disk=1 x",
+            """-l "core=2" -l "{gpu = 'YES'}/core=1+/disk=1\"""",
+        ),
+        ("x-l core=2 y", ""),
+        ('-l "core=2', ""),
+        ("-l {core=2", ""),
+        ("", ""),
+    ],
+)
+def test_requested_resources_of_oar_3(request_text: str, found: str) -> None:
+    """OAR 3 shows them in the oarsub line only, and there without quotes."""
+    row = {"id": 7, "state": "Waiting", "initial_request": request_text}
+    assert read("3", json.dumps({"7": row}))[7].resource_request == found
