@@ -16,7 +16,6 @@ from arc_lrms_oar.commands.prepare import Prepared, without_postponement
 from arc_lrms_oar.errors import JobError, OarRefused, OarUnavailable
 from arc_lrms_oar.job import remote_paths, script
 from arc_lrms_oar.job.submit_journal import SubmitJournal
-from arc_lrms_oar.log import complain
 from arc_lrms_oar.oar import text_parser
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.states import State
@@ -44,7 +43,10 @@ _UNAVAILABLE = (
 
 
 class OarsubAttempts:
-    """The attempts to submit one prepared job, as many as the time allows."""
+    """The attempts to submit one prepared job, as many as the time allows.
+
+    After `run`, `ignored` has what OAR's version does not accept and the job was submitted without.
+    """
 
     def __init__(
         self,
@@ -61,6 +63,7 @@ class OarsubAttempts:
         self.retry = retry
         self.timeout = settings.command_timeout
         self.hanging: Command | None = None
+        self.ignored: list[str] = []
 
     def run(self) -> int:
         """Return the job ID in OAR; raises OarRefused or OarUnavailable."""
@@ -114,9 +117,9 @@ class OarsubAttempts:
     def _oarsub(self) -> int:
         script.write(self.journal.script, self.prepared.text)
         self.journal.record(0)
-        request, ignored = without_postponement(self.prepared.request, lambda: self.client.dialect)
-        for line in ignored:
-            complain(f"Without effect on OAR: {line}")
+        request, self.ignored = without_postponement(
+            self.prepared.request, lambda: self.client.dialect
+        )
         argv = ["oarsub", *request.argv()]
         command = self.client.transport.start(argv, [self.journal.lock], self._ticket())
         # The disk may be full by now; the lock still shows that oarsub is running.

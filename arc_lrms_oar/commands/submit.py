@@ -71,9 +71,10 @@ def submit(
             prepared = prepare(values, path, settings, journal.script, time.time(), user)
             replacement.check()
             write_errors(_between_marks(prepared.shown))
-            job_id = OarsubAttempts(settings, client, prepared, journal, retry).run()
+            attempts = OarsubAttempts(settings, client, prepared, journal, retry)
+            job_id = attempts.run()
             _write_job_id(path, job_id, client, retry)
-            for line in prepared.ignored:
+            for line in (*prepared.ignored, *attempts.ignored):
                 write_errors(f"Without effect on OAR: {line}")
         journal.clear()
     except (GramiError, JobError, OarRefused, OarUnavailable, PackageReplaced):

@@ -63,7 +63,8 @@ class CycleMetrics:
             counters["last_success"] = self._now
         states = self._state.section(_STATES)
         up = result == OK
-        write(self._path, text_of(Numbers(counters, self.jobs, states, seconds, self._now, up)))
+        text = text_of(Numbers(counters, self.jobs, states, seconds, self._now, up))
+        atomic_write(self._path, text.encode(), mode=0o644)
 
 
 def result_of(error: BaseException | None) -> str:
@@ -71,8 +72,3 @@ def result_of(error: BaseException | None) -> str:
     if error is None:
         return OK
     return "oar_unavailable" if isinstance(error, OarUnavailable) else "failed"
-
-
-def write(path: str, text: str) -> None:
-    """Replace the file in one step, readable for everybody; raises OSError."""
-    atomic_write(path, text.encode(), mode=0o644)

@@ -264,10 +264,10 @@ class Cycle:
         from arc_lrms_oar.scan.report import read_diag
 
         policy = Policy.of(self.settings)
-        successors = self._successors(records, found)
+        successors, known = self._successors(records, found)
         deleted = set()
         if successors and policy.delete_resubmitted:
-            deleted = self._delete_successors(successors, found)
+            deleted = self._delete_successors(successors, known, found)
         decisions = {}
         for job_id, job in found.items():
             with self.one_job(job_id, job.grid_id, "decided"):
@@ -290,20 +290,27 @@ class Cycle:
 
     def _successors(
         self, records: Mapping[int, JobRecord], found: Mapping[int, GridJob]
-    ) -> dict[int, int]:
-        """The successors of the jobs that OAR has resubmitted, except those of other grid jobs."""
-        from arc_lrms_oar.scan.resubmission import successors_of
+    ) -> tuple[dict[int, int], dict[int, JobRecord]]:
+        """The successors of the jobs that OAR has resubmitted, and the successors' records.
+
+        Those of other grid jobs are left out.
+        """
+        from arc_lrms_oar.scan.resubmission import records_of, successors_of
 
         successors = successors_of(self.client, records)
-        known = self.client.records(dict.fromkeys(successors.values(), "")) if successors else {}
-        return {
+        known = records_of(self.client, successors.values()) if successors else {}
+        own = {
             job_id: new
             for job_id, new in successors.items()
             if new not in known or not self._mismatch(new, known[new], found[job_id])
         }
+        return own, known
 
     def _delete_successors(
-        self, successors: Mapping[int, int], found: Mapping[int, GridJob]
+        self,
+        successors: Mapping[int, int],
+        known: Mapping[int, JobRecord],
+        found: Mapping[int, GridJob],
     ) -> set[int]:
         """Delete the successors, as the site wants it; returns the jobs with an ended successor."""
         from arc_lrms_oar.scan import resubmission
@@ -312,7 +319,7 @@ class Cycle:
             return self.ownership.is_proven(record, found[job_id])
 
         try:
-            return resubmission.delete(self.client, successors, is_own, self.log)
+            return resubmission.delete(self.client, successors, known, is_own, self.log)
         except OarUnavailable as error:
             self.problem.say("WARNING", "cannot delete jobs that OAR has resubmitted", f": {error}")
             return set()

@@ -6,7 +6,7 @@ never left alone: it would write into the session directory of a job that A-REX 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from arc_lrms_oar.arex import control_files
 from arc_lrms_oar.arex.controldir import GridJob
@@ -51,32 +51,49 @@ def follow(job: GridJob, successor: int, log: Log) -> None:
     control_files.set_local_id(job, successor)
 
 
+def records_of(client: OarClient, ids: Iterable[int]) -> dict[int, JobRecord]:
+    """The records of successors, with their states where OAR 3 hides the rest.
+
+    Raises OarUnavailable.
+    """
+    states = client.states(ids)
+    return client.records(states) if states else {}
+
+
 def delete(
     client: OarClient,
     successors: Mapping[int, int],
+    known: Mapping[int, JobRecord],
     is_own: Callable[[int, JobRecord], bool],
     log: Log,
 ) -> set[int]:
     """Ask OAR to delete the successors, and return the old job IDs of those that have ended.
 
-    A successor may have been resubmitted as well; the last one counts. One that `is_own` (old job
-    ID, record) does not accept is left alone and counts as ended. Raises OarUnavailable.
+    `known` are the successors' records. A successor may have been resubmitted as well; the last one
+    counts. One that `is_own` (old job ID, record) does not accept is left alone and counts as
+    ended. Raises OarUnavailable.
     """
     last = dict(successors)
+    records = dict(known)
     while True:
-        states = client.states(last.values())
-        ended = {job_id: word for job_id, word in states.items() if has_ended(word)}
-        again = successors_of(client, client.records(ended)) if ended else {}
+        ended = {new: records[new] for new in last.values() if _has_ended(records.get(new))}
+        again = successors_of(client, ended)
         if not again:
             break
         last = {old: again.get(new, new) for old, new in last.items()}
-    alive = {old: new for old, new in last.items() if new not in ended}
-    records = client.records(dict.fromkeys(alive.values(), "")) if alive else {}
-    own = {new for old, new in alive.items() if new in records and is_own(old, records[new])}
-    gone = set(alive.values()) - own
-    if own:
-        gone |= _delete(client, own, log)
-    return {old for old, new in last.items() if new in ended or new in gone}
+        records.update(records_of(client, again.values()))
+    alive = {
+        new
+        for old, new in last.items()
+        if new in records and new not in ended and is_own(old, records[new])
+    }
+    if alive:
+        alive -= _delete(client, alive, log)
+    return {old for old, new in last.items() if new not in alive}
+
+
+def _has_ended(record: JobRecord | None) -> bool:
+    return record is not None and has_ended(record.state)
 
 
 def _delete(client: OarClient, ids: set[int], log: Log) -> set[int]:
