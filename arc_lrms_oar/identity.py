@@ -12,21 +12,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 # Compiled on first use, by `re`.
-_RULE = r"(voms|vo|subject|claim)\s+(\S(?:.*\S)?)\s+->\s+(\S.*)"
+_RULE = r"(voms|vo|subject|claim|authgroup)\s+(\S(?:.*\S)?)\s+->\s+(\S.*)"
 _VALUE = r"(?a)(project|oar_queue)=((?:[A-Za-z0-9_]|\{vo\}|\{role\})(?:[\w.-]|\{vo\}|\{role\})*)"
 _RIGHT = (
-    "voms FQAN, vo NAME, subject NAME or claim NAME=VALUE (a * matches anything), then "
-    "-> project=NAME oar_queue=NAME, or one of them"
+    "voms FQAN, vo NAME, subject NAME, claim NAME=VALUE or authgroup NAME (a * matches anything), "
+    "then -> project=NAME oar_queue=NAME, or one of them"
 )
 
 
 class Identity(NamedTuple):
-    """The names of a grid user: FQANs are without capability, claims are NAME=VALUE."""
+    """The names of a grid user: FQANs are without capability, claims are NAME=VALUE.
+
+    `authgroups` are those of arc.conf that the user matches, in A-REX's order.
+    """
 
     subject: str = ""
     vos: tuple[str, ...] = ()
     fqans: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
+    authgroups: tuple[str, ...] = ()
 
 
 class Rule(NamedTuple):
@@ -59,7 +63,8 @@ def from_local(local: Mapping[str, Sequence[str]]) -> Identity:
     """Return the identity in the lines of `.local`, given as each key with its values in order.
 
     A VO is the one that A-REX found by its own configuration, or the first part of a FQAN (ARC 6.17
-    and 7.0 `src/services/a-rex/job.cpp`, `files/ControlFileContent.cpp`).
+    and 7.0 `src/services/a-rex/job.cpp`, `files/ControlFileContent.cpp`). ARC before 7.2 does not
+    record authgroups.
     """
     fqans = tuple(_short(text) for text in local.get("voms", ()))
     vos = [*local.get("localvo", ()), *(_vo(fqan) for fqan in fqans)]
@@ -70,7 +75,8 @@ def from_local(local: Mapping[str, Sequence[str]]) -> Identity:
         for value in values
     ]
     subject = "".join(local.get("subject", ())[-1:])
-    return Identity(subject, tuple(dict.fromkeys(filter(None, vos))), fqans, tuple(claims))
+    vos = list(dict.fromkeys(filter(None, vos)))
+    return Identity(subject, tuple(vos), fqans, tuple(claims), tuple(local.get("auth", ())))
 
 
 def choose(table: Sequence[Rule], user: Identity) -> tuple[str, str]:
@@ -91,7 +97,13 @@ def choose(table: Sequence[Rule], user: Identity) -> tuple[str, str]:
 
 
 def _names(kind: str, user: Identity) -> Iterator[str]:
-    kinds = {"subject": (user.subject,), "vo": user.vos, "voms": user.fqans, "claim": user.claims}
+    kinds = {
+        "subject": (user.subject,),
+        "vo": user.vos,
+        "voms": user.fqans,
+        "claim": user.claims,
+        "authgroup": user.authgroups,
+    }
     return filter(None, kinds[kind])
 
 

@@ -12,6 +12,7 @@ PILOT = Identity(
     ("atlas", "cms"),
     ("/atlas/Role=pilot", "/atlas", "/cms/italy"),
     ("wlcg.groups=/dune/prod",),
+    ("testers", "all"),
 )
 
 
@@ -45,7 +46,7 @@ def test_rules() -> None:
     ],
 )
 def test_wrong_rules_are_refused(line: str) -> None:
-    with pytest.raises(ValueError, match=r"voms FQAN, vo NAME, subject NAME or claim NAME=VALUE"):
+    with pytest.raises(ValueError, match=r"voms FQAN, vo NAME, subject NAME, claim NAME=VALUE"):
         rules(line)
 
 
@@ -55,6 +56,7 @@ def test_identity_of_a_local_file() -> None:
         "localvo": ["atlas"],
         "voms": ["/atlas/Role=pilot/Capability=NULL", "/atlas/Role=NULL", "/cms/italy"],
         "tokenclaim.wlcg.groups": ["/dune/prod"],
+        "auth": ["testers", "all"],
         "jobname": ["x"],
     }
     assert from_local(local) == PILOT
@@ -74,6 +76,9 @@ def test_identity_of_a_local_file() -> None:
         ("subject /DC=org/CN=Test User (1) -> project=p", ("p", "")),
         ("subject /DC=org/CN=Test.User.(1) -> project=p", ("", "")),
         ("claim wlcg.groups=/dune/* -> project=d", ("d", "")),
+        ("authgroup all -> project=a", ("a", "")),
+        ("authgroup testers* -> project=t\nauthgroup all -> project=a", ("t", "")),
+        ("authgroup other -> project={vo}{role}a", ("", "")),
         ("vo x -> project=1\nvo cms -> project=2\nvo atlas -> project=3", ("2", "")),
     ],
 )

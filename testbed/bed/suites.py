@@ -53,6 +53,7 @@ class Suite:
         separate_ws: The web service is a process of its own, not a part of A-REX's.
         client_wants_proxy: ARC's client requires a proxy even for interfaces that need none.
         rest_wants_queue: A-REX refuses jobs through REST that name no queue.
+        records_authgroups: A-REX writes the authgroups of the user to the job's `.local`.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Suite:
     cpusets: bool = False
     client_wants_proxy: bool = True
     rest_wants_queue: bool = False
+    records_authgroups: bool = False
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -119,6 +121,7 @@ SUITES = {
             python="3.14",
             postgres="18",
             client_wants_proxy=False,
+            records_authgroups=True,
         ),
     )
 }

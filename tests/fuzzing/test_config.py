@@ -117,13 +117,13 @@ def test_a_condition_leaves_the_brackets_of_others_alone(text: str) -> None:
 @fuzzed(
     rules=st.lists(
         st.tuples(
-            st.sampled_from(("vo", "voms", "subject", "claim")),
+            st.sampled_from(("vo", "voms", "subject", "claim", "authgroup")),
             st.lists(st.sampled_from(("*", "a", "/", "Role=", ".")) | raw, max_size=5).map("".join),
         ),
         max_size=3,
     ),
     local=st.dictionaries(
-        st.sampled_from(("voms", "localvo", "subject", "tokenclaim.x")),
+        st.sampled_from(("voms", "localvo", "subject", "tokenclaim.x", "auth")),
         st.lists(glued(("/", "a", "Role=", "Capability=", "NULL"), 8), max_size=3),
     ),
 )

@@ -12,7 +12,8 @@ from bed.suites import suite_named
 
 HERE = Path(__file__).parent
 SUITE = os.environ.get("ARC_OAR_TESTBED_SUITE", "bookworm")
-collect_ignore = [] if suite_named(SUITE).python_backends else ["test_slurmpy.py"]
+ARC_6 = suite_named(SUITE).python_backends
+collect_ignore = ["test_upgrade_arc.py"] if ARC_6 else ["test_slurmpy.py"]
 RTES = {
     "TEST/OPTIONS": 'if [ "$1" = 1 ]; then export RTE_SAYS="$2+$3+$PARAM"; fi\n',
     "TEST/LATER": 'if [ "$1" = 0 ]; then joboption_starttime=20370101000000Z; fi\n',

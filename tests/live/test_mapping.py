@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from support.hostile_text import CANARY, WORDS
 
 pytestmark = pytest.mark.live
 
+HERE = Path(__file__).parent
 SAMPLES = "/opt/arc_lrms_oar/arc_lrms_oar/share/rte/OAR"
 ENABLE = f"""
 set -e
@@ -157,3 +159,27 @@ def test_hostile_words_through_arcsub(equipped: Grid, jobs: dict[str, Job]) -> N
     assert held(job)["name"] == f"touch_tmp_arc-oar-canary-{job.grid_id}"
     assert job.output("out.txt").split("\0")[:-1] == ONE_LINE
     assert equipped.read(CANARY) == ""
+
+
+AUTHGROUPS = "[authgroup:others]\nsubject = /O=nobody\n\n[authgroup:testers]\nall = yes\n\n"
+RULES = "identity = authgroup others -> project=no\nidentity = authgroup test* -> project=yes\n"
+
+
+def test_project_by_authgroup(bed: Bed, grid: Grid, tmp_path: Path) -> None:
+    """The user matches the authgroups testers and all, and not others."""
+    if not bed.suite.records_authgroups:
+        pytest.skip("this A-REX does not record authgroups")
+    conf = (HERE / "arc.conf.in").read_text()
+    for old, new in (
+        ("[authgroup:all]\n", f"{AUTHGROUPS}[authgroup:all]\n"),
+        ("allowaccess = all\n", "allowaccess = testers all\n"),
+        ("[custom:oar/long]\n", f"[custom:oar/long]\n{RULES}"),
+    ):
+        conf = conf.replace(old, new)
+    (tmp_path / "arc.conf").write_text(conf)
+    bed.reconf(tmp_path / "arc.conf")
+    try:
+        job = grid.submit(shell("true", queue="long"))
+        assert held(job)["project"] == "yes", job.control("local")
+    finally:
+        bed.reconf(HERE / "arc.conf.in")
