@@ -179,6 +179,13 @@ OPTIONS: tuple[Option, ...] = (
         "preceded by [END,ERROR] for some events only; a runtime environment may only use mail",
         by_rte=True,
     ),
+    _per_queue(
+        "usage_interval",
+        types.TIME,
+        "60",
+        "Longest time between two samples of the CPU time and memory of a job by a process on its "
+        "first node, which counts jobs that OAR kills and detached processes; 0: no such process",
+    ),
     # What is published.
     _per_queue(
         "acl_users",

@@ -41,6 +41,7 @@ class QueueSettings(NamedTuple):
     checkpoint: int = _DEFAULTS["checkpoint"]
     checkpoint_signal: int = _DEFAULTS["checkpoint_signal"]
     notify: str = _DEFAULTS["notify"]
+    usage_interval: int = _DEFAULTS["usage_interval"]
     acl_users: tuple[str, ...] = _DEFAULTS["acl_users"]
     best_effort_slots: str = _DEFAULTS["best_effort_slots"]
     local_jobs: bool = _DEFAULTS["local_jobs"]

@@ -22,6 +22,10 @@ BY_CAUSE = {
         "The program was killed on its node, perhaps because it ran out of memory: check `dmesg` "
         "there."
     ),
+    Cause.MEMORY: (
+        "The user must request more memory. OAR sets the limit of a job's memory cgroup by its share "
+        "of the node's cores."
+    ),
     Cause.NOT_RUN: (
         "The type noop came from [custom:oar] types, a runtime environment or an admission rule of "
         "OAR: remove it there."

@@ -17,7 +17,13 @@ from arc_lrms_oar.errors import JobError
 from arc_lrms_oar.job.request import make_request
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.deletion import pending_deletion, requesting_user
-from arc_lrms_oar.oar.outcome import Outcome, cause_events, outcome_of, outcome_of_lost
+from arc_lrms_oar.oar.outcome import (
+    Outcome,
+    cause_events,
+    outcome_of,
+    outcome_of_lost,
+    with_memory_kills,
+)
 from arc_lrms_oar.oar.states import UNKNOWN, has_ended
 from arc_lrms_oar.settings import Settings
 
@@ -62,6 +68,8 @@ def final_outcome(facts: JobFacts) -> Outcome | None:
     """
     if facts.record is not None and has_ended(facts.state):
         end = outcome_of(facts.record)
+        if facts.diag.out_of_memory:
+            end = with_memory_kills(end, *facts.diag.out_of_memory)
         reported = re.match(_LRMS_ERROR, facts.failure) if facts.finished else None
         return end._replace(code=int(reported[1]), reason=reported[2]) if reported else end
     if facts.state == UNKNOWN and not facts.finished and facts.diag.complete:

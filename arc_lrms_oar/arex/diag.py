@@ -33,9 +33,17 @@ _SPELLED = {
         "Benchmark",
         "exitcode",
         "runtimeenvironments",
+        "WatchedUserTime",
+        "WatchedKernelTime",
+        "WatchedMemory",
+        "OutOfMemoryKills",
+        "MemoryLimit",
     )
 }
 _MOST_KEYS = 200
+_CPU_TIMES = ("usertime", "kerneltime")
+# What share/job_usage.sh writes.
+_WATCHED = {"watchedusertime", "watchedkerneltime", "watchedmemory"}
 # About the CE, so a job must not set them (ARC 6.17 `lrms/arc/lrms/common/scan.py`).
 _FRONTEND = "frontend_"
 
@@ -69,6 +77,37 @@ class Diag:
         """The value of key `name` in seconds, None if it is missing or no time."""
         match = re.fullmatch(r"([0-9]{1,12}([.,][0-9]{1,9})?)s?", self.values.get(name, ""))
         return float(match[1].replace(",", ".")) if match else None
+
+    @property
+    def out_of_memory(self) -> tuple[int, int | None] | None:
+        """How many processes the kernel killed at the memory limit of the job, and that limit (MB).
+
+        None if it killed none. The limit is None if the node did not say it.
+        """
+        kills = re.fullmatch(r"[1-9][0-9]{0,8}", self.values.get("outofmemorykills", ""))
+        limit = self._kilobytes("memorylimit")
+        return (int(kills[0]), limit and limit // 1024) if kills else None
+
+    def with_watched_usage(self) -> dict[str, str]:
+        """The values with one CPU time and memory: the larger of GNU time's and the watcher's.
+
+        The watcher counts all processes of the job, also those of a killed job; GNU time only what
+        the program has waited for. The memory is also the AverageTotalMemory, which A-REX publishes
+        (docs/internals/arc.md#diag).
+        """
+        values = {key: text for key, text in self.values.items() if key not in _WATCHED}
+        own = [self.seconds(name) or 0.0 for name in _CPU_TIMES]
+        watched = [self.seconds(f"watched{name}") or 0.0 for name in _CPU_TIMES]
+        if sum(watched) > sum(own):
+            values.update({name: f"{time:.2f}s" for name, time in zip(_CPU_TIMES, watched)})
+        memory = self._kilobytes("watchedmemory") or 0
+        if memory > (self._kilobytes("maxresidentmemory") or 0):
+            values.update(dict.fromkeys(("maxresidentmemory", "averagetotalmemory"), f"{memory}kB"))
+        return values
+
+    def _kilobytes(self, name: str) -> int | None:
+        match = re.fullmatch(r"([0-9]{1,15})kB", self.values.get(name, ""))
+        return int(match[1]) if match else None
 
     def format(self) -> bytes:
         """The content of the file that A-REX reads."""

@@ -23,7 +23,7 @@ from arc_lrms_oar.job.submit_journal import PRIVATE_DIR
 from arc_lrms_oar.version import __version__
 
 _HIDDEN = "(not shown)"
-_SHELL_FILES = ("job_scratch.sh", "job_program.sh", "job_script.sh")
+_SHELL_FILES = ("job_scratch.sh", "job_usage.sh", "job_program.sh", "job_script.sh")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Bash would change its own behaviour or refuse to set these: only the user's program gets them.
 _PROGRAM_ONLY = re.compile(
@@ -31,7 +31,8 @@ _PROGRAM_ONLY = re.compile(
     r"|FUNCNEST|FUNCNAME|RANDOM|SRANDOM|SECONDS|EPOCHSECONDS|EPOCHREALTIME|LINENO|GROUPS|DIRSTACK"
     r"|HISTCMD|PIPESTATUS|OPTIND|OPTERR|TMOUT|arc_oar_.*"
     # The script itself uses these, so that a value of the user would change it.
-    r"|RESULT|GNU_TIME|JOB_ACCOUNTING|ACCOUNTING_.*|runtimeenvironments|script"
+    r"|RESULT|GNU_TIME|JOB_ACCOUNTING|ACCOUNTING_.*|(cpuacct|memory)_cgroup"
+    r"|runtimeenvironments|script"
 )
 _VARIABLE_FIRST = re.compile(
     r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))(.*)", re.S
@@ -44,7 +45,8 @@ class NodePlan(NamedTuple):
     `scratch_dir` is empty where jobs run in the session directory itself; it may hold variables
     that only the node can expand. `multicore_scratch` also uses it for a job on several nodes.
     `checkpoint_signal` is the number of the signal that OAR sends before the end of the wall time,
-    0 for none. `instance` is the container image or the like for the accounting. `command` is set
+    0 for none. `usage_interval` is the longest time between two samples of the watcher, in seconds,
+    0 for no watcher. `instance` is the container image or the like for the accounting. `command` is set
     if a runtime environment has replaced the user's command: a bash command with its arguments,
     which the node expands.
     """
@@ -57,6 +59,7 @@ class NodePlan(NamedTuple):
     benchmark: str = "HEPSPEC:1.0"
     multicore_scratch: bool = False
     checkpoint_signal: int = 0
+    usage_interval: int = 0
     instance: str = ""
     command: str = ""
 
@@ -156,6 +159,7 @@ def _paths(job: JobDescription, plan: NodePlan) -> str:
         "arc_oar_nodename": plan.nodename_command,
         "arc_oar_benchmark": plan.benchmark,
         "arc_oar_signal": str(plan.checkpoint_signal or ""),
+        "arc_oar_usage_interval": str(plan.usage_interval),
         "arc_oar_command": plan.command,
     }
     lines = [assignment(name, value) for name, value in values.items()]

@@ -37,6 +37,12 @@ class Cause(enum.Enum):
     SUCCESS = ("success", 0, "", "Job finished with exit code 0")
     EXIT_CODE = ("exit_code", None, "", "Job finished with exit code {code}")
     SIGNAL = ("signal", None, "", "Job was killed by {signal}")
+    MEMORY = (
+        "memory",
+        None,
+        "",
+        "{outcome}; it had reached its memory limit{limit}, and the kernel killed {processes}",
+    )
     NOT_RUN = (
         "noop",
         ERROR_CODE,
@@ -158,6 +164,23 @@ def outcome_of_deleted_successor(successor: int) -> Outcome:
         "since this site lets no job run a second time"
     )
     return Outcome(ERROR_CODE, reason, Cause.RESUBMITTED)
+
+
+def with_memory_kills(outcome: Outcome, kills: int, limit: int | None) -> Outcome:
+    """The outcome of a failed job of which the kernel has killed processes at its memory limit.
+
+    `kills` is their number, `limit` is in MB. Both come from the job's own diag, which its user can
+    write, so the code remains that of OAR.
+    """
+    if outcome.code == 0:
+        return outcome
+    reason = Cause.MEMORY.sentence.format(
+        outcome=outcome.reason,
+        limit=f" of {limit} MB" if limit else "",
+        processes="a process of it" if kills == 1 else f"{kills} of its processes",
+    )
+    own = outcome.cause in (Cause.EXIT_CODE, Cause.SIGNAL)
+    return Outcome(outcome.code, reason, Cause.MEMORY if own else outcome.cause)
 
 
 def cause_events(record: JobRecord) -> list[Event]:

@@ -14,6 +14,7 @@ from arc_lrms_oar.oar.outcome import (
     outcome_of,
     outcome_of_deleted_successor,
     outcome_of_lost,
+    with_memory_kills,
 )
 from arc_lrms_oar.oar.successor import RESUBMISSION_TIMEOUT, resubmission_may_come
 from arc_lrms_oar.settings import Settings
@@ -108,9 +109,12 @@ def decide(
         if ended_for < DIAG_TIMEOUT and not diag.complete and _script_may_have_ended(record):
             return Wait()
     try:
-        return Report(outcome_of(record))
+        outcome = outcome_of(record)
     except ValueError as error:
         return Wait(f"is not reported: {error}")
+    if diag.out_of_memory:
+        outcome = with_memory_kills(outcome, *diag.out_of_memory)
+    return Report(outcome)
 
 
 def _ended_long_ago(record: JobRecord, now: float) -> bool:

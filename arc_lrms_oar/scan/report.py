@@ -137,7 +137,7 @@ def accounted(report: JobReport) -> Diag:
 
     A job that never started has neither times nor an exit code, whatever its user wrote.
     """
-    values, nodes, record = dict(report.diag.values), report.diag.nodes, report.record
+    values, nodes, record = report.diag.with_watched_usage(), report.diag.nodes, report.record
     started = record is None or record.start_time is not None
     if not started:
         nodes = []

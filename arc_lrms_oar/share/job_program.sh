@@ -63,9 +63,9 @@ not exist on $HOSTNAME"
 
 arc_oar_launch() {
     if [ "$RUNTIME_JOB_STDOUT" = "$RUNTIME_JOB_STDERR" ]; then
-        "$@" <"$RUNTIME_JOB_STDIN" >>"$RUNTIME_JOB_STDOUT" 2>&1
+        "$@" <"$RUNTIME_JOB_STDIN" >>"$RUNTIME_JOB_STDOUT" 2>&1 57>&-
     else
-        "$@" <"$RUNTIME_JOB_STDIN" >>"$RUNTIME_JOB_STDOUT" 2>>"$RUNTIME_JOB_STDERR"
+        "$@" <"$RUNTIME_JOB_STDIN" >>"$RUNTIME_JOB_STDOUT" 2>>"$RUNTIME_JOB_STDERR" 57>&-
     fi
 }
 

@@ -1,5 +1,5 @@
 # The part of the job script that is the same for every job. job/script.py writes job_scratch.sh,
-# job_program.sh and this file, in this order, below the function arc_oar_job, which assigns the
+# job_usage.sh, job_program.sh and this file, in this order, below the function arc_oar_job, which assigns the
 # values of one job.
 #
 # It must work with bash 4.2 and with any PATH, locale and limits that the user's environment sets;
@@ -8,6 +8,7 @@
 #
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # arc_oar_job assigns the variables of the job.
+# shellcheck disable=SC2034 # The other files use arc_oar_job_id.
 # shellcheck disable=SC2317,SC2329 # The EXIT trap and runtime environments call functions.
 
 # A function of ARC's for runtime environments.
@@ -117,7 +118,7 @@ arc_oar_stage() {
         # An empty runtime environment has no function.
         declare -F "RTE_function_$arc_oar_index" >/dev/null || continue
         arc_oar_options="arc_oar_rte_options_${arc_oar_index}[@]"
-        "RTE_function_$arc_oar_index" "$1" "${!arc_oar_options}"
+        "RTE_function_$arc_oar_index" "$1" "${!arc_oar_options}" 57>&-
         arc_oar_status=$?
         arc_oar_after_rte
         if [ "$arc_oar_status" -ne 0 ]; then
@@ -143,8 +144,9 @@ arc_oar_open_streams() {
 
 arc_oar_main() {
     umask 077
-    # The PATH of the node, before the user's environment changes it.
+    # Those of the node, before the user's environment changes them.
     arc_oar_path=$PATH
+    arc_oar_job_id=$OAR_JOB_ID
     local grid_area=$RUNTIME_GRIDAREA_DIR
     arc_oar_job
     printf -v ACCOUNTING_STARTTIME '%(%s)T' -1
@@ -153,6 +155,7 @@ arc_oar_main() {
     arc_oar_streams=
     arc_oar_rte_trap=
     trap arc_oar_finish EXIT
+    arc_oar_start_watcher
     arc_oar_count_nodes
     arc_oar_note_system
     arc_oar_open_streams || exit 1
@@ -189,6 +192,7 @@ $RUNTIME_JOB_DIR"
         arc_oar_run
     fi
     RESULT=$?
+    arc_oar_stop_watcher
     arc_oar_stage 2 || RESULT=1
     arc_oar_note_scratch
     if [ -n "$RUNTIME_LOCAL_SCRATCH_DIR" ]; then
