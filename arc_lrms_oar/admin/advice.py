@@ -23,8 +23,8 @@ BY_CAUSE = {
         "there."
     ),
     Cause.MEMORY: (
-        "The user must request more memory. OAR sets the limit of a job's memory cgroup by its share "
-        "of the node's cores."
+        "The user must request more memory, or more slots: OAR limits the memory of a job by its "
+        "share of the node's cores."
     ),
     Cause.NOT_RUN: (
         "The type noop came from [custom:oar] types, a runtime environment or an admission rule of "

@@ -46,9 +46,9 @@ class NodePlan(NamedTuple):
     that only the node can expand. `multicore_scratch` also uses it for a job on several nodes.
     `checkpoint_signal` is the number of the signal that OAR sends before the end of the wall time,
     0 for none. `usage_interval` is the longest time between two samples of the watcher, in seconds,
-    0 for no watcher. `instance` is the container image or the like for the accounting. `command` is set
-    if a runtime environment has replaced the user's command: a bash command with its arguments,
-    which the node expands.
+    0 for no watcher. `instance` is the container image or the like for the accounting. `command`
+    is set if a runtime environment has replaced the user's command: a bash command with its
+    arguments, which the node expands.
     """
 
     gnu_time: str = "/usr/bin/time"

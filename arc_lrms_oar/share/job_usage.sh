@@ -46,9 +46,9 @@ arc_oar_use_cgroup() {
         esac
         path=$point${2#"${root%/}"}
         [ ! -r "$path/cgroup.procs" ] || arc_oar_members=$path/cgroup.procs
-        if [ -r "$path/cpuacct.stat" ] || [ -r "$path/cpu.stat" ] && [ -z "$1" ]; then
-            cpuacct_cgroup=$path
-        fi
+        [ ! -r "$path/cpuacct.stat" ] || cpuacct_cgroup=$path
+        # The cpu controller of v1 has a file of this name without times.
+        [ ! -r "$path/cpu.stat" ] || [ -n "$1" ] || cpuacct_cgroup=$path
         [ ! -r "$path/memory.stat" ] || memory_cgroup=$path
         return
     done <"$arc_oar_proc/self/mountinfo"
@@ -122,7 +122,7 @@ arc_oar_watch() {
 arc_oar_first_sample() {
     SECONDS=0
     arc_oar_user=0 arc_oar_kernel=0 arc_oar_memory=0 arc_oar_kills=0
-    arc_oar_ended_user=0 arc_oar_ended_kernel=0
+    arc_oar_ended_user=0 arc_oar_ended_kernel=0 arc_oar_resident=0 arc_oar_unmeasured=0
     arc_oar_written_time=0 arc_oar_written_memory=0 arc_oar_written_kills=0
     arc_oar_page=$(getconf PAGESIZE)
     declare -gA arc_oar_parent=() arc_oar_process_user=() arc_oar_process_kernel=()
@@ -179,7 +179,7 @@ arc_oar_count_kills() {
 
 # Adds up the job's processes, for what no cgroup says.
 arc_oar_sample_processes() {
-    local pid line rest memory=0
+    local pid line memory=0
     local -a pids=() fields
     local -A alive=()
     if [ -n "$arc_oar_members" ]; then
@@ -203,16 +203,26 @@ arc_oar_sample_processes() {
         arc_oar_add_times
     fi
     if [ -z "$memory_cgroup" ] && [ "$memory" -gt "$arc_oar_memory" ]; then
-        memory=0
-        # Processes may share memory, so each counts with its part of it (proc_pid_smaps(5)).
-        for pid in "${!alive[@]}"; do
-            while read -r line rest; do
-                [ "$line" != Pss: ] || alive[$pid]=${rest% kB}
-            done <"$pid/smaps_rollup"
-            memory=$((memory + alive[$pid]))
-        done
-        [ "$memory" -le "$arc_oar_memory" ] || arc_oar_memory=$memory
+        arc_oar_measure_memory
     fi
+}
+
+# Processes may share memory, so each counts with its part of it (Pss, proc_pid_smaps(5)). To read that
+# takes the kernel 1 ms and more, so it is done where the sum of the processes has grown by a
+# twentieth, and once in ten samples.
+arc_oar_measure_memory() {
+    local pid key rest sum=0
+    arc_oar_unmeasured=$((arc_oar_unmeasured + 1))
+    [ $((memory * 20)) -gt $((arc_oar_resident * 21)) ] || [ "$arc_oar_unmeasured" -ge 10 ] || return 0
+    arc_oar_unmeasured=0
+    arc_oar_resident=$memory
+    for pid in "${!alive[@]}"; do
+        while read -r key rest; do
+            [ "$key" != Pss: ] || alive[$pid]=${rest% kB}
+        done <"$pid/smaps_rollup"
+        sum=$((sum + alive[$pid]))
+    done
+    [ "$sum" -le "$arc_oar_memory" ] || arc_oar_memory=$sum
 }
 
 # The times of a process that has ended are those of the parent that has waited for it. Where no

@@ -134,3 +134,47 @@ def test_formatted_diag_parses_to_the_same() -> None:
 def test_times_are_utc(paris: None) -> None:
     assert utc(0) == "19700101000000Z"
     assert utc(1782864000) == "20260701000000Z"
+
+
+GNU_TIME = b"UserTime=2.00s\nKernelTime=0.50s\nMaxResidentMemory=900kB\nAverageTotalMemory=900kB\n"
+WATCHER = b"WatchedUserTime=1.90s\nWatchedKernelTime=0.70s\nWatchedMemory=1900kB\n"
+LITTLE = b"WatchedUserTime=2.10s\nWatchedKernelTime=0.30s\nWatchedMemory=800kB\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "usage"),
+    [
+        (GNU_TIME, "2.00s 0.50s 900kB"),
+        (GNU_TIME + LITTLE, "2.00s 0.50s 900kB"),
+        (LITTLE + WATCHER + GNU_TIME, "1.90s 0.70s 1900kB"),
+        # A job that was killed.
+        (LITTLE + WATCHER, "1.90s 0.70s 1900kB"),
+        # Nonsense of the user.
+        (GNU_TIME + b"WatchedUserTime=x\nWatchedMemory=-5kB\n", "2.00s 0.50s 900kB"),
+        (GNU_TIME + b"WatchedUserTime=9999999999999s\nWatchedMemory=9\n", "2.00s 0.50s 900kB"),
+    ],
+)
+def test_larger_usage_counts(content: bytes, usage: str) -> None:
+    values = Diag.parse(content).with_watched_usage()
+    keys = ("usertime", "kerneltime", "maxresidentmemory")
+    assert " ".join(values.pop(key) for key in keys) == usage
+    assert values == {"averagetotalmemory": usage.split()[2]}
+
+
+def test_usage_of_a_job_without_measurements() -> None:
+    assert Diag.parse(b"exitcode=0\n").with_watched_usage() == {"exitcode": "0"}
+
+
+@pytest.mark.parametrize(
+    ("content", "killed"),
+    [
+        (b"", None),
+        (b"OutOfMemoryKills=0\n", None),
+        (b"OutOfMemoryKills=many\n", None),
+        (b"OutOfMemoryKills=2\n", (2, None)),
+        (b"OutOfMemoryKills=1\nOutOfMemoryKills=2\nMemoryLimit=2097152kB\n", (2, 2048)),
+        (b"OutOfMemoryKills=2\nMemoryLimit=all of it\n", (2, None)),
+    ],
+)
+def test_out_of_memory(content: bytes, killed: object) -> None:
+    assert Diag.parse(content).out_of_memory == killed

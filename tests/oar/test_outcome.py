@@ -19,6 +19,7 @@ from arc_lrms_oar.oar.outcome import (
     outcome_of,
     outcome_of_deleted_successor,
     outcome_of_lost,
+    with_memory_kills,
 )
 from arc_lrms_oar.oar.states import BY_WORD
 from arc_lrms_oar.oar.successor import RESUBMITTED
@@ -145,7 +146,8 @@ CAUSE_OF_EVENT = {
 # The codes and labels that A-REX and the metrics get; they must not change.
 CODES = {
     *((Cause.SUCCESS, 0, "success"), (Cause.EXIT_CODE, None, "exit_code")),
-    *((Cause.SIGNAL, None, "signal"), (Cause.NOT_RUN, 512, "noop")),
+    *((Cause.SIGNAL, None, "signal"), (Cause.MEMORY, None, "memory")),
+    (Cause.NOT_RUN, 512, "noop"),
     *((Cause.NO_EXIT_CODE, 512, "no_exit_code"), (Cause.RESUBMITTED, 512, "resubmitted")),
     *((Cause.WALLTIME, 265, "walltime"), (Cause.PREEMPTED, 265, "preempted")),
     *((Cause.NODE, 512, "node"), (Cause.DIRECTORY, 512, "directory")),
@@ -412,3 +414,29 @@ def test_a_lost_job(diag: dict[str, str], code: int, cause: Cause) -> None:
     found = outcome_of_lost(diag)
     assert (found.code, found.cause) == (code, cause)
     assert ("lost" in found.reason) == (cause is Cause.LOST)
+
+
+# ---- The memory limit of a job -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kills", "limit", "sentence"),
+    [
+        (1, None, "it had reached its memory limit, and the kernel killed a process of it"),
+        (
+            3,
+            99,
+            "it had reached its memory limit of 99 MB, and the kernel killed 3 of its processes",
+        ),
+    ],
+)
+def test_processes_killed_at_the_memory_limit(kills: int, limit: int | None, sentence: str) -> None:
+    found = with_memory_kills(outcome_of(terminated(256)), kills, limit)
+    assert found == (1, f"Job finished with exit code 1; {sentence}", Cause.MEMORY)
+    # The cause of a job that OAR has killed is another one.
+    assert with_memory_kills(outcome_of(error("WALLTIME")), kills, limit).cause is Cause.WALLTIME
+
+
+def test_memory_limit_that_the_job_survived() -> None:
+    success = outcome_of(terminated(0))
+    assert with_memory_kills(success, 1, 99) == success

@@ -82,3 +82,23 @@ TABLE: dict[str, tuple[JobRecord | None, Diag, Policy, dict[str, Any], object]] 
 def test_decision(case: str) -> None:
     facts, diag, policy, more, expected = TABLE[case]
     assert code(decide(facts, diag, NOW, policy, **more)) == expected
+
+
+OUT_OF_MEMORY = Diag({"exitcode": "137", "outofmemorykills": "2", "memorylimit": "524288kB"})
+KILLED = "it had reached its memory limit of 512 MB, and the kernel killed 2 of its processes"
+
+
+@pytest.mark.parametrize(
+    ("ended", "code", "reason"),
+    [
+        (record(5, exit_code=0), 0, "Job finished with exit code 0"),
+        (record(5, exit_code=256), 1, f"Job finished with exit code 1; {KILLED}"),
+        (record(5, exit_code=9), 265, f"Job was killed by signal 9 (SIGKILL); {KILLED}"),
+        (failed(5, "FRAG_JOB_REQUEST"), 265, f"Job was deleted in OAR; {KILLED}"),
+    ],
+)
+def test_job_at_its_memory_limit(ended: JobRecord, code: int, reason: str) -> None:
+    """The code is OAR's: the user can write the diag."""
+    decision = decide(ended, OUT_OF_MEMORY, NOW, FOLLOW, ended_for=60.0)
+    assert isinstance(decision, Report)
+    assert decision.outcome[:2] == (code, reason)
