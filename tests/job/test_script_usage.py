@@ -145,8 +145,7 @@ def test_time_of_processes_that_have_ended(machine: Machine) -> None:
     machine.process(10, 1, user=100, kernel=10)
     machine.process(11, 10, user=50, kernel=5)
     machine.process(12, 1, user=30, kernel=3)
-    (machine.place / "child has ended").mkdir()
-    script = f"""
+    script = """
 show
 rm -r 11 12
 sed -i 's/ 50 5 50 5 / 50 5 100 10 /' 10/stat
@@ -154,8 +153,8 @@ arc_oar_sample; show
 arc_oar_sample; show
 rm -r 10
 arc_oar_sample; show
-echo "${{!arc_oar_parent[@]}}"
-: '{JOB_ID}'
+# Nothing about them is left.
+echo "${!arc_oar_parent[@]}"
 """
     assert machine.run(script) == "180 18 0 0\n180 18 0 0\n180 18 0 0\n180 18 0 0\n\n"
 

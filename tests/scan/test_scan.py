@@ -357,6 +357,17 @@ def test_accounting_prefers_oars_record(site: Site, paris: None) -> None:
     assert (found["usertime"], found["maxresidentmemory"]) == (["1.5s"], ["77kB"])
 
 
+def test_usage_of_a_job_that_oar_killed(any_site: Site) -> None:
+    """The job script has not reached its end; its watcher has measured the job."""
+    files = any_site.running(state="Error", exit_code=None)
+    files.diag.write_text("WatchedUserTime=7.25s\nWatchedKernelTime=0.50s\nWatchedMemory=9kB\n")
+    any_site.scan()
+    found = files.accounting()
+    assert (found["usertime"], found["kerneltime"]) == (["7.25s"], ["0.50s"])
+    assert found["maxresidentmemory"] == found["averagetotalmemory"] == ["9kB"]
+    assert not [key for key in found if key.startswith("watched")]
+
+
 def test_suspended_time_is_no_wall_time(site: Site) -> None:
     now = int(time.time())
     files = ended(site, start_time=now - 100, stop_time=now + 100)
