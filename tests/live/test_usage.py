@@ -69,24 +69,17 @@ def megabytes(job: Job) -> int:
 @pytest.fixture(scope="module")
 def jobs(bed: Bed, grid: Grid) -> dict[str, Job]:
     bed.run(["tee", "/var/spool/arc/jobstatus/rte/enabled/TEST/BESTEFFORT"], input=BEST_EFFORT)
-    files = {"burn.py": BURN}
-    found = dict(
-        zip(
-            JOBS,
-            grid.submit_all(
-                (
-                    xrsl(
-                        "/bin/sh",
-                        "-c",
-                        script,
-                        extra=f'(inputfiles=("burn.py" "")){extra}',
-                    ),
-                    files,
-                )
-                for script, extra in JOBS.values()
-            ),
+    descriptions = (
+        xrsl(
+            "/bin/sh",
+            "-c",
+            script,
+            extra=f'(inputfiles=("burn.py" ""))(outputfiles=("/" "")){extra}',
         )
+        for script, extra in JOBS.values()
     )
+    submitted = grid.submit_all((text, {"burn.py": BURN}) for text in descriptions)
+    found = dict(zip(JOBS, submitted))
     for name in ("oardel", "preempted"):
         job = found[name]
         job.wait_until(partial(used_cpu, job), "using CPU time")
@@ -128,11 +121,13 @@ def test_two_processes(jobs: dict[str, Job]) -> None:
 
 
 def test_records_of_arex(jobs: dict[str, Job]) -> None:
-    """What A-REX has accounted, as arcctl prints it."""
+    """What A-REX has accounted for a killed job, as arcctl prints it."""
     job = jobs["wall time"]
     text = job.grid.root("arcctl", "accounting", "job", "info", job.grid_id)
-    print(text)
-    assert re.search("CPU", text)
+    used = re.search(r"Used CPUTime: (.*) \(including .* of kernel time\)", text)
+    assert used, text
+    assert (used[1] != "0") == (int(seconds(job)) > 1), text
+    assert "Max physical memory: 1" in text
 
 
 def test_no_watcher_is_left(jobs: dict[str, Job], bed: Bed) -> None:
