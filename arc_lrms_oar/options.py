@@ -179,13 +179,6 @@ OPTIONS: tuple[Option, ...] = (
         "preceded by [END,ERROR] for some events only; a runtime environment may only use mail",
         by_rte=True,
     ),
-    _per_queue(
-        "usage_interval",
-        types.TIME,
-        "60",
-        "Longest time between two samples of the CPU time and memory of a job by a process on its "
-        "first node, which counts jobs that OAR kills and detached processes; 0: no such process",
-    ),
     # What is published.
     _per_queue(
         "acl_users",
@@ -253,6 +246,14 @@ OPTIONS: tuple[Option, ...] = (
         types.PROM_FILE,
         "",
         "File ending in .prom that scan writes for Prometheus after each cycle; empty: none",
+    ),
+    # Jobs on their nodes.
+    Option(
+        "usage_interval",
+        types.TIME,
+        "60",
+        "Longest time between two samples of the CPU time and memory of a job by a process on its "
+        "first node, which counts jobs that OAR kills and detached processes; 0: no such process",
     ),
     # OAR's commands on another machine.
     Option(

@@ -105,7 +105,7 @@ def prepare(
         benchmark=":".join(values.get("joboption_benchmark", "").split()) or queue.benchmark,
         instance=variables.get("ACCOUNTING_WN_INSTANCE", ""),
         checkpoint_signal=checkpoint_signal(job, queue),
-        usage_interval=queue.usage_interval,
+        usage_interval=settings.usage_interval,
         command=values.get("joboption_args", ""),
     )
     request = make_request(job, queue, script_path, now)
