@@ -140,7 +140,7 @@ def test_no_job_script_of_two_versions(upgrade: Upgrade) -> None:
     assert upgrade.moment.exists()
     (script,) = (files.session / ".arc_oar").glob("job-*")
     shell_files = [*upgrade.new.glob("share/job_*.sh")]
-    assert script.read_text().count("# new version") == len(shell_files) == 3
+    assert script.read_text().count("# new version") == len(shell_files) == 4
     assert len(site.submitted()) == 1
 
 
