@@ -61,8 +61,8 @@ def run(command: str, config: str, *targets: str) -> int:
     def run_watched() -> int:
         try:
             return commands[command](config, *targets)
-        except Exception:
-            replacement.start_again_if_replaced()
+        except Exception as error:
+            replacement.start_again_if_replaced(error)
             raise
 
     replacement.watch()

@@ -24,10 +24,11 @@ _TRIES = 15
 # The environment of a script that must not wait for the end of an upgrade.
 NO_MORE_TRIES = {_COUNTER: str(_TRIES)}
 # Seconds without a change after which the package is regarded as complete.
-_QUIET = 2.0
+_QUIET = 5.0
+# Seconds after the last change in which an internal error is regarded as one of a mixed package.
+_SUSPICIOUS = 60.0
 _LONGEST_WAIT = 60.0
-# Seconds: a file's time may be behind the clock, and the script imports modules before `watch`.
-_SLACK = 1.0
+_STEP = 1.0
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 _started: float | None = None
@@ -44,32 +45,45 @@ def watch() -> None:
         _started = time.time()
 
 
-def check() -> None:
-    """Raise PackageReplaced if the package has been replaced since `watch`.
+def check(error: Exception | None = None) -> None:
+    """Raise PackageReplaced if the package has been replaced since `watch`, or just before.
 
-    It takes less than 1 ms. After too many starts, and without `watch`, nothing is raised.
+    After an `error` that no module of this package raises by itself, a change in the last minute is
+    enough. It takes less than 1 ms. After too many starts, and without `watch`, nothing is raised.
     """
-    if _replaced():
+    known = error is None or isinstance(error, (OarLrmsError, OSError, ValueError))
+    if _replaced(_QUIET if known else _SUSPICIOUS):
         raise PackageReplaced("arc_lrms_oar was replaced while this script ran: run it again")
 
 
-def start_again_if_replaced() -> None:
-    """Wait for the end of the replacement and run the script anew; returns if there is none."""
-    if _replaced():
-        _start_again()
+def start_again_if_replaced(error: Exception) -> None:
+    """After `error`, wait for the end of a replacement and run the script anew.
+
+    Returns if the package has not been replaced.
+    """
+    if not isinstance(error, PackageReplaced):
+        try:
+            check(error)
+        except PackageReplaced:
+            pass
+        else:
+            return
+    _start_again()
 
 
-def _replaced() -> bool:
+def _replaced(seconds: float) -> bool:
+    """Whether a file has changed since `seconds` before `watch`."""
     if _started is None or _tries() >= _TRIES:
         return False
     # A time in the future is that of a clock that was wrong.
-    return _started - _SLACK < _last_change() <= time.time() + _SLACK
+    return _started - seconds < _last_change() <= time.time() + _STEP
 
 
 def _start_again() -> NoReturn:
     until = time.time() + _LONGEST_WAIT
-    while abs(time.time() - _last_change()) < _QUIET and time.time() < until:
-        time.sleep(_QUIET / 4)
+    time.sleep(_STEP)
+    while abs(time.time() - _last_change()) <= _QUIET and time.time() < until:
+        time.sleep(_STEP)
     environment = {**os.environ, _COUNTER: str(_tries() + 1)}
     os.execve(sys.executable, [sys.executable, *sys.argv], environment)
 

@@ -25,6 +25,9 @@ from support.scan_jobs import ended
 # If AT is not empty, the upgrade happens in one moment: when a file with that name is first read.
 CLOCK = """\
 import os, shutil, sys, time
+# The checkout, if the tests' Python has it installed as editable.
+sys.meta_path[:] = [one for one in sys.meta_path if "__editable__" not in one.__module__]
+sys.path[:] = [p for p in sys.path if p == {libraries!r} or not os.path.exists(p + "/arc_lrms_oar")]
 def upgrade():
     shutil.copytree({new!r}, {installed!r}, dirs_exist_ok=True)
 def sleep(seconds):
@@ -50,6 +53,7 @@ class Upgrade:
         self.installed = self.libraries / "arc_lrms_oar"
         self.new = site.ce.place / "new"
         self.moment = site.ce.place / "moment"
+        self.slept = 0
         shutil.copytree(compiled_package(), self.installed)
         shutil.copytree(self.installed, self.new)
         for path in [*self.new.rglob("*.py"), *self.new.rglob("*.sh")]:
@@ -69,6 +73,7 @@ class Upgrade:
 
     def run(self, verb: str, *words: object, at: str = "") -> subprocess.CompletedProcess[str]:
         names = {"installed": str(self.installed), "new": str(self.new), "log": str(self.moment)}
+        names["libraries"] = str(self.libraries)
         (self.libraries / "sitecustomize.py").write_text(CLOCK.format(at=at, **names))
         script = str(self.site.ce.place / f"{verb}-OAR-job")
         return subprocess.run(
@@ -76,7 +81,12 @@ class Upgrade:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            env={"PYTHONPATH": str(self.libraries), "PATH": "/usr/bin:/bin", **NO_ARC},
+            env={
+                "PYTHONPATH": str(self.libraries),
+                "PATH": "/usr/bin:/bin",
+                **({"ARC_OAR_SLEPT": str(self.slept)} if self.slept else {}),
+                **NO_ARC,
+            },
             cwd="/",
             check=False,
         )
@@ -113,12 +123,18 @@ def incomplete(upgrade: Upgrade) -> None:
     path.write_bytes(path.read_bytes()[:1000])
 
 
+def paused(upgrade: Upgrade) -> None:
+    """The next file comes half a minute after the last one."""
+    half(upgrade)
+    upgrade.slept = 30
+
+
 def missing(upgrade: Upgrade) -> None:
     """pip removes the old version before it installs the new one."""
     shutil.rmtree(upgrade.installed)
 
 
-@pytest.mark.parametrize("state", [half, cut, incomplete, missing])
+@pytest.mark.parametrize("state", [half, paused, cut, incomplete, missing])
 def test_scan_starts_in_the_middle(upgrade: Upgrade, state: Callable[[Upgrade], None]) -> None:
     state(upgrade)
     upgrade.scan()

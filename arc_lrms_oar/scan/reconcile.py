@@ -417,7 +417,7 @@ class Cycle:
         try:
             yield
         except Exception as error:
-            replacement.check()
+            replacement.check(error)
             known = isinstance(error, (OarLrmsError, OSError, ValueError))
             details = str(error) if known else f"internal error: {type(error).__name__}: {error}"
             what = f"{grid_id}: OAR job {job_id} cannot be {action}"
