@@ -36,8 +36,9 @@ RECORDS_IN_ONE_CALL = 1000
 _SQL_FAILED = r"(?m)^DBD::\w+::\w+ \w+ failed"
 # A wrong --sql condition of OAR 3: a traceback of this error, with the query.
 _WRONG_CONDITION = r"ProgrammingError|DataError|psycopg2\.errors\.(?:Syntax|Undefined)"
-# A shell's exit status for a program that the caller may not run.
-_NOT_PERMITTED = 126
+# A shell's exit status for a program that the caller may not run, and that of OAR 3's oarqueue for
+# everybody but root and oar.
+_NOT_PERMITTED = (126, 8)
 # So many refused deletions are named in an error.
 _MOST_REFUSALS = 5
 
@@ -208,7 +209,7 @@ class OarClient:
             raise
 
     def queues(self) -> dict[str, Queue] | None:
-        """OAR's queues by name; None where the caller may not list them (OAR 2: only root and oar).
+        """OAR's queues by name; None where the caller may not list them, unlike root and oar.
 
         Raises OarUnavailable.
         """
@@ -217,7 +218,7 @@ class OarClient:
         try:
             return resources.queues(self._ask(self.dialect.ask_queues()))
         except CommandFailed as failed:
-            if failed.code in (None, _NOT_PERMITTED) and not isinstance(failed, CommandTimeout):
+            if failed.code in (None, *_NOT_PERMITTED) and not isinstance(failed, CommandTimeout):
                 return None
             raise
 

@@ -27,6 +27,9 @@ RETRIED = frozenset(
 )
 # Seconds that OAR may need for it: 0.02 to 0.09 on an idle server.
 RESUBMISSION_TIMEOUT = 30.0
+# An idempotent job that exits with 99 is resubmitted if it ran for more seconds than this (OAR 3
+# `oar/modules/node_change_state.py`; OAR 2 `sources/core/modules/node_change_state.pl`).
+_SHORTEST = 60
 _IDEMPOTENT_AGAIN = 99 << 8
 _NEW_ID = r"(?:=>\s*|new id\s*=\s*)(?:\(\([^)]*\),\s*)?([1-9][0-9]{0,17})"
 
@@ -45,14 +48,24 @@ def resubmitted_to(record: JobRecord) -> int | None:
 
 
 def resubmission_may_come(record: JobRecord) -> bool:
-    """Whether OAR may resubmit the job within `RESUBMISSION_TIMEOUT` after its end.
+    """Whether OAR may show a successor within `RESUBMISSION_TIMEOUT` after the job's end.
 
-    OAR 2 writes the state Error first, and the event with the new job ID later.
+    OAR 2 writes the state Error first, and the event with the new job ID later. OAR 3 lists a
+    successor without an event only after it was scheduled (docs/internals/oar3.md#invisible-jobs).
     """
     kinds = {event.kind for event in record.events}
-    if record.state != State.ERROR.word or RESUBMITTED in kinds:
+    if RESUBMITTED in kinds:
         return False
-    return bool(kinds & RETRIED)
+    if record.state == State.ERROR.word:
+        return bool(kinds & RETRIED)
+    return resubmission_may_be_silent(record) and _ran_long_enough(record)
+
+
+def _ran_long_enough(record: JobRecord) -> bool:
+    """Whether the job ran for the more than 60 s that OAR asks for (also 3, by its own clock)."""
+    if record.start_time is None or record.stop_time is None:
+        return True
+    return record.stop_time - record.start_time > _SHORTEST
 
 
 def resubmission_may_be_silent(record: JobRecord) -> bool:

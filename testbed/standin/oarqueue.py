@@ -1,4 +1,4 @@
-"""The list of queues: `oarnotify -l` of 2.x (for root and oar only) and `oarqueue` of OAR 3."""
+"""The list of queues, for root and oar only: `oarnotify -l` of 2.x and `oarqueue` of OAR 3."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ def run(call: Invocation, command: str) -> Reply:
     listed = set(call.args) & {"-l", "--list-queues", "--list"}
     if command == "oarnotify" and not listed:
         raise Refused(1, _USAGE)
-    if command == "oarnotify" and call.user not in ("root", "oar"):
-        raise Refused(126, err="oarnotify: Permission denied\n")
+    if call.user not in ("root", "oar"):
+        if command == "oarnotify":
+            raise Refused(126, err="oarnotify: Permission denied\n")
+        raise Refused(8, err="#ERROR: You must be oar or root\n")
     faults.open_database(call, command, waits=False)
     new = call.dialect.major == 3
     indent, word = ("", "policy") if new else ("\t", "scheduler")

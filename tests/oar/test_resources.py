@@ -38,7 +38,7 @@ def test_queues_that_are_not_active_or_not_whole() -> None:
     assert resources.queues("") == {}
 
 
-@pytest.mark.parametrize("code", [None, 126])
+@pytest.mark.parametrize("code", [None, 126, 8])
 def test_queues_that_the_caller_may_not_list(code: int | None) -> None:
     def refuse(argv: Sequence[str]) -> Answer:
         raise CommandFailed("cannot be run: Permission denied", argv, code, "", "")

@@ -60,6 +60,27 @@ TABLE: dict[str, tuple[JobRecord | None, Diag, Policy, dict[str, Any], object]] 
         {"ended_for": 30.0},
         (Report, 512),
     ),
+    "may be resubmitted without an event": (
+        record(5, exit_code=99 << 8, start_time=int(NOW - 100)),
+        COMPLETE,
+        FOLLOW,
+        FRESH,
+        Wait(),
+    ),
+    "the same, not resubmitted": (
+        record(40, exit_code=99 << 8, start_time=int(NOW - 140)),
+        COMPLETE,
+        FOLLOW,
+        {"ended_for": 30.0},
+        (Report, 99),
+    ),
+    "too short for a resubmission": (
+        record(5, exit_code=99 << 8, start_time=int(NOW - 65)),
+        COMPLETE,
+        FOLLOW,
+        FRESH,
+        (Report, 99),
+    ),
     "resubmitted": (failed(5, "PROLOGUE_ERROR"), Diag(), FOLLOW, {"successor": 8}, Follow(8)),
     "successor to delete": (failed(5, "CPUSET_ERROR"), Diag(), DELETE, {"successor": 8}, Wait()),
     "successor deleted": (
