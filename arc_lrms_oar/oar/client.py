@@ -161,6 +161,16 @@ class OarClient:
             key=lambda record: record.job_id,
         )
 
+    def named_like(self, endings: Sequence[str]) -> list[JobRecord]:
+        """The jobs, in every state, whose names end in one of these, and jobs of similar names.
+
+        Raises OarUnavailable.
+        """
+        found: dict[int, JobRecord] = {}
+        for command in self.dialect.ask_names_ending(endings):
+            found.update(self.dialect.read_records(self._ask(command)))
+        return [record for _, record in sorted(found.items())]
+
     def active(self) -> list[JobRecord]:
         """The jobs of all users that have not ended; raises OarUnavailable."""
         return list(self.dialect.read_records(self._ask(self.dialect.ask_active())).values())

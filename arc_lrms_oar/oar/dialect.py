@@ -23,6 +23,8 @@ OARDEL_ALREADY = 6
 
 # Linux takes no single argument over 128 KiB (MAX_ARG_STRLEN).
 _ARGUMENT_LIMIT = 120_000
+# So many names of up to 100 characters fit into an argument.
+_MOST_NAMES = 800
 # A range in SQL is shorter than a list from this many IDs on.
 _LONG_RANGE = 6
 # With --sql OAR 3 lists jobs of all states for a time window only (`oar/lib/basequery.py`); this
@@ -63,6 +65,10 @@ def _conditions(column: str, ranges: Iterable[IdRange]) -> Iterator[str]:
 def _either(column: str, singles: list[str], betweens: list[str]) -> str:
     listed = [f"{column} IN ({','.join(singles)})"] if singles else []
     return " OR ".join([*listed, *betweens])
+
+
+def _ends_in(ending: str) -> str:
+    return f"job_name LIKE '%{ending}'"
 
 
 class Dialect:
@@ -111,9 +117,27 @@ class Dialect:
         """All queues with their states."""
         raise NotImplementedError
 
+    def ask_where(self, condition: str) -> list[str]:
+        """The jobs that fulfil an SQL condition, in every state.
+
+        A condition with OR needs brackets: OAR puts it between others as it is.
+        """
+        raise NotImplementedError
+
     def ask_named(self, name: str) -> list[str]:
         """The jobs called `name`, in every state. It has letters, digits, `_` and `-` only."""
-        raise NotImplementedError
+        return self.ask_where(f"job_name = '{name}'")
+
+    def ask_names_ending(self, endings: Sequence[str]) -> list[list[str]]:
+        """The jobs, in every state, whose names end in one of these; also of similar names.
+
+        They have letters, digits, `_` and `-` only.
+        """
+        blocks = [endings[i : i + _MOST_NAMES] for i in range(0, len(endings), _MOST_NAMES)]
+        return [
+            self.ask_where(f"({' OR '.join(_ends_in(ending) for ending in block)})")
+            for block in blocks
+        ]
 
     def refused_types(self, types: Iterable[str]) -> list[str]:
         """Those of the job types that OAR's default admission rules refuse."""
@@ -152,8 +176,8 @@ class Dialect2(Dialect):
     def ask_queues(self) -> list[str]:
         return ["oarnotify", "-l"]
 
-    def ask_named(self, name: str) -> list[str]:
-        return ["oarstat", "--format", "2", "-J", "--sql", f"job_name = '{name}'"]
+    def ask_where(self, condition: str) -> list[str]:
+        return ["oarstat", "--format", "2", "-J", "--sql", condition]
 
 
 class Dialect3(Dialect):
@@ -178,7 +202,8 @@ class Dialect3(Dialect):
 
     def ask_successors(self, ids: Sequence[int]) -> list[list[str]]:
         """Those of idempotent jobs that exited with 99, as recorded."""
-        return [_with_sql(where) for where in _conditions("resubmit_job_id", ranges_of(ids))]
+        found = _conditions("resubmit_job_id", ranges_of(ids))
+        return [self.ask_where(f"({where})") for where in found]
 
     def ask_active(self) -> list[str]:
         return ["oarstat", "-J", "-f"]
@@ -189,15 +214,11 @@ class Dialect3(Dialect):
     def ask_queues(self) -> list[str]:
         return ["oarqueue", "-l"]
 
-    def ask_named(self, name: str) -> list[str]:
-        return _with_sql(f"job_name = '{name}'")
+    def ask_where(self, condition: str) -> list[str]:
+        return ["oarstat", "-J", "-f", "-g", _ALWAYS, "--sql", condition]
 
     def refused_types(self, types: Iterable[str]) -> list[str]:
         return [word for word in types if not re.match(_TYPES_3, word)]
-
-
-def _with_sql(where: str) -> list[str]:
-    return ["oarstat", "-J", "-f", "-g", _ALWAYS, "--sql", where]
 
 
 def dialect_of(version: str) -> Dialect:

@@ -286,6 +286,21 @@ class Cycle:
                 if isinstance(decision, Wait) and job_id in records:
                     self.state.start_clock(name, "ended", self.now)
                 decisions[job_id] = decision, diag
+        return self._without_found(decisions, found)
+
+    def _without_found(
+        self, decisions: dict[int, tuple[Decision, Diag]], found: Mapping[int, GridJob]
+    ) -> dict[int, tuple[Decision, Diag]]:
+        """The decisions, with the OAR jobs that OAR has for jobs that would be lost."""
+        from arc_lrms_oar.scan import by_name
+        from arc_lrms_oar.scan.decide import Follow, Lost
+
+        lost = {i: found[i] for i, (decision, _) in decisions.items() if isinstance(decision, Lost)}
+        real = by_name.find(self.client, self.ownership, lost) if lost else {}
+        for job_id, new in real.items():
+            what = f"{found[job_id].grid_id}: OAR has OAR job {new} for it, not OAR job {job_id}"
+            self.log.say("WARNING", what)
+            decisions[job_id] = Follow(new), decisions[job_id][1]
         return decisions
 
     def _successors(

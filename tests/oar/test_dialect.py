@@ -97,6 +97,8 @@ def test_command_lines_for_oar_2() -> None:
     assert TWO.ask_named("a-b_3") == [
         *("oarstat", "--format", "2", "-J", "--sql", "job_name = 'a-b_3'")
     ]
+    blocks = TWO.ask_names_ending(["a"] * 1000)
+    assert [argv[-1].count("job_name LIKE '%a'") for argv in blocks] == [800, 200]
 
 
 def test_command_lines_for_oar_3() -> None:
@@ -108,7 +110,11 @@ def test_command_lines_for_oar_3() -> None:
         *("oarstat", "-J", "-f", "-g", always, "--sql", "job_name = 'a-b_3'")
     ]
     assert THREE.ask_successors([7, 12]) == [
-        ["oarstat", "-J", "-f", "-g", always, "--sql", "resubmit_job_id IN (7,12)"]
+        ["oarstat", "-J", "-f", "-g", always, "--sql", "(resubmit_job_id IN (7,12))"]
+    ]
+    similar = "(job_name LIKE '%a1' OR job_name LIKE '%b2')"
+    assert THREE.ask_names_ending(["a1", "b2"]) == [
+        ["oarstat", "-J", "-f", "-g", always, "--sql", similar]
     ]
     assert THREE.ask_assigned([7]) == ["oarstat", "-p", "-J", "-j", "7"]
     assert THREE.ask_queues() == ["oarqueue", "-l"]

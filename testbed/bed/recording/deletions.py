@@ -14,7 +14,8 @@ from .scenario import scenario
 LONG = "sleep 300"
 
 
-def _on(node: int, cores: int = 1) -> tuple[str, ...]:
+def on_node(node: int, cores: int = 1) -> tuple[str, ...]:
+    """Return the options of oarsub for so many cores of one node."""
     return ("-p", f"host='node{node}'", "-l", f"/core={cores},walltime=0:5:0")
 
 
@@ -53,9 +54,9 @@ def _delhold(at: Recorder) -> None:
 @scenario("delwaiting")
 def _delwaiting(at: Recorder) -> None:
     """The owner deletes a job for which a later start has been predicted."""
-    filler = at.submit("-n", "filler", *_on(4, 2), "sleep 60")
+    filler = at.submit("-n", "filler", *on_node(4, 2), "sleep 60")
     at.reach(filler, "Running")
-    job_id = at.submit("-n", "delwaiting", *_on(4, 2), LONG)
+    job_id = at.submit("-n", "delwaiting", *on_node(4, 2), LONG)
     time.sleep(6)
     at.snapshot("waiting", job_id, filler)
     at.call("oardel.waiting", ["oardel", str(job_id), str(filler)])
@@ -86,9 +87,9 @@ def _delnoop(at: Recorder) -> None:
 @scenario("be-kill")
 def _be_kill(at: Recorder) -> None:
     """A best-effort job is killed to free its cores for another job."""
-    job_id = at.submit("-n", "be-kill", "-t", "besteffort", *_on(2, 2), LONG)
+    job_id = at.submit("-n", "be-kill", "-t", "besteffort", *on_node(2, 2), LONG)
     at.reach(job_id, "Running")
-    other = at.submit("-n", "be-kill-normal", *_on(2, 2), "true", step="normal.oarsub")
+    other = at.submit("-n", "be-kill-normal", *on_node(2, 2), "true", step="normal.oarsub")
     at.end(job_id, other)
 
 
@@ -97,9 +98,9 @@ def _be_idem(at: Recorder) -> None:
     """A best-effort and idempotent job is killed for another job, and OAR resubmits it."""
     types = ("-t", "besteffort", "-t", "idempotent")
     command = "if mkdir be-idem; then sleep 300; else exit 0; fi"
-    job_id = at.submit("-n", "be-idem", *types, *_on(3, 2), command)
+    job_id = at.submit("-n", "be-idem", *types, *on_node(3, 2), command)
     at.reach(job_id, "Running")
-    other = at.submit("-n", "be-idem-normal", *_on(3, 2), "true", step="normal.oarsub")
+    other = at.submit("-n", "be-idem-normal", *on_node(3, 2), "true", step="normal.oarsub")
     at.end(job_id, other)
     successor = at.successor(job_id)
     if successor is not None:
@@ -109,7 +110,7 @@ def _be_idem(at: Recorder) -> None:
 @scenario("prologue-fail")
 def _prologue_fail(at: Recorder) -> None:
     """The prologue on the node fails: the node becomes Suspected and OAR resubmits the job."""
-    job_id = at.submit("-n", "prologue-fail", "--hold", *_on(1), "true")
+    job_id = at.submit("-n", "prologue-fail", "--hold", *on_node(1), "true")
     at.hook("prologue", job_id, "exit 1")
     at.call("oarresume", ["oarresume", str(job_id)])
     at.end(job_id)
@@ -124,7 +125,7 @@ def _prologue_fail(at: Recorder) -> None:
 @scenario("epilogue-fail")
 def _epilogue_fail(at: Recorder) -> None:
     """The command exits with 4, then the epilogue fails and the node becomes Suspected."""
-    job_id = at.submit("-n", "epilogue-fail", "--hold", *_on(1), "exit 4")
+    job_id = at.submit("-n", "epilogue-fail", "--hold", *on_node(1), "exit 4")
     at.hook("epilogue", job_id, "exit 1")
     at.call("oarresume", ["oarresume", str(job_id)])
     at.end(job_id)

@@ -18,13 +18,12 @@ from ..bed import Bed
 from ..layout import CHECKOUT
 from ..messages import BedError, Progress, print_progress
 from ..suites import DEFAULT_SUITE, GRIDUSER, SUITES
-from . import deletions, normal_ends, outages, refusals
-from .recorder import DIRECTORY, HOOKS, JobStates, Recorder
+from . import changes, deletions, normal_ends, outages, refusals
+from .recorder import CONFIGURATION, DIRECTORY, HOOKS, JobStates, Recorder
 from .scenario import SCENARIOS, Scenario
 
 FIXTURES = CHECKOUT / "fixtures"
 AT_ONCE = 5
-CONFIGURATION = "/etc/oar/oar.conf"
 HOOK_KINDS = ("prologue", "epilogue", "server_prologue", "server_epilogue")
 HOOK = f"""#!/bin/sh
 # The first argument is the job ID. Jobs without a hook file are not affected.
@@ -32,7 +31,7 @@ file={HOOKS}/$(basename "$0").$1
 [ ! -r "$file" ] || . "$file"
 """
 BUSY = ("toLaunch", "Launching", "Running", "Finishing", "Resuming", "Suspended")
-MODULES = (normal_ends, deletions, refusals, outages)
+MODULES = (normal_ends, deletions, changes, refusals, outages)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -117,7 +116,10 @@ class Recording:
 
     @contextlib.contextmanager
     def _prepared(self) -> Iterator[None]:
-        """Configure OAR to run hooks of single jobs; it reads its configuration for each job."""
+        """Configure OAR to run hooks of single jobs, and to let root change wall times.
+
+        OAR reads its configuration for each job.
+        """
         configuration = self.bed.path(CONFIGURATION)
         before = configuration.read_bytes()
         self.bed.run(["install", "-d", "-o", GRIDUSER, "-g", GRIDUSER, DIRECTORY])
@@ -128,6 +130,7 @@ class Recording:
             path.write_text(HOOK)
             path.chmod(0o755)
         lines = [f'{kind.upper()}_EXEC_FILE="{name}"\n' for kind, name in names.items()]
+        lines.append('WALLTIME_CHANGE_ENABLED="yes"\n')
         configuration.write_bytes(before + "".join(lines).encode())
         try:
             yield

@@ -18,11 +18,13 @@ from ..suites import GRIDUSER
 
 DIRECTORY = f"/home/{GRIDUSER}/record"
 HOOKS = "/var/lib/oar/record"
+CONFIGURATION = "/etc/oar/oar.conf"
 ENDED = ("Terminated", "Error")
 TIMEOUT = 240.0
 MAX_AGE = 0.4
 
 _STATES = "select job_id, state from jobs where job_id >= {}"
+_EVENT = "select event_id from event_logs where job_id = {} and type = '{}'"
 _SUCCESSOR = "select job_id from jobs where resubmit_job_id = {}"
 
 
@@ -157,6 +159,12 @@ class Recorder:
             return None
         self.jobs.append(int(sql(self.bed, query)[0][0]))
         return self.jobs[-1]
+
+    def event(self, job_id: int, kind: str, timeout: float = 60.0) -> None:
+        """Wait until OAR has written an event of this type for the job; BedError."""
+        query = _EVENT.format(job_id, kind)
+        if not wait_until(lambda: bool(sql(self.bed, query)), timeout):
+            raise BedError(f"job {job_id} has no event {kind} after {timeout}s")
 
     def hook(self, kind: str, job_id: int, shell: str) -> None:
         """Have a hook (`record.HOOK_KINDS`) run this shell text for one job."""
