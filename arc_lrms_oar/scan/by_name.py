@@ -1,39 +1,70 @@
-"""Find the OAR jobs of grid jobs by their names, before they are given up as lost.
+"""Find the OAR jobs of grid jobs by their names where `.local` has a wrong job ID.
 
-The job ID in `.local` is the user's to change. With a wrong one the grid job would end as lost, and
-its OAR job would go on without A-REX.
+The job ID in `.local` is the user's to change. With a wrong one the grid job would end as lost or
+could not be cancelled, and its OAR job would go on without A-REX.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.job.oar_name import safe_name
+from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.states import has_ended
+from arc_lrms_oar.scan.job_index import IndexedJob
 from arc_lrms_oar.scan.ownership import Ownership
+from arc_lrms_oar.scan.resubmission import follow
+
+Key = TypeVar("Key")
 
 
-def find(client: OarClient, ownership: Ownership, jobs: Mapping[int, GridJob]) -> dict[int, int]:
-    """The job IDs that OAR has for these grid jobs, by the job IDs that OAR does not know.
+def find(client: OarClient, ownership: Ownership, jobs: Mapping[Key, GridJob]) -> dict[Key, int]:
+    """The job IDs that OAR has for these grid jobs, where they differ from those in `.local`.
 
     Of several OAR jobs of a grid job the newest that has not ended counts, else the newest. Raises
     OarUnavailable.
     """
-    endings = {safe_name(job.grid_id): job_id for job_id, job in jobs.items()}
-    lengths = {len(ending) for ending in endings}
-    best: dict[int, JobRecord] = {}
-    for record in client.named_like(list(endings)):
-        for length in lengths:
-            job_id = endings.get(record.name[-length:])
-            if job_id is None or not ownership.is_proven(record, jobs[job_id]):
+    keys = {safe_name(job.grid_id): key for key, job in jobs.items()}
+    lengths = {len(ending) for ending in keys}
+    best: dict[Key, JobRecord] = {}
+    for record in client.named_like(list(keys)):
+        for ending in {record.name[-length:] for length in lengths} & keys.keys():
+            key = keys[ending]
+            if not ownership.is_proven(record, jobs[key]):
                 continue
-            if job_id not in best or _rank(record) > _rank(best[job_id]):
-                best[job_id] = record
-    return {job_id: record.job_id for job_id, record in best.items() if record.job_id != job_id}
+            if key not in best or _rank(record) > _rank(best[key]):
+                best[key] = record
+    return {
+        key: record.job_id for key, record in best.items() if record.job_id != jobs[key].local_id
+    }
 
 
 def _rank(record: JobRecord) -> tuple[bool, int]:
     return not has_ended(record.state), record.job_id
+
+
+def correct(
+    client: OarClient, ownership: Ownership, jobs: Iterable[IndexedJob], log: Log
+) -> dict[str, int]:
+    """Write the job IDs that are found by name into the files of these grid jobs.
+
+    Returns the job IDs by the names of the status files. Raises OarUnavailable.
+    """
+    read = {job.status_name: ownership.read(job) for job in jobs}
+    known = {name: job for name, job in read.items() if job is not None}
+    done = {}
+    for name, new in (find(client, ownership, known) if known else {}).items():
+        job = known[name]
+        try:
+            follow(job, new, log)
+        except OSError as error:
+            log.say("WARNING", f"{job.grid_id}: its OAR job ID cannot be corrected: {error}")
+            continue
+        what = f"{job.grid_id}: OAR has OAR job {new} for it, not OAR job {job.local_id}"
+        log.say("WARNING", what)
+        done[name] = new
+    return done

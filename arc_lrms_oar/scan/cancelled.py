@@ -6,11 +6,13 @@ cannot end (OAR 2 exterminates it after minutes), so it is resumed after the req
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from arc_lrms_oar.errors import OarRefused, OarUnavailable
+from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.states import State
+from arc_lrms_oar.scan.by_name import correct
 from arc_lrms_oar.scan.job_index import IndexedJob
 from arc_lrms_oar.scan.ownership import Ownership
 from arc_lrms_oar.scan.state import ScanState
@@ -27,10 +29,13 @@ def delete(
     state: ScanState,
     problem: ThrottledLog,
     now: float,
-) -> None:
+    log: Log,
+) -> Iterable[str]:
     """Delete those of the cancelled `jobs` (by job ID) for which it is time.
 
-    Only jobs that prove to be the grid jobs' are deleted. Failures are logged.
+    Only jobs that prove to be the grid jobs' are deleted. Where `.local` names another job, that of
+    the grid job is found by its name, and its job ID is written there; returns the names of the
+    status files of these grid jobs. Failures are logged.
     """
     due = {
         job_id: job
@@ -38,18 +43,23 @@ def delete(
         if not 0 <= now - job.changed <= _INTERVAL
         and state.deletion_due(job.status_name, now, _INTERVAL)
     }
+    corrected: dict[str, int] = {}
     if not due:
-        return
+        return ()
     named = ", ".join(f"{job.grid_id} (OAR job {job_id})" for job_id, job in due.items())
     try:
         records = client.records(dict.fromkeys(due, ""))
         own = [i for i, job in due.items() if ownership.is_own(records.get(i), job)]
         if len(own) < len(due):
+            wrong = [job for job_id, job in due.items() if job_id not in own]
+            corrected = correct(client, ownership, wrong, log)
+            own += corrected.values()
+        if len(own) < len(due):
             what = f"not cancelled, since OAR has no such job of its user, some of: {named}"
             problem.say("WARNING", what, again_in=2 * _INTERVAL)
         if own:
             client.delete(own)
-        suspended = [i for i in own if records[i].state == State.SUSPENDED.word]
+        suspended = [i for i in own if i in records and records[i].state == State.SUSPENDED.word]
         if suspended:
             client.resume(suspended)
     except OarRefused as refused:
@@ -57,3 +67,4 @@ def delete(
         problem.say("WARNING", what, f": {refused}", 2 * _INTERVAL)
     except OarUnavailable as error:
         problem.say("WARNING", f"cannot cancel {named}", f": {error}", 2 * _INTERVAL)
+    return corrected.keys()

@@ -52,9 +52,13 @@ class Ownership:
         """Whether the OAR job is the grid job's, as is required before it is deleted."""
         return bool(record.owner) and not self.mismatch(record, job)
 
+    def read(self, indexed: IndexedJob) -> GridJob | None:
+        """The job with its files as they are now, None if A-REX has moved it on."""
+        return read_job(self._control_dir, indexed.status_name)
+
     def is_own(self, record: JobRecord | None, indexed: IndexedJob) -> bool:
         """Whether OAR has the job and it is the grid job's, with the files as they are now."""
-        job = read_job(self._control_dir, indexed.status_name)
+        job = self.read(indexed)
         return job is not None and record is not None and self.is_proven(record, job)
 
     def owners_of_shared(
@@ -64,7 +68,7 @@ class Ownership:
 
         Raises OarUnavailable.
         """
-        records = client.records(dict.fromkeys(shared, "")) if shared else {}
+        records = client.records(dict.fromkeys(shared, ""))
         return {
             job_id: job
             for job_id, jobs in shared.items()

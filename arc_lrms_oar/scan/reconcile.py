@@ -135,10 +135,21 @@ class Cycle:
         for name, job_id in self.index.gone.items():
             if not self.state.is_noted(name, _REPORTED):
                 self.state.section(f"{ABANDONED}{grid_id_of(name)}")["job"] = job_id
-        self.jobs.update(self.ownership.owners_of_shared(self.client, self.index.shared))
+        if self.index.shared:
+            self._resolve_shared()
         if self.metrics is not None:
             self.metrics.jobs = dict(Counter(job.state for job in self.jobs.values()))
             self.metrics.count("submissions", self.index.new_jobs)
+
+    def _resolve_shared(self) -> None:
+        """Give each shared job ID to the grid job that proves it, and correct the other jobs."""
+        from arc_lrms_oar.scan.by_name import correct
+
+        shared = self.index.shared
+        owners = self.ownership.owners_of_shared(self.client, shared)
+        self.jobs.update(owners)
+        others = [job for i, same in shared.items() for job in same if job != owners.get(i)]
+        self.index.invalidate(correct(self.client, self.ownership, others, self.log))
 
     def ended(self, query: EndedQuery) -> tuple[dict[int, str], dict[int, tuple[int, float]]]:
         """The jobs that have ended, with their state, and those that OAR does not know.
@@ -184,7 +195,10 @@ class Cycle:
 
         alive = {i: job for i, job in self.jobs.items() if job.canceling and i not in ended}
         if alive:
-            delete(self.client, alive, self.ownership, self.state, self.problem, self.now)
+            corrected = delete(
+                self.client, alive, self.ownership, self.state, self.problem, self.now, self.log
+            )
+            self.index.invalidate(corrected)
 
     def delete_abandoned(self) -> None:
         """Ask OAR to delete the jobs that A-REX has ended without them."""
@@ -298,8 +312,6 @@ class Cycle:
         lost = {i: found[i] for i, (decision, _) in decisions.items() if isinstance(decision, Lost)}
         real = by_name.find(self.client, self.ownership, lost) if lost else {}
         for job_id, new in real.items():
-            what = f"{found[job_id].grid_id}: OAR has OAR job {new} for it, not OAR job {job_id}"
-            self.log.say("WARNING", what)
             decisions[job_id] = Follow(new), decisions[job_id][1]
         return decisions
 
