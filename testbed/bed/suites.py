@@ -53,6 +53,8 @@ class Suite:
         separate_ws: The web service is a process of its own, not a part of A-REX's.
         client_wants_proxy: ARC's client requires a proxy even for interfaces that need none.
         rest_wants_queue: A-REX refuses jobs through REST that name no queue.
+        fork_reports_times: `lrms = fork` reports when a job started and ended in the LRMS.
+        client_checks_delegationid: ARC's xRSL reader refuses a wrong use of `delegationid`.
         records_authgroups: A-REX writes the authgroups of the user to the job's `.local`.
     """
 
@@ -66,6 +68,8 @@ class Suite:
     cpusets: bool = False
     client_wants_proxy: bool = True
     rest_wants_queue: bool = False
+    fork_reports_times: bool = True
+    client_checks_delegationid: bool = True
     records_authgroups: bool = False
 
     @property
@@ -96,6 +100,8 @@ SUITES = {
             separate_ws=False,
             cpusets=True,
             rest_wants_queue=True,
+            fork_reports_times=False,
+            client_checks_delegationid=False,
         ),
         Suite(
             name="bookworm",
