@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 
 from arc_lrms_oar import process, replacement
-from arc_lrms_oar.admin import arc_locations
+from arc_lrms_oar.admin import arc_locations, package_owner
 from arc_lrms_oar.admin.arc_locations import Arc
 from arc_lrms_oar.admin.as_user import run_as
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
 from arc_lrms_oar.admin.mapped_users import Account
+from arc_lrms_oar.admin.package_owner import Owner
 from arc_lrms_oar.errors import SiteError
 from arc_lrms_oar.version import __version__
 
@@ -67,13 +69,42 @@ def check_python() -> Iterator[Finding]:
 def _check_copies(python: str) -> Iterator[Finding]:
     """Whether A-REX's Python finds one copy of the package only."""
     copies = list(dict.fromkeys(arc_locations.run([python, "-c", _PRINT_COPIES]).split("\n")[:-1]))
-    if len(copies) > 1:
-        yield warn(
-            "Python",
-            f"there are {len(copies)} copies of the package: {copies[0]} is used, and "
-            f"{', '.join(copies[1:])} is not",
-            f"remove the copies that are not used: rm -r {' '.join(copies[1:])}",
-        )
+    if len(copies) < 2:
+        return
+    packaged = {copy: package_owner.owner(f"{copy}/__init__.py") for copy in copies}
+    named = [_described(copy, packaged[copy]) for copy in copies]
+    # The copy of the package manager stays: it belongs to the scripts in ARC's data directory.
+    unwanted = [copy for copy in copies if packaged[copy] is None]
+    if len(unwanted) == len(copies):
+        unwanted = copies[1:]
+    yield warn(
+        "Python",
+        f"there are {len(copies)} copies of the package: {named[0]} is used, and "
+        f"{', '.join(named[1:])} is not",
+        f"keep one copy; run: {'; '.join(_removal(python, copy) for copy in unwanted)}",
+    )
+
+
+def _described(copy: str, owner: Owner | None) -> str:
+    """A copy with its version and its package."""
+    try:
+        with open(os.path.join(copy, "version.py"), encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    version = text.partition('__version__ = "')[2].partition('"')[0]
+    details = [version or "version unknown", *([f"package {owner.package}"] if owner else [])]
+    return f"{copy} ({', '.join(details)})"
+
+
+def _removal(python: str, copy: str) -> str:
+    """The command that removes a copy that no package manager owns."""
+    beside = os.path.dirname(copy)
+    with suppress(OSError):
+        for name in os.listdir(beside):
+            if name.startswith("arc_lrms_oar-") and name.endswith(".dist-info"):
+                return f"{python} -m pip uninstall arc_lrms_oar"
+    return f"rm -r {copy}"
 
 
 def check_permissions() -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 
 It can be repeated at any time: after an upgrade of ARC that restored its own file, after an
 upgrade of this package, and after an interrupted installation. Each file is recorded, backed up and
-replaced, in this order. It does not change arc.conf and does not start or stop anything.
+replaced, in this order. Files that belong to a package of dpkg or rpm are left to it. It does not
+change arc.conf and does not start or stop anything.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import sys
 from collections.abc import Callable
 
 from arc_lrms_oar import process
-from arc_lrms_oar.admin import arc_locations, install_record
+from arc_lrms_oar.admin import arc_locations, install_record, package_owner
 from arc_lrms_oar.admin.install_record import InstallRecord
+from arc_lrms_oar.admin.package_owner import Owner
 from arc_lrms_oar.admin.share_files import ShareFile, files_to_install, is_installed
 from arc_lrms_oar.errors import SiteError
 
@@ -45,7 +47,15 @@ def install(lrms: str, data_dir: str | None, dry_run: bool, report: Report) -> N
     try:
         _compile(dry_run, report)
         record = InstallRecord(arc.data_dir)
-        changed = [_install_file(file, record, dry_run, report) for file in files]
+        if not dry_run:
+            record.move()
+        packaged = package_owner.owners(file.target for file in files)
+        changed = []
+        for file in files:
+            if file.target in packaged:
+                report(_packaged(file, packaged[file.target]))
+            else:
+                changed.append(_install_file(file, record, dry_run, report))
     except OSError as error:
         raise write_error(error) from None
     finally:
@@ -56,6 +66,12 @@ def install(lrms: str, data_dir: str | None, dry_run: bool, report: Report) -> N
         report(f"Next: set lrms = {lrms} in [lrms] of arc.conf, run doctor, and restart A-REX.")
     else:
         report("Everything is already installed.")
+
+
+def _packaged(file: ShareFile, owner: Owner) -> str:
+    if is_installed(file):
+        return f"unchanged {file.target}: it belongs to the package {owner.package}"
+    return f"warning: {file.target} was changed; restore it with: {owner.reinstall}"
 
 
 def _check_import() -> None:

@@ -1,8 +1,9 @@
 """The record of the files that install put into ARC, with backups of those it replaced.
 
-It is a directory in ARC's data directory: `ledger.json`, and the replaced files with their mode,
-owner and times. Every step is on disk before the step that relies on it, so an interrupted
-installation can be continued.
+It is a directory: `ledger.json`, and the replaced files with their mode, owner and times. For an
+ARC below /usr, which may be read-only, it is `/var/lib/arc-lrms-oar`; else it is in ARC's data
+directory, where version 0.1.0 always had it. Every step is on disk before the step that relies on
+it, so an interrupted installation can be continued.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from arc_lrms_oar.errors import SiteError
 from arc_lrms_oar.files import aside_path, atomic_write
 
 FOLDER = "arc_lrms_oar"
+SYSTEM = "/usr/"
+SYSTEM_FOLDER = "/var/lib/arc-lrms-oar"
 _FILE = "ledger.json"
 
 
@@ -35,14 +38,16 @@ class Entry:
 
 
 class InstallRecord:
-    """The record in ARC's data directory `data_dir`, read when the object is created."""
+    """The record for the ARC with the data directory `data_dir`, read when it is created."""
 
     def __init__(self, data_dir: str) -> None:
-        self.folder = os.path.join(data_dir, FOLDER)
-        self.entries = self._read()
+        self._former_folder = os.path.join(data_dir, FOLDER)
+        below_usr = data_dir.startswith(SYSTEM)
+        self.folder = SYSTEM_FOLDER if below_usr else self._former_folder
+        self.entries = self._read(self.folder) or self._read(self._former_folder)
 
-    def _read(self) -> dict[str, Entry]:
-        path = os.path.join(self.folder, _FILE)
+    def _read(self, folder: str) -> dict[str, Entry]:
+        path = os.path.join(folder, _FILE)
         try:
             with open(path, encoding="utf-8") as file:
                 rows = json.load(file)
@@ -54,6 +59,20 @@ class InstallRecord:
                 f"{path}: not readable ({error}); it lists the files that install replaced; their "
                 "backups are in the same directory"
             ) from None
+
+    def move(self) -> None:
+        """Move the record of version 0.1.0 to where it belongs; raises OSError."""
+        former = self._former_folder
+        if former == self.folder or not os.path.isdir(former):
+            return
+        if os.path.exists(os.path.join(former, _FILE)):
+            os.makedirs(self.folder, 0o755, exist_ok=True)
+            for entry in self.entries.values():
+                source = os.path.join(former, entry.kept)
+                if entry.kept and os.path.lexists(source):
+                    copy(source, self.backup_path(entry))
+            self.save()
+        shutil.rmtree(former)
 
     def save(self) -> None:
         """Write the record to disk; raises OSError."""

@@ -11,7 +11,7 @@ from arc_lrms_oar.admin.arc_locations import Arc
 from arc_lrms_oar.errors import SiteError
 
 # A-REX treats lrms = OAR and lrms = oar as two backends; both are this one.
-_SCRIPTS = tuple(f"{verb}-{n}-job" for n in ("OAR", "oar") for verb in ("submit", "cancel", "scan"))
+SCRIPTS = tuple(f"{verb}-{n}-job" for n in ("OAR", "oar") for verb in ("submit", "cancel", "scan"))
 # A-REX runs the scripts of the LRMS in a job's `.local` file. ARC 7 lacks those of SLURMPY, but has
 # the jobs that ARC 6 accepted (docs/internals/arc.md#jobs-of-another-lrms).
 _SCRIPTS_FOR_OLD_JOBS = ("submit-SLURMPY-job", "cancel-SLURMPY-job")
@@ -36,8 +36,10 @@ def files_to_install(lrms: str, arc: Arc) -> list[ShareFile]:
         SiteError: this copy of the package is incomplete, or this ARC has no `arc.lrms`.
     """
     if lrms.upper() == "OAR":
-        has_slurmpy = os.path.exists(os.path.join(arc.data_dir, _SLURMPY_MODULE))
-        names = _SCRIPTS if has_slurmpy else (*_SCRIPTS, *_SCRIPTS_FOR_OLD_JOBS)
+        has_slurmpy = arc.version.startswith("6.") or os.path.exists(
+            os.path.join(arc.data_dir, _SLURMPY_MODULE)
+        )
+        names = SCRIPTS if has_slurmpy else (*SCRIPTS, *_SCRIPTS_FOR_OLD_JOBS)
         content = _read(_SCRIPT)
         scripts = [ShareFile(os.path.join(arc.data_dir, name), content, 0o755) for name in names]
         module = os.path.join(arc.data_dir, _PERL_MODULE)
@@ -63,12 +65,28 @@ def _read(name: str) -> bytes:
 
 
 def is_installed(file: ShareFile) -> bool:
-    """Whether the target is a regular file with this content and mode."""
+    """Whether the target, or the file that it links to, has this content and mode."""
     try:
-        status = os.lstat(file.target)
+        status = os.stat(file.target)
         if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) != file.mode:
             return False
-        with open(file.target, "rb") as opened:
-            return opened.read() == file.content
     except OSError:
         return False
+    return has_content(file)
+
+
+def has_content(file: ShareFile) -> bool:
+    """Whether the target has this content. The first line of a script may name another Python.
+
+    Debian's and Fedora's tools replace `/usr/bin/env python3` in packages by `/usr/bin/python3`.
+    """
+    try:
+        with open(file.target, "rb") as opened:
+            content = opened.read()
+    except OSError:
+        return False
+    return _without_interpreter(content) == _without_interpreter(file.content)
+
+
+def _without_interpreter(content: bytes) -> bytes:
+    return content.partition(b"\n")[2] if content.startswith(b"#!") else content

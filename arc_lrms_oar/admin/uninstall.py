@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 
-from arc_lrms_oar.admin import arc_locations, install_record
+from arc_lrms_oar.admin import arc_locations, install_record, package_owner
 from arc_lrms_oar.admin.install import Report, write_error
 from arc_lrms_oar.admin.install_record import InstallRecord
+from arc_lrms_oar.admin.package_owner import Owner
 from arc_lrms_oar.errors import SiteError
 
 
@@ -30,8 +31,14 @@ def uninstall(data_dir: str | None, dry_run: bool, report: Report) -> None:
     record = InstallRecord(arc.data_dir)
     empty = not record.entries
     try:
+        if not dry_run:
+            record.move()
+        packaged = package_owner.owners(record.entries)
         for target in sorted(record.entries):
-            _restore(target, record, dry_run, report)
+            if target in packaged:
+                _leave(target, packaged[target], record, dry_run, report)
+            else:
+                _restore(target, record, dry_run, report)
         if not dry_run:
             record.close()
     except OSError as error:
@@ -40,6 +47,14 @@ def uninstall(data_dir: str | None, dry_run: bool, report: Report) -> None:
         report(f"{arc.data_dir}: nothing is installed here")
         return
     report("Dry run: nothing was changed." if dry_run else "Uninstalled.")
+
+
+def _leave(target: str, owner: Owner, record: InstallRecord, dry_run: bool, report: Report) -> None:
+    """Drop the entry of a file that a package of this project has replaced."""
+    would = "would " if dry_run else ""
+    report(f"{would}leave {target}: it belongs to the package {owner.package}")
+    if not dry_run:
+        record.drop(target)
 
 
 def _restore(target: str, record: InstallRecord, dry_run: bool, report: Report) -> None:

@@ -25,10 +25,13 @@ class Bed:
     Methods raise BedError, with one line about the cause and a part of the log.
     """
 
-    def __init__(self, suite: str = DEFAULT_SUITE, progress: Progress = no_progress) -> None:
+    def __init__(
+        self, suite: str = DEFAULT_SUITE, progress: Progress = no_progress, label: str = ""
+    ) -> None:
+        """`label` distinguishes testbeds of one suite that are up at once."""
         self.suite = suite_named(suite)
         self.progress = progress
-        self.directory = state_dir(suite)
+        self.directory = state_dir(suite + label)
         self.inside = Namespace(self.directory)
         self._machine = Machine(self.suite, self.directory, self.inside, progress)
 
@@ -45,12 +48,19 @@ class Bed:
         state = State.load(self.directory)
         return state is not None and bool(state.cgroups)
 
-    def up(self, conf: Path | None = None, with_cpusets: bool | None = None) -> None:
+    def up(
+        self,
+        conf: Path | None = None,
+        with_cpusets: bool | None = None,
+        package_kind: str | None = None,
+    ) -> None:
         """Start the testbed for this checkout; repair it if it is up already.
 
         Args:
             conf: Template of arc.conf; default: arc.conf.in.
             with_cpusets: Run OAR with cpusets where possible; default: as it is up, or as the
+                environment asks.
+            package_kind: How the package is installed, one of suites.KINDS; default: as the
                 environment asks.
         """
         reason = self.reason_unavailable()
@@ -58,7 +68,8 @@ class Bed:
             raise BedError(reason)
         root = roots.ensure_root(self.suite, self.progress)
         template = (conf or arcconf.DEFAULT_TEMPLATE).absolute()
-        wanted = State("up", str(root), str(CHECKOUT), str(template))
+        kind = package.kind_named(package_kind)
+        wanted = State("up", str(root), str(CHECKOUT), str(template), kind)
         with self._lock():
             state = State.load(self.directory)
             up_with_cpusets = self.is_up() and state is not None and bool(state.cgroups)
@@ -66,7 +77,7 @@ class Bed:
                 with_cpusets = up_with_cpusets or cpusets.wanted()
             wanted.cgroups = self._machine.cgroups() if with_cpusets else {}
             if self.is_up() and state is not None:
-                same = (state.root, state.checkout) == (wanted.root, wanted.checkout)
+                same = replace(wanted, conf=state.conf, cgroups=state.cgroups) == state
                 if same and up_with_cpusets == bool(wanted.cgroups):
                     self._machine.repair(state, conf)
                     return
@@ -159,7 +170,9 @@ class Bed:
         """Install the package of this checkout again."""
         with self._lock():
             self._require_up()
-            package.install(self.inside, CHECKOUT, self.progress)
+            state = State.load(self.directory)
+            kind = state.package if state is not None else None
+            package.install(self.inside, CHECKOUT, package.kind_named(kind), self.progress)
 
     def status(self) -> status.Status:
         found = status.read(self.inside, self.suite)
@@ -181,5 +194,5 @@ class Bed:
             raise BedError("the testbed is not up: start it with `testbed up`")
 
     def _lock(self) -> AbstractContextManager[None]:
-        name = self.suite.name
+        name = self.directory.name
         return locked(self.directory.parent / f".{name}.lock", f"the {name} bed")

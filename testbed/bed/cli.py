@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from .messages import BedError, no_progress, print_progress, tail_of
-from .suites import DEFAULT_SUITE, GRIDUSER, SUITES, suite_named
+from .suites import DEFAULT_SUITE, GRIDUSER, KINDS, SUITES, suite_named
 
 SUITE_ENV = "ARC_OAR_TESTBED_SUITE"
 EXIT_FAILED = 1
@@ -42,6 +42,11 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         default=None,
         help="run OAR with cpusets if the machine has cgroup v1 (or ARC_OAR_TESTBED_CPUSETS=1)",
+    )
+    up.add_argument(
+        "--package",
+        choices=KINDS,
+        help="how the package is installed (default: $ARC_OAR_TESTBED_PACKAGE, else copy)",
     )
     down = verb("down", "end all processes and remove all mounts of the testbed")
     down.add_argument(
@@ -126,7 +131,7 @@ def act(arguments: argparse.Namespace) -> int:
     verb = arguments.verb
     bed = Bed(arguments.suite, no_progress if verb in ("status", "log") else print_progress())
     if verb == "up":
-        bed.up(arguments.conf, arguments.cpusets)
+        bed.up(arguments.conf, arguments.cpusets, arguments.package)
         option = "" if arguments.suite == DEFAULT_SUITE else f" --suite {arguments.suite}"
         print(
             f"{arguments.suite} is up: {describe(bed.versions())}; "

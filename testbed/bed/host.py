@@ -60,6 +60,17 @@ def ensure_tools(progress: Progress) -> None:
             _install(missing, progress)
 
 
+def ensure_packages(packages: Sequence[str], progress: Progress) -> None:
+    """Install Debian packages that this host does not have."""
+    with locked(cache_dir() / ".host.lock", "installing tools on this host"):
+        query = ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n", *packages]
+        done = subprocess.run(query, capture_output=True, text=True, check=False)
+        have = {line.split()[0] for line in done.stdout.splitlines() if line.endswith(" installed")}
+        missing = [name for name in packages if name not in have]
+        if missing:
+            _install(missing, progress)
+
+
 def _install(missing: Sequence[str], progress: Progress) -> None:
     progress(f"installing {' '.join(missing)} on this host")
     install = ["apt-get", "-qy", "--no-install-recommends", "install", *missing]

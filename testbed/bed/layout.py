@@ -35,14 +35,15 @@ def state_dir(suite: str) -> Path:
 class State:
     """What `up` stores for later commands.
 
-    `phase` is "starting" until everything answers; `cgroups` has the paths of the cgroup v1
-    subtrees by controllers.
+    `phase` is "starting" until everything answers; `package` is one of `suites.KINDS`; `cgroups`
+    has the paths of the cgroup v1 subtrees by controllers.
     """
 
     phase: str
     root: str
     checkout: str
     conf: str
+    package: str = "copy"
     cgroups: dict[str, str] = field(default_factory=dict)
 
     def save(self, directory: Path) -> None:

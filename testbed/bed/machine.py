@@ -53,7 +53,7 @@ class Machine:
         )
         if wanted.cgroups:
             cpusets.configure(self.inside)
-        package.install(self.inside, Path(wanted.checkout), self.progress)
+        package.install(self.inside, Path(wanted.checkout), wanted.package, self.progress)
         self.write_conf(Path(wanted.conf))
         self._start_all()
         wanted.save(self.directory)
@@ -78,7 +78,7 @@ class Machine:
 
     def repair(self, state: State, conf: Path | None) -> None:
         """Install the package again and restart what does not answer."""
-        package.install(self.inside, CHECKOUT, self.progress)
+        package.install(self.inside, CHECKOUT, state.package, self.progress)
         if conf is not None:
             self.write_conf(conf)
             replace(state, conf=str(conf.absolute())).save(self.directory)

@@ -1,21 +1,81 @@
-"""Install the package of a checkout into a testbed as an admin does: copy it, run its installer.
+"""Install the package of a checkout into a testbed as an admin does.
 
-No file of the package is required here; what is missing is up to the tests.
+Either it is copied and its installer is run, or Debian's packages are built and installed. No file
+of the package is required here; what is missing is up to the tests.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+from . import host
 from .messages import BedError, Progress, tail_of
 from .namespace import Namespace
+from .suites import KINDS
 
 PACKAGE = "arc_lrms_oar"
 DIST_PACKAGES = "/usr/lib/python3/dist-packages"
+KIND_ENV = "ARC_OAR_TESTBED_PACKAGE"
+# Directory inside with the built packages, by version.
+BUILT = "/var/cache/arc-lrms-oar"
+BUILD_TOOLS = (
+    "build-essential",
+    "debhelper",
+    "dh-python",
+    "pybuild-plugin-pyproject",
+    "python3-all",
+)
 
 
-def install(inside: Namespace, checkout: Path, progress: Progress) -> None:
+def kind_named(kind: str | None) -> str:
+    """Return `kind`, or else the one that the environment asks for; raises BedError."""
+    found = kind or os.environ.get(KIND_ENV) or KINDS[0]
+    if found not in KINDS:
+        raise BedError(f"{KIND_ENV}={found}: choose one of {', '.join(KINDS)}")
+    return found
+
+
+def install(inside: Namespace, checkout: Path, kind: str, progress: Progress) -> None:
+    """Install the package as `kind` says."""
+    if kind == "copy":
+        _install_copy(inside, checkout, progress)
+    elif kind == "deb":
+        _install_deb(inside, checkout, progress)
+
+
+def build_deb(
+    inside: Namespace, checkout: Path, progress: Progress, version: str = ""
+) -> list[str]:
+    """Build Debian's packages; returns their paths inside the testbed."""
+    host.ensure_packages(BUILD_TOOLS, progress)
+    folder = f"{BUILT}/{version or 'own'}"
+    output = inside.path(folder)
+    shutil.rmtree(output, ignore_errors=True)
+    command = [sys.executable, str(checkout / "packaging/build"), "deb", "--output", str(output)]
+    command += ["--version", version] if version else []
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BedError("cannot build the package", tail_of(done.stdout + done.stderr))
+    return sorted(f"{folder}/{path.name}" for path in output.glob("*.deb"))
+
+
+def _install_deb(inside: Namespace, checkout: Path, progress: Progress) -> None:
+    slurmpy, main = build_deb(inside, checkout, progress)
+    wanted = [main]
+    if inside.path(f"{DIST_PACKAGES}/arc/lrms/slurm.py").exists():
+        wanted.append(slurmpy)
+    done = inside.run(["dpkg", "-i", *wanted], env={"DEBIAN_FRONTEND": "noninteractive"}, cwd="/")
+    if done.returncode != 0:
+        output = (done.stdout + done.stderr).decode(errors="replace")
+        raise BedError("cannot install the Debian package", tail_of(output))
+    progress(f"installed {' and '.join(Path(path).name for path in wanted)}")
+
+
+def _install_copy(inside: Namespace, checkout: Path, progress: Progress) -> None:
     source = checkout / PACKAGE
     if not any(source.glob("*.py")):
         progress(f"no package {PACKAGE} in {checkout}: nothing is installed")

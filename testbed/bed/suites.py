@@ -12,6 +12,9 @@ from .messages import BedError
 DEFAULT_SUITE = "bookworm"
 
 HOST = "testbed.localdomain"
+# How the package is installed: copied with its own installer, Debian's package, or not at all.
+KINDS = ("copy", "deb", "none")
+
 GRIDUSER = "griduser"
 OTHERUSER = "otheruser"
 

@@ -14,6 +14,7 @@ from arc_lrms_oar.admin import arc_locations, check_package
 from arc_lrms_oar.admin.arc_locations import Arc
 from arc_lrms_oar.admin.findings import Finding
 from arc_lrms_oar.admin.mapped_users import Account, find_account, own_account
+from arc_lrms_oar.version import __version__
 
 
 def bad(found: Iterator[Finding]) -> list[tuple[str, str, str]]:
@@ -58,7 +59,10 @@ def test_two_copies_of_the_package(place: Path, monkeypatch: pytest.MonkeyPatch)
     )
     ((level, _, text),) = python(place, monkeypatch, script)
     assert level == "warn"
-    assert text == f"there are 2 copies of the package: {own} is used, and /x/arc_lrms_oar is not"
+    assert text == (
+        f"there are 2 copies of the package: {own} ({__version__}) is used, and /x/arc_lrms_oar "
+        "(version unknown) is not"
+    )
 
 
 def test_package_that_others_can_change(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from support.arc_tree import NAMES, NAMES_7, PACKAGE, STOCK, ArcTree
 from support.kill_at_step import killed_before
 from support.users import needs_root
 
-from arc_lrms_oar.admin import arc_locations
+from arc_lrms_oar.admin import arc_locations, package_owner
 from arc_lrms_oar.admin import install as installing
 from arc_lrms_oar.admin.install import install
 from arc_lrms_oar.admin.uninstall import uninstall
@@ -162,6 +162,8 @@ def test_upgrade_from_arc_6_to_arc_7(arc: ArcTree) -> None:
     arc.ok("install", "--lrms", "SLURMPY")
     shutil.rmtree(arc.drop_in.parent)
     (arc.data / "SLURMPYmod.pm").unlink()
+    paths = arc.libraries / "arc/paths.py"
+    paths.write_text(paths.read_text().replace("6.17.0", "7.0.0"))
     before = arc.listing()
     arc.ok("install")
     gone = f"drop {arc.drop_in}: its directory is gone, perhaps by an upgrade of ARC"
@@ -273,6 +275,7 @@ def contents(arc: ArcTree) -> dict[str, tuple[int, bytes]]:
 def test_killed_at_every_step(arc: ArcTree, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever step it was killed at, installing again is whole and uninstalling gives all back."""
     patched(arc, monkeypatch)
+    monkeypatch.setattr(package_owner, "owners", lambda _: {})
     monkeypatch.setattr(os, "fsync", lambda _: None)
     strange(arc)
     for name in NAMES[1:2]:

@@ -1,0 +1,45 @@
+"""Builds the packages once, with tools that it installs where it may."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bed.host import ensure_packages
+from bed.messages import no_progress
+from bed.package import BUILD_TOOLS
+
+ROOT = Path(__file__).parents[2]
+TOOLS = (*BUILD_TOOLS, "cpio", "lintian", "rpm", "rpmlint")
+
+
+@pytest.fixture(scope="session")
+def tools() -> None:
+    """Debian's tools; CI has to have them, elsewhere root installs them."""
+    if not os.path.exists("/usr/bin/apt-get"):
+        pytest.skip("packages are built on Debian")
+    if os.geteuid() == 0:
+        ensure_packages(TOOLS, no_progress)
+
+
+def build(folder: Path, *words: str) -> list[Path]:
+    """Run packaging/build; returns the packages."""
+    command = [sys.executable, str(ROOT / "packaging/build"), *words, "--output", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [Path(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="session")
+def debs(tools: None, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return build(tmp_path_factory.mktemp("deb"), "deb")
+
+
+@pytest.fixture(scope="session")
+def rpm(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package for Enterprise Linux 9."""
+    (path,) = build(tmp_path_factory.mktemp("rpm"), "rpm")
+    return path
