@@ -100,9 +100,13 @@ class Job:
 
     def control(self, kind: str) -> str:
         """Return the text of a control file (ARC 6 or 7), "" if it does not exist."""
+        return "".join(self.grid.read(path) for path in self.control_paths(kind))
+
+    def control_paths(self, kind: str) -> tuple[str, str]:
+        """Return the paths that a control file has in ARC 6 and in ARC 7."""
         control, name = self.grid.control, self.grid_id
         arc7 = f"{control}/jobs/{name[:3]}/{name[3:6]}/{name[6:9]}/{name[9:]}/{kind}"
-        return self.grid.read(f"{control}/job.{name}.{kind}") or self.grid.read(arc7)
+        return f"{control}/job.{name}.{kind}", arc7
 
     def state(self) -> str:
         """Return A-REX's internal state of the job."""

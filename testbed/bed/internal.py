@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
 
 from .bed import Bed
 from .grid import USER, Grid, Job
@@ -16,33 +15,30 @@ from .messages import BedError, tail_of
 from .services import Arex
 from .suites import HOST, OTHERUSER
 
-AREX_DIR = f"/home/{OTHERUSER}/arex"
-CONF = f"{AREX_DIR}/arc.conf"
-
-TEMPLATE = f"""\
+TEMPLATE = """\
 [common]
-hostname = {HOST}
+hostname = {host}
 
 [authgroup:all]
 all = yes
 
 [mapping]
-map_to_user = all {OTHERUSER}:{OTHERUSER}
+map_to_user = all {owner}:{owner}
 
 [lrms]
 lrms = OAR
 
 [arex]
-controldir = {AREX_DIR}/control
-sessiondir = {AREX_DIR}/session
-pidfile = {AREX_DIR}/run/arched-arex.pid
-logfile = {AREX_DIR}/log/arex.log
-joblog = {AREX_DIR}/log/arex-jobs.log
-helperlog = {AREX_DIR}/log/job.helper.errors
+controldir = {place}/control
+sessiondir = {place}/session
+pidfile = {place}/run/arched-arex.pid
+logfile = {place}/log/arex.log
+joblog = {place}/log/arex-jobs.log
+helperlog = {place}/log/job.helper.errors
 wakeupperiod = 5
 
 [infosys]
-logfile = {AREX_DIR}/log/infoprovider.log
+logfile = {place}/log/infoprovider.log
 
 [infosys/glue2]
 admindomain_name = testbed
@@ -57,36 +53,41 @@ alias = testbed
 
 
 class UserArex(Arex):
-    """The A-REX of the ordinary user."""
+    """The A-REX of an ordinary user, in the directory `place` of this user."""
 
     name = "the user's arex"
-    pidfile = f"{AREX_DIR}/run/arched-arex.pid"
-    log = f"{AREX_DIR}/log/arex.log"
-    user = OTHERUSER
-    environment: ClassVar[Mapping[str, str]] = {"ARC_CONFIG": CONF}
+
+    def __init__(self, bed: Bed, owner: str, place: str) -> None:
+        super().__init__(bed.inside, bed.suite)
+        self.user = owner
+        self.pidfile = f"{place}/run/arched-arex.pid"
+        self.log = f"{place}/log/arex.log"
+        self.environment = {"ARC_CONFIG": f"{place}/arc.conf"}
+        self._configuration = TEMPLATE.format(host=HOST, owner=owner, place=place)
 
     def configuration(self) -> str:
-        return TEMPLATE
+        return self._configuration
 
 
 class InternalGrid(Grid):
-    """The testbed as used by the user who runs their own A-REX."""
+    """The testbed as used by a user who runs their own A-REX."""
 
-    owner = OTHERUSER
-    control = f"{AREX_DIR}/control"
-    sessions = f"{AREX_DIR}/session"
-    helper_log = f"{AREX_DIR}/log/job.helper.errors"
-
-    def __init__(self, bed: Bed) -> None:
+    def __init__(self, bed: Bed, owner: str = OTHERUSER) -> None:
         super().__init__(bed)
-        self.arex = UserArex(bed.inside, bed.suite)
+        self.owner = owner
+        self.place = f"/home/{owner}/arex"
+        self.control = f"{self.place}/control"
+        self.sessions = f"{self.place}/session"
+        self.helper_log = f"{self.place}/log/job.helper.errors"
+        self.arex = UserArex(bed, owner, self.place)
 
     def start(self) -> None:
         """Start A-REX; raises BedError if it does not answer."""
         for folder in ("control", "session", "run", "log"):
-            self.user("mkdir", "-p", f"{AREX_DIR}/{folder}")
-        self.bed.run(["tee", CONF], user=self.owner, input=TEMPLATE)
-        if self.bed.suite.client_wants_proxy:
+            self.user("mkdir", "-p", f"{self.place}/{folder}")
+        text = self.arex.configuration()
+        self.bed.run(["tee", f"{self.place}/arc.conf"], user=self.owner, input=text)
+        if self.bed.suite.client_wants_proxy and self.owner != USER:
             self._copy_proxy()
         self.arex.start()
 
@@ -121,6 +122,11 @@ class InternalGrid(Grid):
     def client(self, *argv: str, cwd: str | None = None) -> str:
         """Run a command of ARC as the user; returns its standard output and standard error."""
         done = self.bed.run(
-            list(argv), user=self.owner, env={"ARC_CONFIG": CONF}, cwd=cwd, check=False, timeout=300
+            list(argv),
+            user=self.owner,
+            env=self.arex.environment,
+            cwd=cwd,
+            check=False,
+            timeout=300,
         )
         return done.stdout + done.stderr

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from types import MappingProxyType
 
 from .arcconf import WSPORT, WSURL, controldir, has_block
 from .messages import BedError, tail_of
@@ -39,7 +39,7 @@ class Service:
     log = ""
     port = 0
     user = "root"
-    environment: ClassVar[Mapping[str, str]] = {}
+    environment: Mapping[str, str] = MappingProxyType({})
     whole_session = False
 
     def __init__(self, inside: Namespace, suite: Suite) -> None:

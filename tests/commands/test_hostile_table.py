@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import io
+import itertools
 import os
 import resource
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,6 +94,8 @@ HOLDS: dict[str, Callable[[int], object]] = {
     "lease": lease,
     "lock": lambda descriptor: fcntl.flock(descriptor, fcntl.LOCK_EX),
 }
+# Done in the process that reads: each time it opens the file, the file has another content.
+CHANGES = "changed between two reads"
 TRICKS: dict[str, Callable[[Path], object]] = {
     "missing": Path.unlink,
     "sparse": sparse,
@@ -103,12 +107,32 @@ TRICKS: dict[str, Callable[[Path], object]] = {
     "link to a file of root": instead(lambda path: path.symlink_to("/etc/shadow")),
     "link to itself": instead(lambda path: path.symlink_to(path)),
     "closed": lambda path: path.chmod(0),
-    **dict.fromkeys(HOLDS, lambda path: None),
+    **dict.fromkeys([*HOLDS, CHANGES], lambda path: None),
 }
 
 
-def bounded(work: Callable[[], str]) -> str:
-    """Run `work` in a child with little time and memory; returns its result and its stderr."""
+def change_at_each_open(path: Path) -> None:
+    """Give the file another content before each time that this process opens it."""
+    original = path.read_bytes()
+    contents = itertools.cycle([original, original[: len(original) // 2], b"", original * 2])
+    changing = False
+
+    def before(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal changing
+        if event == "open" and not changing and arguments[0] == str(path):
+            changing = True
+            with contextlib.suppress(OSError):
+                path.write_bytes(next(contents))
+            changing = False
+
+    sys.addaudithook(before)
+
+
+def bounded(work: Callable[[], str], changing: Path | None = None) -> str:
+    """Run `work` in a child with little time and memory; returns its result and its stderr.
+
+    The child changes the file `changing` between two reads.
+    """
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -117,6 +141,8 @@ def bounded(work: Callable[[], str]) -> str:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
         os.close(reader)
+        if changing is not None:
+            change_at_each_open(changing)
         with os.fdopen(writer, "w") as pipe, contextlib.redirect_stderr(io.StringIO()) as errors:
             try:
                 result = work()
@@ -175,7 +201,8 @@ def test_other_jobs_go_on(place: Path, oar: Standin, name: str, trick: str) -> N
         TRICKS[trick](path)
         if trick in HOLDS:
             stack.enter_context(kept(path, HOLDS[trick]))
-        said = bounded(lambda: " ".join(sorted(site.scan())))
+        changing = path if trick == CHANGES else None
+        said = bounded(lambda: " ".join(sorted(site.scan())), changing)
         reported = said.splitlines()[0].split()
         assert OTHER in reported
         assert other.done() == "0 Job finished with exit code 0\n"
@@ -184,7 +211,7 @@ def test_other_jobs_go_on(place: Path, oar: Standin, name: str, trick: str) -> N
         assert len(said.splitlines()) <= 6, said
         assert "root:" not in "".join(p.read_text(errors="replace") for p in shown(site))
         for verb, work in verbs(site, files).items():
-            result = bounded(work)
+            result = bounded(work, changing)
             # Submit also prints the job script, for `arcctl job script`.
             assert verb == "submit" or len(result.splitlines()) <= 3, (verb, result)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from bed import Bed
 from bed.grid import Job, shell
-from bed.internal import AREX_DIR, InternalGrid
+from bed.internal import InternalGrid
 
 pytestmark = pytest.mark.live
 
@@ -54,7 +54,7 @@ def test_cancelled_job(internal: InternalGrid) -> None:
 @pytest.mark.usefixtures("fed")
 def test_no_root_anywhere(internal: InternalGrid) -> None:
     """All files belong to the user, and A-REX and its child processes run as the user."""
-    assert internal.root("find", AREX_DIR, "!", "-user", internal.owner) == ""
+    assert internal.root("find", internal.place, "!", "-user", internal.owner) == ""
     daemon = str(internal.arex.pid())
     owners = internal.root("ps", "-o", "user:20=", "-p", daemon, "--ppid", daemon).split()
     assert set(owners) == {internal.owner}

@@ -35,8 +35,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _mutation(
         "a site's default format applies to names",
-        '"--format", "2", "-J", "--sql", f"job_name',
-        '"-J", "--sql", f"job_name',
+        '"--format", "2", "-J", "--sql"',
+        '"-J", "--sql"',
     ),
     _mutation("OAR 4 is asked like OAR 2", ") >= 3", ") == 3"),
     _mutation("OAR 10 is asked like OAR 2", 'int(version.split(".")[0])', "int(version[0])"),

@@ -52,9 +52,21 @@ MUTATIONS: tuple[Mutation, ...] = (
         "the first of several successors is followed", "event.number, reverse=True", "event.number"
     ),
     _successor(
-        "a resubmission is waited for at a success", "record.state != State.ERROR.word or ", ""
+        "a resubmission is waited for at a success", "if record.state == State.ERROR.word:", "if 1:"
     ),
-    _successor("a resubmission is waited for after it came", " or RESUBMITTED in kinds", ""),
+    _successor("a resubmission is waited for after it came", "if RESUBMITTED in kinds:", "if 0:"),
+    _successor(
+        "a successor that OAR 3 does not list yet is not waited for",
+        "return resubmission_may_be_silent(record) and _ran_long_enough(record)",
+        "return False",
+        "tests/scan/test_decide.py",
+    ),
+    _successor(
+        "a short job is waited for",
+        "resubmission_may_be_silent(record) and _ran_long_enough(record)",
+        "resubmission_may_be_silent(record)",
+        "tests/scan/test_decide.py",
+    ),
     _successor("a resubmission is waited for after every event", "kinds & RETRIED", "kinds"),
     _successor(
         "every job may have a silent successor", " and record.exit_code == _IDEMPOTENT_AGAIN", ""

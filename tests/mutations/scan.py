@@ -26,6 +26,7 @@ _files = in_file(
 _cancel = in_file(
     "scan/cancelled.py", "tests/scan/test_scan.py", "tests/scan/test_ownership.py", _REPORT
 )
+_by_name = in_file("scan/by_name.py", "tests/scan/test_by_name.py")
 _cycle = in_file("scan/reconcile.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -247,11 +248,33 @@ MUTATIONS: tuple[Mutation, ...] = (
         "                written = len(text)\n",
     ),
     _files(".local gets a second job ID", 'and not line.startswith("localid=")', ""),
+    # A wrong job ID
+    _by_name(
+        "a job of another user with the name is taken",
+        "if not ownership.is_proven(record, jobs[key]):",
+        "if False:",
+    ),
+    _by_name("the newest job counts, ended or not", "not has_ended(record.state), ", ""),
+    _by_name(
+        "the job ID is not written", "            follow(job, new, log)\n", "            pass\n"
+    ),
+    _cycle(
+        "a job with a wrong job ID is lost",
+        "            decisions[job_id] = Follow(new)",
+        "            _ = Follow(new)",
+        "tests/scan/test_by_name.py",
+    ),
+    _cycle(
+        "a shared job ID is not corrected",
+        "for job in same if job != owners.get(i)]",
+        "for job in same if not job]",
+        "tests/scan/test_by_name.py",
+    ),
     # The cycle
     _cycle(
         "a job that A-REX has moved on is reported",
-        "elif job is not None and not job.reported:",
-        "elif job is not None:",
+        "elif job is not None and job.reported:",
+        "elif job is None:",
     ),
     _cycle(
         "a job that names another job ID now is reported",
@@ -260,8 +283,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _cycle(
         "an unknown job ends the cycle for others",
-        "        except Exception as error:\n            known",
-        "        except ZeroDivisionError as error:\n            known",
+        "        except Exception as error:\n            replacement",
+        "        except ZeroDivisionError as error:\n            replacement",
     ),
     _cycle("gm-kick is not started", "        kick(done, self.log)\n", "        pass\n"),
     _cycle(
