@@ -6,11 +6,12 @@ All jobs run at once. Each one prints its own CPU time, with which its accountin
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
 from bed import Bed
-from bed.grid import USER, Grid, Job, xrsl
+from bed.grid import USER, Grid, Job, shell, xrsl
 
 pytestmark = pytest.mark.live
 
@@ -134,3 +135,38 @@ def test_records_of_arex(jobs: dict[str, Job]) -> None:
 def test_no_watcher_is_left(jobs: dict[str, Job], bed: Bed) -> None:
     processes = bed.run(["ps", "-eo", "user,args"]).stdout.splitlines()
     assert not [line for line in processes if line.startswith(USER) and "/job-" in line]
+
+
+MANAGER = "/etc/oar/job_resource_manager_cgroups.pl"
+# OAR makes the directories of its cgroups anew for the next job.
+FORGET = "rm -rf /dev/oar_cgroups_links; rmdir /sys/fs/cgroup/*/oar"
+
+
+@pytest.fixture
+def memory_cgroups(bed: Bed, jobs: dict[str, Job]) -> Iterator[None]:
+    """OAR makes a memory cgroup for each job, which it does not as shipped."""
+    if not bed.has_cpusets():
+        pytest.skip("the testbed is up without cpusets: testbed up --cpusets")
+    for before, after in (("NO", "YES"), ("YES", "NO")):
+        edit = f's/^my .Enable_mem_cg = .{before}.;/my $Enable_mem_cg = "{after}";/'
+        bed.run(["sed", "-i", edit, MANAGER])
+        bed.run(["sh", "-c", FORGET], check=False)
+        if after == "YES":
+            yield
+
+
+@pytest.mark.usefixtures("memory_cgroups")
+def test_job_at_its_memory_limit(grid: Grid, bed: Bed) -> None:
+    script = "until [ -e go ]; do sleep 0.2; done; exec python3 -c 'b\"x\" * (300 << 20)'"
+    job = grid.submit(shell(script))
+    cgroup = f"/sys/fs/cgroup/memory/oar/{USER}_{job.wait_running()}"
+    bed.run(["tee", f"{cgroup}/memory.limit_in_bytes"], input=str(100 << 20))
+    bed.run(["touch", f"{job.session_dir}/go"])
+    job.wait()
+    assert job.failure().startswith(
+        "LRMS error: (137) Job finished with exit code 137, which means that it was killed by "
+        "signal 9 (SIGKILL); it had reached its memory limit of 100 MB, and the kernel killed a "
+        "process of it"
+    ), job.diagnostics()
+    # The limit less what OAR's own processes have.
+    assert 10 <= megabytes(job) <= 100
