@@ -102,7 +102,7 @@ def prepare(
         shared_scratch=variables.get("RUNTIME_FRONTEND_SEES_NODE", settings.shared_scratch),
         move_tool=variables.get("RUNTIME_LOCAL_SCRATCH_MOVE_TOOL", settings.move_tool),
         multicore_scratch=bool(variables.get("RUNTIME_ENABLE_MULTICORE_SCRATCH")),
-        benchmark=":".join(values.get("joboption_benchmark", "").split()) or queue.benchmark,
+        benchmark=benchmark_of(values, settings),
         instance=variables.get("ACCOUNTING_WN_INSTANCE", ""),
         checkpoint_signal=checkpoint_signal(job, queue),
         usage_interval=settings.usage_interval,
@@ -114,6 +114,12 @@ def prepare(
     shown = script.build_shown(job, rtes, plan)
     ignored = [*ignored_keys(values), *ignored_by_oar(job, queue, now)]
     return Prepared(job, request, text, shown, ignored)
+
+
+def benchmark_of(values: grami.Values, settings: Settings) -> str:
+    """The benchmark of the job's queue for the accounting, as "NAME:VALUE"."""
+    own = ":".join(values.get("joboption_benchmark", "").split())
+    return own or settings.queue(values.get("joboption_queue", "")).benchmark
 
 
 def _config_variables(settings: Settings, queue: str) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from arc_lrms_oar import identity, replacement
 from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.commands.oarsub_attempts import OarsubAttempts
-from arc_lrms_oar.commands.prepare import check_site, prepare
+from arc_lrms_oar.commands.prepare import benchmark_of, check_site, prepare
 from arc_lrms_oar.console import printable
 from arc_lrms_oar.errors import GramiError, JobError, OarRefused, OarUnavailable
 from arc_lrms_oar.job import grami, submit_journal
@@ -26,6 +26,7 @@ from arc_lrms_oar.log import complain
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.replacement import PackageReplaced
 from arc_lrms_oar.retry import Retry
+from arc_lrms_oar.safe_files import open_regular
 from arc_lrms_oar.settings import Settings
 
 
@@ -59,6 +60,7 @@ def submit(
     session_dir = grami.describe(values, path).session_dir
     if not os.path.isdir(session_dir):
         raise JobError(f"the session directory {session_dir!r} does not exist")
+    _write_benchmark(session_dir + ".diag", benchmark_of(values, settings))
     journal = submit_journal.open_journal(session_dir, retry.seconds, retry.sleep)
     try:
         if grami.size(path) != size:
@@ -83,6 +85,20 @@ def submit(
     finally:
         journal.close()
     return SubmitResult(job_id, grid_id)
+
+
+def _write_benchmark(path: str, benchmark: str) -> None:
+    """Write the benchmark of a job that may fail before it runs into the diag.
+
+    A-REX has created the file and reads it when the submission fails (ARC 6.17 and 7.0
+    `grid-manager/jobs/JobsList.cpp`, FailedJob); without a benchmark it takes a default of its own.
+    """
+    with suppress(OSError):
+        descriptor = open_regular(path, os.O_WRONLY | os.O_APPEND)
+        try:
+            os.write(descriptor, f"Benchmark={benchmark}\n".encode())
+        finally:
+            os.close(descriptor)
 
 
 def _between_marks(text: str) -> str:

@@ -45,6 +45,33 @@ def test_refusals(
     assert site.clock.pauses == []
 
 
+@pytest.mark.parametrize("options", [{"queue": "nosuch"}, {"runtime": [["NOSUCH"]]}])
+def test_refused_job_is_accounted_with_the_benchmark_of_its_queue(
+    site: Site, options: dict[str, Any]
+) -> None:
+    """A-REX has made the file, and reads it when the submission fails."""
+    site.configure("", **{"queue:nosuch": "benchmark=HEPscore23 16.5"})
+    files = site.ce.job(**{"queue": "nosuch", **options})
+    assert files.diag.exists()
+    refused(site, files)
+    assert files.diag.read_text() == "Benchmark=HEPscore23:16.5\n"
+
+
+@pytest.mark.parametrize("other", ["missing", "link", "FIFO"])
+def test_benchmark_is_written_to_no_other_file(site: Site, other: str) -> None:
+    files = site.ce.job(queue="nosuch")
+    files.diag.unlink()
+    target = site.ce.place / "target"
+    target.touch()
+    if other == "link":
+        files.diag.symlink_to(target)
+    elif other == "FIFO":
+        os.mkfifo(files.diag)
+    refused(site, files)
+    assert target.read_bytes() == b""
+    assert files.diag.exists() == (other != "missing")
+
+
 @pytest.mark.parametrize(
     ("options", "lines", "sentence"),
     [

@@ -33,7 +33,7 @@ JOBS = {
     "oardel": ("python3 burn.py 1000 a", ""),
     "preempted": ("python3 burn.py 1000 a", '(runtimeenvironment="TEST/BESTEFFORT")'),
     "detached": (
-        "setsid nohup python3 burn.py 1000 a >/dev/null 2>&1 & "
+        "setsid nohup python3 burn.py 5 a >/dev/null 2>&1 & "
         "until grep -q ^[2-9] cpu-a; do sleep 0.2; done; echo done",
         "",
     ),
