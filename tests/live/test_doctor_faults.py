@@ -135,8 +135,8 @@ FAULTS = {
         "can change",
     ),
     "script-missing": Fault(
-        "rm /usr/share/arc/scan-OAR-job",
-        "python3 -m arc_lrms_oar install",
+        "mv /usr/share/arc/scan-OAR-job /usr/share/arc/moved-scan-OAR-job",
+        "mv /usr/share/arc/moved-scan-OAR-job /usr/share/arc/scan-OAR-job",
         "FAIL",
         "scripts",
         "is missing",
