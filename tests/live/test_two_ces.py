@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 from bed import Bed
@@ -17,6 +18,8 @@ from bed.internal import InternalGrid
 pytestmark = pytest.mark.live
 
 NAME = "same name"
+CODES = ((0, 3), (0, 4))
+FILES: dict[str, str] = {}
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +30,29 @@ def second(bed: Bed) -> Iterator[InternalGrid]:
     grid.stop()
 
 
-def both(grid: Grid, second: InternalGrid, script: str) -> tuple[Job, Job]:
-    """Submit a job of this shell script to each A-REX, and wait until both run."""
-    jobs = (
-        grid.submit(shell(script, jobname=NAME)),
-        second.submit(shell(script, jobname=NAME)),
-    )
-    for job in jobs:
+class Pairs(NamedTuple):
+    """Jobs of the first and of the second A-REX, all submitted at the same time.
+
+    `ends` exit with 0 and 3, and with 0 and 4. The others run for two minutes, except for the one
+    with the wrong job ID, which scan deletes only a minute after the cancel.
+    """
+
+    ends: list[Job]
+    first_cancelled: list[Job]
+    second_cancelled: list[Job]
+    forged: list[Job]
+
+
+@pytest.fixture(scope="module")
+def pairs(grid: Grid, second: InternalGrid) -> Pairs:
+    two, ten = ((shell(f"sleep {n}; echo done", jobname=NAME), FILES) for n in (120, 600))
+    ends = [[(shell(f"exit {code}", jobname=NAME), FILES) for code in codes] for codes in CODES]
+    firsts = grid.submit_all([two, two, ten, *ends[0]])
+    seconds = second.submit_all([two, two, two, *ends[1]])
+    for job in (*firsts[:3], *seconds[:3]):
         job.wait_running()
-    return jobs
+    longs = [list(pair) for pair in zip(firsts[:3], seconds[:3])]
+    return Pairs([*firsts[3:], *seconds[3:]], *longs)
 
 
 def only(job: Job) -> dict[str, object]:
@@ -44,39 +61,41 @@ def only(job: Job) -> dict[str, object]:
     return dict(held)
 
 
-def test_each_reports_its_own_jobs(grid: Grid, second: InternalGrid) -> None:
-    firsts = [grid.submit(shell(f"exit {code}", jobname=NAME)) for code in (0, 3)]
-    seconds = second.submit_all([(shell(f"exit {code}", jobname=NAME), {}) for code in (0, 4)])
-    for job, code in zip([*firsts, *seconds], (0, 3, 0, 4)):
+@pytest.fixture(scope="module", autouse=True)
+def cancelled(grid: Grid, second: InternalGrid, pairs: Pairs) -> None:
+    """Cancel one job of each pair; in one the user has written the other's OAR job ID."""
+    forge(pairs.forged[0], pairs.forged[1].oar_id())
+    grid.user("arckill", "-k", pairs.first_cancelled[0].url, pairs.forged[0].url)
+    second.client("arckill", "-k", pairs.second_cancelled[1].url)
+
+
+def test_each_reports_its_own_jobs(pairs: Pairs) -> None:
+    for job, code in zip(pairs.ends, [code for codes in CODES for code in codes]):
         job.wait()
         held = only(job)
         assert (held["exit_code"], held["owner"]) == (code << 8, USER)
         assert (f"exit code {code}" in job.failure()) is bool(code), job.diagnostics()
 
 
-@pytest.mark.parametrize("cancelled", [0, 1])
-def test_cancelled_job_is_deleted_alone(grid: Grid, second: InternalGrid, cancelled: int) -> None:
-    jobs = both(grid, second, "sleep 60; echo done")
-    killed, other = jobs[cancelled], jobs[1 - cancelled]
-    kill = (grid.user, second.client)[cancelled]
-    kill("arckill", "-k", killed.url)
-    killed.wait()
-    assert only(killed)["state"] == "Error"
-    other.wait()
-    assert other.failure() == "", other.diagnostics()
-    assert other.output("out.txt") == "done\n"
+@pytest.mark.parametrize("which", [0, 1])
+def test_cancelled_job_is_deleted_alone(pairs: Pairs, which: int) -> None:
+    pair = (pairs.first_cancelled, pairs.second_cancelled)[which]
+    alone(pair[which], pair[1 - which])
 
 
-def test_cancelled_job_that_names_the_others_oar_job(grid: Grid, second: InternalGrid) -> None:
-    """The user has written it into the files of the first A-REX; the job's own is deleted."""
-    first, other = both(grid, second, "sleep 100; echo done")
-    forge(first, other.oar_id())
-    grid.user("arckill", "-k", first.url)
-    first.wait(seconds=240)
-    assert only(first)["state"] == "Error"
-    other.wait()
+def test_cancelled_job_that_names_the_others_oar_job(pairs: Pairs) -> None:
+    """The job's own OAR job is deleted, and the other one goes on."""
+    alone(*pairs.forged)
+
+
+def alone(cancelled: Job, other: Job) -> None:
+    """Check that the first job was deleted and that the second has ended by itself."""
+    cancelled.wait(seconds=240)
+    assert only(cancelled)["state"] == "Error"
+    other.wait(seconds=240)
     assert other.failure() == "", other.diagnostics()
     assert only(other)["state"] == "Terminated"
+    assert other.output("out.txt") == "done\n"
 
 
 def forge(job: Job, job_id: int) -> None:
