@@ -60,7 +60,7 @@ def submit(
     session_dir = grami.describe(values, path).session_dir
     if not os.path.isdir(session_dir):
         raise JobError(f"the session directory {session_dir!r} does not exist")
-    _write_benchmark(session_dir + ".diag", benchmark_of(values, settings))
+    _write_benchmark(controldir.sibling(path, "diag"), benchmark_of(values, settings))
     journal = submit_journal.open_journal(session_dir, retry.seconds, retry.sleep)
     try:
         if grami.size(path) != size:
@@ -88,10 +88,11 @@ def submit(
 
 
 def _write_benchmark(path: str, benchmark: str) -> None:
-    """Write the benchmark of a job that may fail before it runs into the diag.
+    """Append the benchmark to the diag in the control directory, for a job that may never run.
 
-    A-REX has created the file and reads it when the submission fails (ARC 6.17 and 7.0
-    `grid-manager/jobs/JobsList.cpp`, FailedJob); without a benchmark it takes a default of its own.
+    A-REX has made the file for the user. It replaces the file once a job has run (ARC 6.17 and 7.0
+    `grid-manager/files/ControlFileHandling.cpp`, job_diagnostics_mark_move); without a benchmark it
+    takes a default of its own.
     """
     with suppress(OSError):
         descriptor = open_regular(path, os.O_WRONLY | os.O_APPEND)

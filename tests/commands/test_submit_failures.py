@@ -49,27 +49,27 @@ def test_refusals(
 def test_refused_job_is_accounted_with_the_benchmark_of_its_queue(
     site: Site, options: dict[str, Any]
 ) -> None:
-    """A-REX has made the file, and reads it when the submission fails."""
+    """A-REX has made the file in the control directory."""
     site.configure("", **{"queue:nosuch": "benchmark=HEPscore23 16.5"})
     files = site.ce.job(**{"queue": "nosuch", **options})
-    assert files.diag.exists()
+    files.file("diag").touch()
     refused(site, files)
-    assert files.diag.read_text() == "Benchmark=HEPscore23:16.5\n"
+    assert files.file("diag").read_text() == "Benchmark=HEPscore23:16.5\n"
 
 
 @pytest.mark.parametrize("other", ["missing", "link", "FIFO"])
 def test_benchmark_is_written_to_no_other_file(site: Site, other: str) -> None:
     files = site.ce.job(queue="nosuch")
-    files.diag.unlink()
+    diag = files.file("diag")
     target = site.ce.place / "target"
     target.touch()
     if other == "link":
-        files.diag.symlink_to(target)
+        diag.symlink_to(target)
     elif other == "FIFO":
-        os.mkfifo(files.diag)
+        os.mkfifo(diag)
     refused(site, files)
     assert target.read_bytes() == b""
-    assert files.diag.exists() == (other != "missing")
+    assert diag.exists() == (other != "missing")
 
 
 @pytest.mark.parametrize(
