@@ -8,6 +8,7 @@ difference must be listed in EXPECTED with its reason, and each entry there must
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,7 +42,7 @@ JOBS: dict[str, tuple[str, dict[str, str]]] = {
     # In a separate script, because fork's job script replaces $$ in an argument by its own PID.
     "signal": (xrsl("die.sh"), {"die.sh": "#!/bin/sh\nkill -9 $$\n"}),
     "missing": (xrsl("/nonexistent/program"), {}),
-    "cancelled": (shell("sleep 300"), {}),
+    "cancelled": (shell("echo started; sleep 300"), {}),
     "environment": (
         shell(ENV, KEEP_ENV + f'(environment=("ODD" {rsl_string(ODD[1])})("EMPTY" ""))'),
         {},
@@ -190,8 +191,10 @@ def facts(
             conf.write_text(template.replace("lrms = OAR", f"lrms = {backend}"))
             bed.reconf(conf)
             jobs = dict(zip(JOBS, grid.submit_all(JOBS.values())))
-            jobs["cancelled"].wait("INLRMS")
-            grid.user("arckill", "-k", jobs["cancelled"].url)
+            job = jobs["cancelled"]
+            # INLRMS alone does not mean that the program runs: the job may still wait in OAR.
+            job.wait_until(partial(job.output, "out.txt"), "running")
+            grid.user("arckill", "-k", job.url)
             for job in jobs.values():
                 job.wait()
             found[backend] = {name: facts_of(job) for name, job in jobs.items()}

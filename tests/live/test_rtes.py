@@ -123,7 +123,7 @@ def test_same_output(both: Both, name: str) -> None:
     if name not in both.names:
         pytest.skip(f"this ARC has no {name}")
     ours, arcs = both.jobs["OAR"][name], both.jobs["fork"][name]
-    assert (ours.failure(), arcs.failure()) == ("", ""), ours.diagnostics()
+    assert (ours.failure(), arcs.failure()) == ("", ""), ours.diagnostics() + arcs.diagnostics()
     assert ours.output("out.txt") == arcs.output("out.txt") != ""
     assert ours.output("err.txt") == arcs.output("err.txt")
 
