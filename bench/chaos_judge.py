@@ -1,0 +1,189 @@
+"""The checker of a chaos run: what is wrong, from the plan, the faults and both databases. Pure.
+
+A violation that a fault of the plan or a known limit of OAR or A-REX explains has an excuse; the
+reasons are in this module. Every other one is an error of this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from chaos_causes import CANCELED, KILLED_WITH, Case, code_of, wrong_cause
+from chaos_plan import JOB_KINDS, Plan, PlannedJob
+from chaos_records import ENDED, GridJob, Happened, OarJob, Records
+
+# Seconds between a time in the accounting and OAR's: the job's own script notes it on the node.
+_TOLERANCE = 15
+LOST = "the restored dump does not have its OAR job"
+REVIVED = "the restored dump has its OAR job as it was before its end"
+
+
+class Finding(NamedTuple):
+    """A violation of an invariant; `excuse` is "" if it is an error."""
+
+    name: str
+    what: str
+    excuse: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.what}" + (f" ({self.excuse})" if self.excuse else "")
+
+
+def judge(plan: Plan, happened: Sequence[Happened], records: Records) -> list[Finding]:
+    """Return every violation of an invariant."""
+    found = [Finding("left behind", path) for path in records.left]
+    planned = {job.number: job for job in plan.jobs}
+    by_grid_id: dict[str, list[OarJob]] = {job.grid_id: [] for job in records.jobs}
+    for oar_job in records.oar_jobs:
+        if oar_job.grid_id in by_grid_id:
+            by_grid_id[oar_job.grid_id].append(oar_job)
+        else:
+            found.append(Finding(f"OAR job {oar_job.job_id}", "belongs to no grid job"))
+    for number in planned.keys() - {job.number for job in records.jobs}:
+        found.append(Finding(planned[number].name, "A-REX has no such job"))
+    for job in records.jobs:
+        if job.number is None or job.number not in planned:
+            found.append(Finding(job.grid_id, "is no job of the plan"))
+            continue
+        one = planned[job.number]
+        # A request that gets no answer is repeated, so A-REX may have several jobs of one name.
+        same = [other.grid_id for other in records.jobs if other.number == job.number]
+        known = {str(held.job_id) for grid_id in same for held in by_grid_id[grid_id]}
+        notes = _Notes.of(records.notes.get(one.name, ()), known)
+        held = by_grid_id[job.grid_id]
+        for what, excuse in _OneJob(one, job, held, happened, notes).findings():
+            found.append(Finding(f"{one.name} ({one.kind}) {job.grid_id}", what, excuse))
+    return found
+
+
+class _Notes(NamedTuple):
+    """What a program has noted: the OAR jobs that it began in, and its ends as (job ID, code).
+
+    `known` are the job IDs that OAR has for the program's grid jobs.
+    """
+
+    begun: Sequence[str]
+    ended: Sequence[tuple[str, str]]
+    known: set[str]
+
+    @classmethod
+    def of(cls, lines: Sequence[str], known: set[str]) -> _Notes:
+        rows = [line.split() for line in lines]
+        begun = [row[1] for row in rows if len(row) == 2 and row[0] == "begin"]
+        ended = [(row[1], row[2]) for row in rows if len(row) == 3 and row[0] == "end"]
+        return cls(begun, ended, known)
+
+
+class _OneJob:
+    """The checks of one grid job; each yields a phrase and an excuse."""
+
+    def __init__(
+        self,
+        planned: PlannedJob,
+        job: GridJob,
+        held: Sequence[OarJob],
+        faults: Sequence[Happened],
+        notes: _Notes,
+    ) -> None:
+        self.planned = planned
+        self.job = job
+        self.held: Mapping[int, OarJob] = {one.job_id: one for one in held}
+        self.faults = faults
+        self.notes = notes
+        local_id = int(job.local_id) if job.local_id.isdigit() else 0
+        self.last = self.held.get(local_id)
+        self.case = Case(planned, job, self.last, faults)
+        self.lost = self.case.target_of("restore-dump", "lost ")
+        self.revived = self.case.target_of("restore-dump", "revived ")
+
+    def findings(self) -> Iterator[tuple[str, str]]:
+        if self.job.state != "FINISHED":
+            yield f"is in {self.job.state or 'no state'}", ""
+            return
+        yield from self._oar_jobs()
+        yield from self._runs()
+        yield from self._success() if not self.job.failure else self._failure()
+        yield from self._accounting()
+        if self.job.left:
+            yield f"has left {', '.join(self.job.left)}", ""
+
+    def _oar_jobs(self) -> Iterator[tuple[str, str]]:
+        """One OAR job, and those that OAR has replaced by it."""
+        chain = set()
+        one = self.last
+        while one is not None and one.job_id not in chain:
+            chain.add(one.job_id)
+            one = self.held.get(one.resubmits)
+        if self.job.local_id and self.last is None:
+            yield f"OAR does not have its job {self.job.local_id}", LOST if self.lost else ""
+        for job_id, one in self.held.items():
+            if one.state not in ENDED:
+                excuse = REVIVED if self.revived else ""
+                yield f"OAR job {job_id} is left as {one.state}", excuse
+            elif job_id not in chain and (one.state != "Error" or one.start):
+                excuse = LOST if self.lost else ""
+                yield f"OAR job {job_id} ran beside {self.job.local_id or 'none'}", excuse
+
+    def _runs(self) -> Iterator[tuple[str, str]]:
+        """The program runs once in each OAR job, and in no OAR job that is not known."""
+        for job_id in sorted(set(self.notes.begun)):
+            times = self.notes.begun.count(job_id)
+            if times > 1:
+                yield f"ran {times} times in OAR job {job_id}", self._excuse()
+            if job_id not in self.notes.known:
+                yield f"ran in OAR job {job_id}, which is not its own", self._excuse()
+
+    def _success(self) -> Iterator[tuple[str, str]]:
+        if self.planned.exit_code != 0:
+            yield f"succeeded, but {self._wanted()}", ""
+        if (self.job.local_id, "0") not in self.notes.ended:
+            yield "succeeded, but its program did not come to its end", ""
+        if self.last is not None and (self.last.state, self.last.status) != ("Terminated", 0):
+            said = f"{self.last.state} with status {self.last.status}"
+            yield f"succeeded, but OAR says {said}", REVIVED if self.revived else ""
+
+    def _failure(self) -> Iterator[tuple[str, str]]:
+        why = wrong_cause(self.case)
+        if why:
+            yield f"failed with {self.job.failure!r}, but {why}", REVIVED if self.revived else ""
+
+    def _accounting(self) -> Iterator[tuple[str, str]]:
+        account = self.job.account
+        if account is None or not account.complete:
+            if self.job.local_id:
+                yield "has no complete accounting record", ""
+            return
+        right = KILLED_WITH if self.job.failure.startswith(CANCELED) else code_of(self.job.failure)
+        if self.job.local_id and right is not None and account.exit_code != right:
+            yield f"has exit code {account.exit_code} in the accounting, not {right}", ""
+        if self.last is None or not self.last.start or self.last.state not in ENDED:
+            return
+        excuse = REVIVED if self.revived else ""
+        pairs = [
+            ("start", account.start, self.last.start, self._tolerance()),
+            ("end", account.end, self.last.stop, self._tolerance()),
+            ("wall time", account.wall, self.last.stop - self.last.start, self._tolerance()),
+            ("nodes", account.nodes, self.last.nodes, 0),
+            ("cores", account.cores, self.last.cores, 0),
+        ]
+        for what, ours, theirs, tolerance in pairs:
+            if abs(ours - theirs) > tolerance:
+                yield f"has {what} {ours} in the accounting, {theirs} in OAR", excuse
+
+    def _tolerance(self) -> int:
+        """Seconds by which times may differ: OAR's clock may have jumped."""
+        jumps = [
+            abs(int(target.split()[0]))
+            for one in self.faults
+            if one.kind == "clock-jump" and one.concerns(self.job)
+            for target in one.targets
+        ]
+        return _TOLERANCE + max(jumps, default=0)
+
+    def _excuse(self) -> str:
+        return LOST if self.lost else REVIVED if self.revived else ""
+
+    def _wanted(self) -> str:
+        code = JOB_KINDS[self.planned.kind].exit_code
+        return "it ends by being killed" if code is None else f"its program exits with {code}"

@@ -1,0 +1,109 @@
+"""Prepare a bed for a chaos run, and undo that: disks that can be filled, a clock that can jump.
+
+* The control and the session directory become small file systems in memory.
+* OAR's clock is that of its database: `get_date` of OAR/IO.pm asks for current_timestamp (OAR 2.5
+  and 2.6). It is changed to add the seconds in a table. The kernel's clock cannot be set for a bed
+  alone: time namespaces have a boot-time clock of their own, but no date (time_namespaces(7)).
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bed import Bed, BedError
+from bed.arcconf import CONTROLDIR, DEFAULT_TEMPLATE, SESSIONDIR
+from chaos_jobs import NOTES
+from load_oar import Oar
+
+DISKS = {"control": CONTROLDIR, "session": SESSIONDIR}
+_MB = 96
+_DATE = "EXTRACT(EPOCH FROM current_timestamp)"
+_JUMPED = f"{_DATE} + (SELECT seconds FROM chaos_clock)"
+_OAR_MODULE = "/usr/share/perl5/OAR/IO.pm"
+_OAR_CONF = "/etc/oar/oar.conf"
+_SETTINGS = """[queue:besteffort]
+
+[queue:idempotent]
+
+[custom:oar]
+lost_cycles = 3
+lost_time = 60
+
+[custom:oar/besteffort]
+types = besteffort
+
+[custom:oar/idempotent]
+oar_queue = default
+types = idempotent
+"""
+
+
+@contextmanager
+def prepared(bed: Bed, conf: Path = DEFAULT_TEMPLATE, cores: int = 0) -> Iterator[None]:
+    """Prepare a running bed; afterwards it has its earlier directories and clock, and `conf`.
+
+    Its nodes get `cores` cores in total, and keep them, if they have fewer.
+    """
+    module, oar_conf = bed.path(_OAR_MODULE), bed.path(_OAR_CONF)
+    before = module.read_bytes(), oar_conf.read_bytes()
+    bed.service("arex", "stop")
+    _make_disks(bed)
+    try:
+        bed.run(["install", "-d", "-m", "1777", NOTES])
+        Oar(bed).have_cores(cores)
+        _make_clock(bed)
+        oar_conf.write_bytes(before[1] + b'\nWALLTIME_CHANGE_ENABLED="yes"\n')
+        bed.service("oar", "restart")
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as template:
+            text = DEFAULT_TEMPLATE.read_text()
+            template.write(text[: text.index("[custom:oar]")] + _SETTINGS)
+            template.flush()
+            bed.reconf(Path(template.name))
+        yield
+    finally:
+        bed.service("arex", "stop")
+        for path in DISKS.values():
+            bed.run(["umount", "-l", path], check=False)
+        module.write_bytes(before[0])
+        oar_conf.write_bytes(before[1])
+        _end_jobs(bed)
+        bed.run(["rm", "-rf", NOTES])
+        bed.service("oar", "restart")
+        bed.reconf(conf)
+
+
+def set_clock(bed: Bed, seconds: int) -> None:
+    """Let OAR's clock be `seconds` ahead of the true time."""
+    Oar(bed).sql(f"UPDATE chaos_clock SET seconds = {seconds}")
+
+
+def _make_disks(bed: Bed) -> None:
+    dhparam = bed.path(f"{CONTROLDIR}/dhparam.pem").read_text()
+    for path in DISKS.values():
+        bed.run(["mount", "-t", "tmpfs", "-o", f"size={_MB}m,mode=755", "tmpfs", path])
+    bed.run(["sh", "-c", f"umask 177; cat >{CONTROLDIR}/dhparam.pem"], input=dhparam)
+
+
+def _make_clock(bed: Bed) -> None:
+    Oar(bed).sql(
+        "DROP TABLE IF EXISTS chaos_clock; CREATE TABLE chaos_clock (seconds integer);"
+        "INSERT INTO chaos_clock VALUES (0); GRANT SELECT ON chaos_clock TO public"
+    )
+    module = bed.path(_OAR_MODULE)
+    text = module.read_text(errors="surrogateescape")
+    text, changes = re.subn(f'(?i)"select {re.escape(_DATE)}"', f'"select {_JUMPED}"', text)
+    if changes != 1:
+        raise BedError(f"{_OAR_MODULE} reads the date in another way than OAR 2.5 and 2.6")
+    module.write_text(text, errors="surrogateescape")
+
+
+def _end_jobs(bed: Bed) -> None:
+    """End what is left in OAR: jobs that a restored dump has revived cannot be deleted."""
+    Oar(bed).sql(
+        "UPDATE jobs SET state = 'Error' WHERE state NOT IN ('Terminated', 'Error');"
+        "UPDATE assigned_resources SET assigned_resource_index = 'LOG'"
+    )
