@@ -11,11 +11,13 @@ import os
 import re
 import sqlite3
 import sys
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 _STATES = ("accepting", "processing", "restarting", "finished")
+_IN_USE = 10.0
 _RECORDS = """SELECT RecordID, JobID, Status.Name, ExitCode, UsedWalltime, NodeCount, CPUCount,
     EndTime FROM AAR LEFT JOIN Status ON Status.ID = StatusID"""
 _EVENTS = "SELECT RecordID, EventKey, EventTime FROM JobEvents WHERE EventKey LIKE 'LRMS%'"
@@ -29,6 +31,7 @@ def main(control: str, sessions: str, notes: str) -> None:
         jobs[name] = {
             "state": state,
             "failure": read(control, name, "failed").strip(),
+            "failed": control_file(control, name, "failed").exists(),
             "name": local.get("jobname", ""),
             "local_id": local.get("localid", ""),
             "left": leftovers(session),
@@ -39,7 +42,7 @@ def main(control: str, sessions: str, notes: str) -> None:
         "jobs": jobs,
         "accounts": accounts(control),
         "notes": {path.name: path.read_text().splitlines() for path in Path(notes).iterdir()},
-        "left": list(glob.glob(f"{control}/*.new") + glob.glob(f"{control}/.*.new")),
+        "left": temporary(control) + temporary(sessions),
         "scripts": scripts(),
     }
     print(json.dumps(found))
@@ -82,6 +85,20 @@ def leftovers(session: str) -> list[str]:
     """Return what is left in a job's private directory."""
     private = os.path.join(session, ".arc_oar")
     return sorted(os.listdir(private)) or ["."] if os.path.isdir(private) else []
+
+
+def temporary(folder: str) -> list[str]:
+    """Return the unfinished files that scan or submission has not renamed.
+
+    One that was changed within a few seconds may be in use.
+    """
+    found = [
+        os.path.join(place, name)
+        for place, _, names in os.walk(folder)
+        for name in names
+        if name.startswith(".") and name.endswith(".arc_oar")
+    ]
+    return [path for path in found if time.time() - os.stat(path).st_mtime > _IN_USE]
 
 
 def accounts(control: str) -> dict[str, Any]:

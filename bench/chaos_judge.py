@@ -16,6 +16,9 @@ from chaos_records import ENDED, GridJob, Happened, OarJob, Records
 # Seconds between a time in the accounting and OAR's: the job's own script notes it on the node.
 _TOLERANCE = 15
 LOST = "the restored dump does not have its OAR job"
+# A-REX then leaves the file with the reason empty, cleans the session directory without running
+# cancel-OAR-job, and does not repeat what it could not write into its accounting.
+NO_SPACE = "A-REX has no space in its control directory"
 REVIVED = "the restored dump has its OAR job as it was before its end"
 
 
@@ -103,6 +106,9 @@ class _OneJob:
             return
         yield from self._oar_jobs()
         yield from self._runs()
+        if self.job.unexplained:
+            yield "failed without a reason", self._no_space()
+            return
         yield from self._success() if not self.job.failure else self._failure()
         yield from self._accounting()
         if self.job.left:
@@ -119,7 +125,8 @@ class _OneJob:
             yield f"OAR does not have its job {self.job.local_id}", LOST if self.lost else ""
         for job_id, one in self.held.items():
             if one.state not in ENDED:
-                excuse = REVIVED if self.revived else ""
+                excuse = self._no_space() if self.job.unexplained else ""
+                excuse = REVIVED if self.revived else excuse
                 yield f"OAR job {job_id} is left as {one.state}", excuse
             elif job_id not in chain and (one.state != "Error" or one.start):
                 excuse = LOST if self.lost else ""
@@ -152,7 +159,7 @@ class _OneJob:
         account = self.job.account
         if account is None or not account.complete:
             if self.job.local_id:
-                yield "has no complete accounting record", ""
+                yield "has no complete accounting record", self._no_space()
             return
         right = KILLED_WITH if self.job.failure.startswith(CANCELED) else code_of(self.job.failure)
         if self.job.local_id and right is not None and account.exit_code != right:
@@ -183,6 +190,9 @@ class _OneJob:
 
     def _excuse(self) -> str:
         return LOST if self.lost else REVIVED if self.revived else ""
+
+    def _no_space(self) -> str:
+        return NO_SPACE if self.case.during("control-full") else ""
 
     def _wanted(self) -> str:
         code = JOB_KINDS[self.planned.kind].exit_code

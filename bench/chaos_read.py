@@ -58,11 +58,18 @@ def _inside(bed: Bed) -> dict[str, Any]:
 
 def _grid_job(name: str, job: Mapping[str, Any], account: Account | None) -> GridJob:
     named = _NAME.fullmatch(job["name"])
-    number = int(named[1]) if named else None
-    failure, local_id = str(job["failure"]), str(job["local_id"])
-    left = tuple(job["left"])
-    state, begun, ended = job["state"], job["begun"], job["ended"]
-    return GridJob(name, number, state, failure, local_id, account, left, begun, ended)
+    return GridJob(
+        name,
+        int(named[1]) if named else None,
+        job["state"],
+        str(job["failure"]),
+        str(job["local_id"]),
+        account,
+        tuple(job["left"]),
+        job["begun"],
+        job["ended"],
+        unexplained=job["failed"] and not job["failure"],
+    )
 
 
 def _account(values: Mapping[str, Any]) -> Account:

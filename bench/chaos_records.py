@@ -28,7 +28,8 @@ class GridJob:
     """A job in A-REX.
 
     `number` is that of the planned job, None if A-REX has lost its name. `left` are the files in
-    its private directory. `begun` and `ended` are seconds since 1970.
+    its private directory. `begun` and `ended` are seconds since 1970. `unexplained`: the job has
+    failed, and A-REX has no reason.
     """
 
     grid_id: str
@@ -40,6 +41,7 @@ class GridJob:
     left: tuple[str, ...] = ()
     begun: float = 0.0
     ended: float = 0.0
+    unexplained: bool = False
 
 
 @dataclass(frozen=True)

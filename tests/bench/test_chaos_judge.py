@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from chaos_judge import LOST, REVIVED, Finding, judge
+from chaos_judge import LOST, NO_SPACE, REVIVED, Finding, judge
 from chaos_plan import Plan, PlannedJob
 from chaos_records import Account, GridJob, Happened, OarJob, Records
+from chaos_saved import Saved
 
 START = 1_795_674_145
 CANCELED = "Job is canceled by external request"
@@ -153,6 +155,7 @@ def test_nothing_wrong(right: Case) -> None:
         (GOOD.with_oar(state="Error"), "succeeded, but OAR says Error with status 0"),
         (GOOD.with_oar(status=None), "succeeded, but OAR says Terminated with status None"),
         # No failure with a wrong cause.
+        (GOOD.with_job(unexplained=True), "failed without a reason"),
         (GOOD.with_job(failure=CANCELED), "nobody killed it"),
         (GOOD.with_job(failure=FAILING.job.failure), "its program exits with 0"),
         (FAILING.with_oar(status=0), "OAR has the status 0"),
@@ -252,3 +255,27 @@ def test_revived_by_the_restored_dump() -> None:
     again = revived.with_oar(state="Running", status=None).findings()
     assert {one.excuse for one in again} == {REVIVED}
     assert revived.findings() == []
+
+
+def test_given_up_in_a_full_control_directory() -> None:
+    full = GOOD.with_fault("control-full").with_job(unexplained=True, account=None)
+    (found,) = full.findings()
+    assert (found.what, found.excuse) == ("failed without a reason", NO_SPACE)
+    left = full.with_oar(state="Running", status=None).findings()
+    assert {one.excuse for one in left} == {NO_SPACE}
+    assert not any(one.excuse for one in GOOD.with_oar(state="Running").findings())
+
+
+def test_stored_run_is_checked_again(tmp_path: Path) -> None:
+    jobs = {"chaos-0007": AGAIN.notes}
+    run = Saved(
+        "bookworm",
+        Plan(1.0, 1, (AGAIN.planned,), ()),
+        NODE.faults,
+        Records([AGAIN.with_job(state="INLRMS").job], AGAIN.held, jobs, ["x"]),
+    )
+    run.store(tmp_path / "records.json")
+    again = Saved.load(tmp_path / "records.json")
+    assert again.findings() == run.findings()
+    assert len(again.findings()) == 2
+    assert (again.plan, again.records.jobs) == (run.plan, run.records.jobs)
