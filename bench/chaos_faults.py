@@ -33,17 +33,19 @@ class Faults:
         self.bed = bed
         self._oar = Oar(bed)
         self._alive_in_dump: dict[str, str] = {}
+        self._has_dump = False
 
     def begin(self, fault: Fault) -> tuple[str, ...] | None:
         """Begin a fault; return what it hit, None if there was nothing to hit.
 
-        A target is a grid job ID, or a job name in OAR, which ends with one.
+        A target is a grid job ID, or a job name in OAR, which ends with one. A command that fails
+        or hangs may have had its effect, so the fault counts as begun.
         """
         begin: Callable[[Fault], Sequence[str] | None] = getattr(self, _method("begin", fault))
         try:
             hit = begin(fault)
         except (BedError, subprocess.TimeoutExpired):
-            return None
+            return ()
         return None if hit is None else tuple(hit)
 
     def end(self, fault: Fault, hit: Sequence[str]) -> tuple[str, ...]:
@@ -151,10 +153,13 @@ class Faults:
     def _begin_restore_dump(self, _fault: Fault) -> Sequence[str]:
         self._run(["pg_dump", "-Fc", "-d", "oar", "-f", _DUMP], user="postgres")
         self._alive_in_dump = self._jobs(_ALIVE)
+        self._has_dump = True
         return ()
 
     def _end_restore_dump(self, _fault: Fault, _hit: Sequence[str]) -> Sequence[str]:
         """Restore the dump; return the jobs that it does not have, and those that had ended."""
+        if not self._has_dump:
+            return ()
         self.bed.service("oar", "stop")
         self._oar.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename='oar'")
         now, ended = self._jobs("IS NOT NULL"), self._jobs("IN ('Terminated', 'Error')")
@@ -212,7 +217,8 @@ class Faults:
         if not jobs:
             return None
         job_id = _chosen(list(jobs), fault)
-        self._run([*command, job_id, *arguments], user=user)
+        with suppress(BedError, subprocess.TimeoutExpired):
+            self._run([*command, job_id, *arguments], user=user)
         return (jobs[job_id],)
 
     def _kill_script(self, script: str, fault: Fault) -> Sequence[str] | None:
