@@ -1,0 +1,37 @@
+"""How bench/chaos records faults whose commands fail."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from bed import Bed, BedError
+from chaos_faults import Faults
+from chaos_plan import FAULT_KINDS, RESTORE, Fault
+
+
+class BrokenBed(Bed):
+    """A testbed in which only queries of the database work."""
+
+    def run(self, argv: Sequence[str], **_more: Any) -> subprocess.CompletedProcess[str]:  # type: ignore[override]
+        if argv[0] != "psql":
+            raise BedError(f"{argv[0]} hangs")
+        rows = "12\tchaos-0007-aB3\n" if "job_name" in argv[-1] else "0\n"
+        return subprocess.CompletedProcess(argv, 0, rows, "")
+
+
+def fault(kind: str) -> Fault:
+    return Fault(kind, {**FAULT_KINDS, RESTORE.name: RESTORE}[kind].lane, 1.0, 0.0, 0.5)
+
+
+def test_command_that_hangs_may_have_had_its_effect() -> None:
+    faults = Faults(BrokenBed())
+    assert faults.begin(fault("node-dead")) == ()
+    assert faults.begin(fault("shorter-walltime")) == ("chaos-0007-aB3",)
+
+
+def test_dump_that_was_not_made_is_not_restored() -> None:
+    faults = Faults(BrokenBed())
+    assert faults.begin(fault("restore-dump")) == ()
+    assert faults.end(fault("restore-dump"), ()) == ()
