@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from arc_lrms_oar.arex.controldir import GridJob
+from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.job.oar_name import safe_name
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
@@ -52,12 +53,18 @@ def correct(
 ) -> dict[str, int]:
     """Write the job IDs that are found by name into the files of these grid jobs.
 
-    Returns the job IDs by the names of the status files. Raises OarUnavailable.
+    Returns the job IDs by the names of the status files. Without OAR's answer, which is logged, the
+    next cycle tries again.
     """
     read = {job.status_name: ownership.read(job) for job in jobs}
     known = {name: job for name, job in read.items() if job is not None}
     done = {}
-    for name, new in (find(client, ownership, known) if known else {}).items():
+    try:
+        found = find(client, ownership, known) if known else {}
+    except OarUnavailable as error:
+        log.say("ERROR", f"no OAR job can be found by name: {error}")
+        return {}
+    for name, new in found.items():
         job = known[name]
         try:
             follow(job, new, log)

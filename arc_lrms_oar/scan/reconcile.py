@@ -305,12 +305,19 @@ class Cycle:
     def _without_found(
         self, decisions: dict[int, tuple[Decision, Diag]], found: Mapping[int, GridJob]
     ) -> dict[int, tuple[Decision, Diag]]:
-        """The decisions, with the OAR jobs that OAR has for jobs that would be lost."""
+        """The decisions, with the OAR jobs that OAR has for jobs that would be lost.
+
+        Without OAR's answer nothing is decided on those; the reports of others do not wait for it.
+        """
         from arc_lrms_oar.scan import by_name
         from arc_lrms_oar.scan.decide import Follow, Lost
 
         lost = {i: found[i] for i, (decision, _) in decisions.items() if isinstance(decision, Lost)}
-        real = by_name.find(self.client, self.ownership, lost) if lost else {}
+        try:
+            real = by_name.find(self.client, self.ownership, lost) if lost else {}
+        except OarUnavailable as error:
+            self.problem.say("ERROR", f"no OAR job can be found by name: {error}")
+            return {i: decision for i, decision in decisions.items() if i not in lost}
         for job_id, new in real.items():
             decisions[job_id] = Follow(new), decisions[job_id][1]
         return decisions

@@ -122,18 +122,22 @@ def test_one_query_for_all_lost_jobs(site: Site, hours: Hours) -> None:
 
 
 def test_nothing_is_lost_while_the_query_fails(
-    strict: Site, hours: Hours, monkeypatch: pytest.MonkeyPatch
+    strict: Site,
+    hours: Hours,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """OAR answers for the states and not for the names."""
-    files = forge(strict.running())
+    """OAR answers for the states and not for the names: the other jobs are reported."""
+    files, other = forge(strict.running()), noted(strict.running(OTHER), 0)
+    strict.oar.update(2, state="Terminated", exit_code=0)
 
     def unavailable(client: OarClient, endings: list[str]) -> list[JobRecord]:
         raise OarUnavailable("no answer")
 
     monkeypatch.setattr(OarClient, "named_like", unavailable)
-    with pytest.raises(OarUnavailable):
-        audit(strict, hours)
-    assert files.done() is None
+    assert audit(strict, hours) == [OTHER]
+    assert (files.done(), other.done()) == (None, "0 Job finished with exit code 0\n")
+    assert "no OAR job can be found by name: no answer" in said(capsys)
 
 
 def test_oar_3(ce: Ce, hours: Hours) -> None:
