@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import time
@@ -263,11 +262,9 @@ class Faults:
         self.bed.run(["rm", "-f", path, f"{path}.rest"])
 
     def _revive_nodes(self) -> None:
-        states = json.loads(self.bed.run(["oarnodes", "-J", "-s"], check=False).stdout or "{}")
-        for node, resources in states.items():
-            if set(resources.values()) != {"Alive"}:
-                with suppress(BedError, subprocess.TimeoutExpired):
-                    self._run(["oarnodesetting", "-s", "Alive", "-h", node])
+        for node in _NODES:
+            with suppress(BedError, subprocess.TimeoutExpired):
+                self._run(["oarnodesetting", "-s", "Alive", "-h", node])
 
     def _run(self, argv: Sequence[str], user: str | None = None) -> None:
         self.bed.run(argv, user=user, timeout=_COMMAND_TIMEOUT)

@@ -12,10 +12,15 @@ from chaos_plan import FAULT_KINDS, RESTORE, Fault
 
 
 class BrokenBed(Bed):
-    """A testbed in which only queries of the database work."""
+    """A testbed in which only queries of the database work; `refused` are the other commands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused: list[list[str]] = []
 
     def run(self, argv: Sequence[str], **_more: Any) -> subprocess.CompletedProcess[str]:  # type: ignore[override]
         if argv[0] != "psql":
+            self.refused.append(list(argv))
             raise BedError(f"{argv[0]} hangs")
         rows = "12\tchaos-0007-aB3\n" if "job_name" in argv[-1] else "0\n"
         return subprocess.CompletedProcess(argv, 0, rows, "")
@@ -35,3 +40,12 @@ def test_dump_that_was_not_made_is_not_restored() -> None:
     faults = Faults(BrokenBed())
     assert faults.begin(fault("restore-dump")) == ()
     assert faults.end(fault("restore-dump"), ()) == ()
+
+
+def test_all_nodes_are_set_alive_by_their_address() -> None:
+    """`oarnodes -J` of OAR 2.6.1 groups by the property host, which oarnodesetting does not take."""
+    bed = BrokenBed()
+    Faults(bed).end(fault("node-dead"), ())
+    assert [argv for argv in bed.refused if "Alive" in argv] == [
+        ["oarnodesetting", "-s", "Alive", "-h", f"127.0.0.{number}"] for number in range(1, 5)
+    ]
