@@ -43,7 +43,7 @@ def test_dump_that_was_not_made_is_not_restored() -> None:
 
 
 def test_all_nodes_are_set_alive_by_their_address() -> None:
-    """`oarnodes -J` of OAR 2.6.1 groups by the property host, which oarnodesetting does not take."""
+    """`oarnodes -J` of OAR 2.6.1 lists hosts, and oarnodesetting takes addresses."""
     bed = BrokenBed()
     Faults(bed).end(fault("node-dead"), ())
     assert [argv for argv in bed.refused if "Alive" in argv] == [
