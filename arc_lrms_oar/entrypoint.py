@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from arc_lrms_oar import replacement
-from arc_lrms_oar.errors import OarLrmsError, OarUnavailable
+from arc_lrms_oar.errors import GramiError, OarLrmsError, OarUnavailable
 from arc_lrms_oar.log import Log, complain
 from arc_lrms_oar.version import __version__
 
@@ -70,12 +70,29 @@ def run(command: str, config: str, *targets: str) -> int:
 
 
 def submit(config: str | None, grami: str) -> int:
-    """Submit the job of a GRAMi file."""
+    """Submit the job of a GRAMi file.
+
+    A job whose submission fails is handed over to scan, which reports the reason to the grid user:
+    for A-REX, the script has then succeeded. With a wrong configuration scan could not do that.
+    """
     from arc_lrms_oar.commands.connect import client_of, settings_of
     from arc_lrms_oar.commands.submit import submit
 
     settings = settings_of(config)
-    result = submit(settings, client_of(settings), grami)
+    try:
+        result = submit(settings, client_of(settings), grami)
+    except Exception as failure:
+        replacement.check(failure)
+        from arc_lrms_oar.commands.give_up import give_up
+
+        error = _as_error(failure)
+        _report("submit", error)
+        try:
+            give_up(grami, error)
+        except GramiError:
+            # A-REX itself then reports the failure, without the reason.
+            return 1
+        return 0
     line = f"{_prefix(result.grid_id)}OAR job {result.job_id} submitted"
     Log("submit-OAR-job", settings.log_level).say("INFO", line)
     return 0
@@ -133,7 +150,7 @@ def guarded(command: str, run: Callable[[], int], only_prints: bool = False) -> 
             _discard_output()
             complain(f"cannot write the output: {error.strerror}")
         else:
-            _report(command, _internal_error(error))
+            _report(command, _as_error(error))
     return 1
 
 
@@ -165,8 +182,10 @@ def _report(command: str, error: OarLrmsError) -> None:
         complain(error.details.rstrip())
 
 
-def _internal_error(error: Exception) -> OarLrmsError:
-    """An unexpected exception as one line with file and line number."""
+def _as_error(error: Exception) -> OarLrmsError:
+    """The error itself, or an unexpected exception as one line with file and line number."""
+    if isinstance(error, OarLrmsError):
+        return error
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next

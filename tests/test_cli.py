@@ -20,6 +20,7 @@ from support.job_script import without_script
 from support.oar_site import Site
 
 from arc_lrms_oar import cli, replacement
+from arc_lrms_oar.local_ids import is_unsubmitted
 from arc_lrms_oar.version import __version__
 
 ROOT = Path(__file__).parent.parent
@@ -89,10 +90,12 @@ REASON = "the queue nosuch is closed"
 
 
 def test_refused_submission_prints_the_reason(site: Site) -> None:
-    """A-REX shows the first line of stdout to the user and keeps stderr in `errors`."""
+    """A-REX keeps stderr in `errors`, and has the job as submitted until scan reports it."""
     site.oar.set("admission_refusal", REASON)
-    done = arex(site, "submit", site.ce.job().file("grami"))
-    assert done.returncode == 1
+    files = site.ce.job()
+    done = arex(site, "submit", files.file("grami"))
+    assert done.returncode == 0
+    assert is_unsubmitted(files.local_id())
     assert without_script(done.stderr) == f"OAR refused the job: {REASON}\n"
     assert done.stdout == f"OAR refused the job: {REASON}\n"
 
@@ -101,7 +104,7 @@ def test_details_follow_the_sentence_on_stderr(site: Site) -> None:
     site.ce.rte("R", "echo first; echo second >&2; return 3\n")
     done = arex(site, "submit", site.ce.job(rtes=[("R",)]).file("grami"))
     sentence = "the runtime environment R refused the job at submission (exit code 3)"
-    assert done.returncode == 1
+    assert done.returncode == 0
     assert done.stdout == f"{sentence}\n"
     assert done.stderr == f"{sentence}\nfirst\nsecond\n"
 
@@ -110,7 +113,7 @@ def test_malformed_grami_file_is_one_line(site: Site) -> None:
     files = site.ce.job()
     files.file("grami").write_bytes(b"joboption_arg_0='\xff\n")
     done = arex(site, "submit", files.file("grami"))
-    assert done.returncode == 1
+    assert done.returncode == 0
     assert done.stderr == done.stdout
     assert done.stdout.endswith("line 1: malformed GRAMi file: a ' is opened and never closed\n")
     assert done.stdout.count("\n") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from arc_lrms_oar.admin.job_facts import JobFacts
 from arc_lrms_oar.arex.controldir import CANCELING
+from arc_lrms_oar.arex.job_listing import IN_OAR
 from arc_lrms_oar.oar.deletion import pending_deletion
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.outcome import Cause, Outcome
@@ -35,6 +36,10 @@ BY_CAUSE = {
     Cause.LOST: (
         "OAR does not know the job any more: check whether its database was cleaned or restored. "
         "The session directory may hold all output; otherwise the user must submit the job again."
+    ),
+    Cause.NOT_SUBMITTED: (
+        "The user must change the job as the reason says, or the site must cure what it names; "
+        "`arcresume` then submits the job anew."
     ),
     Cause.RESUBMITTED: (
         "OAR has resubmitted the job under a new job ID. Scan follows the new job or, with "
@@ -76,7 +81,9 @@ def advice(facts: JobFacts, end: Outcome | None) -> str:
             return BY_CAUSE[end.cause]
         return "The details are in the job's errors file (see above)."
     if facts.job_id is None:
-        if facts.job.state in ("INLRMS", CANCELING):
+        if facts.job.is_unsubmitted and facts.job.state in IN_OAR:
+            return "Scan reports the reason within seconds; if not, see A-REX's job.helper.errors."
+        if facts.job.state in IN_OAR:
             return (
                 "A-REX's .local file has no job ID. Find the job in OAR by its name (`oarstat "
                 "--sql`), and end it in A-REX with `arcctl job kill`."

@@ -36,6 +36,10 @@ def job_note(
             if late
             else ("", False)
         )
+    if job.is_unsubmitted:
+        late = now - job.status_time > _OVERDUE
+        waits = "scan has not reported it" if late else "scan is about to report it"
+        return f"its submission failed; {waits}", late
     if job.local_id is None:
         return "A-REX has no job ID for it", True
     if state == UNKNOWN:

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from arc_lrms_oar import local_ids
 from arc_lrms_oar.arex.userfiles import Owner
 from arc_lrms_oar.errors import ControlDirError
 from arc_lrms_oar.safe_files import open_regular, read_range
@@ -48,8 +49,17 @@ class GridJob(NamedTuple):
     @property
     def local_id(self) -> int | None:
         """The OAR job ID, None if `.local` holds none."""
-        value = self.local.get("localid", "")
-        return int(value) if re.fullmatch(r"[1-9][0-9]{0,17}", value) else None
+        return local_ids.oar_job_id(self.written_id)
+
+    @property
+    def written_id(self) -> str:
+        """The local job ID in `.local`, of any form, "" if there is none."""
+        return self.local.get("localid", "")
+
+    @property
+    def is_unsubmitted(self) -> bool:
+        """Whether the submission of the job has failed and given the job up."""
+        return local_ids.is_unsubmitted(self.written_id)
 
     @property
     def reported(self) -> bool:

@@ -14,6 +14,7 @@ from arc_lrms_oar.arex.controldir import read_local_lines, sibling
 from arc_lrms_oar.errors import GramiError, OarRefused, OarUnavailable
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.job.oar_name import is_job_of
+from arc_lrms_oar.local_ids import is_unsubmitted
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.states import has_ended
 from arc_lrms_oar.retry import Retry
@@ -31,16 +32,18 @@ class CancelOutcome(Enum):
 class CancelResult(NamedTuple):
     """The outcome for one OAR job.
 
-    `grid_id` is empty where the job was named by its OAR job ID; `reason` is why OAR is
-    unavailable, for NOT_YET alone.
+    `job_id` is None for a job whose submission failed; it has no OAR job. `grid_id` is empty where
+    the job was named by its OAR job ID; `reason` is why OAR is unavailable, for NOT_YET alone.
     """
 
     outcome: CancelOutcome
-    job_id: int
+    job_id: int | None
     grid_id: str = ""
     reason: str = ""
 
     def __str__(self) -> str:
+        if self.job_id is None:
+            return "no OAR job was submitted, so there is nothing to cancel"
         if self.outcome is CancelOutcome.CANCELLED:
             return f"OAR job {self.job_id} is being deleted"
         if self.outcome is CancelOutcome.GONE:
@@ -59,6 +62,8 @@ def cancel(
     `target` leads to no job ID.
     """
     job_id, grid_id = _job_of(target)
+    if job_id is None:
+        return CancelResult(CancelOutcome.GONE, None, grid_id)
     reason = "OAR was not asked"
     for _ in (retry or Retry(settings.submit_budget)).attempts():
         try:
@@ -68,8 +73,8 @@ def cancel(
     return CancelResult(CancelOutcome.NOT_YET, job_id, grid_id, reason)
 
 
-def _job_of(target: str) -> tuple[int, str]:
-    """Return the job ID and the grid job ID of `target`.
+def _job_of(target: str) -> tuple[int | None, str]:
+    """Return the job ID and the grid job ID of `target`; no job ID if its submission failed.
 
     If OAR resubmits a job under a new, higher ID, scan writes that one into the GRAMi file and
     into A-REX's `.local`; A-REX may then overwrite `.local` with the old one.
@@ -79,14 +84,17 @@ def _job_of(target: str) -> tuple[int, str]:
     local = read_local_lines(sibling(target, "local"))
     written = "".join(local.get("localid", [])[-1:])
     ids = [int(written)] if written.isdecimal() else []
+    unsubmitted = is_unsubmitted(written)
     try:
         values = grami.read_values(target)
     except GramiError:
-        if not ids:
+        if not ids and not unsubmitted:
             raise
-        return ids[0], ""
+        return max(ids, default=None), ""
     found = grami.local_id(values)
     ids += [found] if found is not None else []
+    if not ids and (unsubmitted or grami.is_unsubmitted(values)):
+        return None, values.get("joboption_gridid", "")
     if not ids:
         raise GramiError(f"{target}: the job has no OAR id, so there is nothing to cancel")
     return max(ids), values.get("joboption_gridid", "")

@@ -53,7 +53,7 @@ def submit(
     size = grami.size(path)
     values = grami.read_values(path)
     grid_id = values.get("joboption_gridid", "")
-    job_id = grami.local_id(values)
+    job_id = _written_id(values)
     if job_id is not None:
         return SubmitResult(job_id, grid_id)
     check_site(settings)
@@ -65,7 +65,7 @@ def submit(
     try:
         if grami.size(path) != size:
             # Another attempt may have written the job ID before this one got the lock.
-            job_id = grami.local_id(grami.read_values(path))
+            job_id = _written_id(grami.read_values(path))
         if job_id is None:
             user = identity.from_local(
                 controldir.read_local_lines(controldir.sibling(path, "local"))
@@ -100,6 +100,13 @@ def _write_benchmark(path: str, benchmark: str) -> None:
             os.write(descriptor, f"Benchmark={benchmark}\n".encode())
         finally:
             os.close(descriptor)
+
+
+def _written_id(values: grami.Values) -> int | None:
+    """The job ID that an earlier attempt has written; raises JobError if that attempt gave up."""
+    if grami.is_unsubmitted(values):
+        raise JobError("an earlier attempt to submit this job has failed")
+    return grami.local_id(values)
 
 
 def _between_marks(text: str) -> str:

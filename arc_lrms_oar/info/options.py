@@ -8,14 +8,19 @@ from typing import Any, NamedTuple
 
 from arc_lrms_oar.arex.job_listing import IN_OAR, JobListing, user_of
 from arc_lrms_oar.errors import ConfigError, ControlDirError
+from arc_lrms_oar.local_ids import is_unsubmitted
 from arc_lrms_oar.settings import Settings
 
 
 class Wanted(NamedTuple):
-    """What the provider asks about: the users of each ARC queue, and OAR job IDs."""
+    """What the provider asks about: the users of each ARC queue, and OAR job IDs.
+
+    `unsubmitted` are the local job IDs of jobs whose submission failed.
+    """
 
     users: dict[str, list[str]]
     job_ids: list[int]
+    unsubmitted: list[str]
 
 
 def options_schema() -> dict[str, Any]:
@@ -55,7 +60,7 @@ def _usual_options(settings: Settings) -> dict[str, Any]:
     users = sorted({user for job in jobs if (user := user_of(job))})
     return {
         "queues": {name: {"users": users} for name in settings.queues},
-        "jobs": [str(job.local_id) for job in jobs if job.local_id],
+        "jobs": [job.written_id for job in jobs if job.local_id or job.is_unsubmitted],
     }
 
 
@@ -74,6 +79,7 @@ def check_options(options: dict[Any, Any]) -> Wanted:
     return Wanted(
         {name: [str(user) for user in names] for name, names in users.items()},
         [int(job_id) for job_id in jobs if str(job_id).isdecimal()],
+        [str(job_id) for job_id in jobs if is_unsubmitted(str(job_id))],
     )
 
 

@@ -70,7 +70,10 @@ def lrms_info(settings: Settings, client: OarClient, options: dict[Any, Any]) ->
             )
             for name, oar_queue in oar_queues.items()
         },
-        "jobs": _jobs(settings, client, cluster, records, wanted.job_ids),
+        "jobs": {
+            **_jobs(settings, client, cluster, records, wanted.job_ids),
+            **{local_id: _ended_job() for local_id in wanted.unsubmitted},
+        },
         "nodes": nodes_info(slots, taken_for(settings.common, "", occupation)),
     }
     if policy:
@@ -94,12 +97,16 @@ def _jobs(
     for job_id in job_ids:
         record = records.get(job_id)
         if record is None:
-            status = status_of(states.get(job_id, State.TERMINATED.word))
-            found[str(job_id)] = {"status": status, "nodes": [], "comment": []}
+            found[str(job_id)] = _ended_job(states.get(job_id, State.TERMINATED.word))
         else:
             rank = ranks.get(job_id)
             found[str(job_id)] = job_info(record, cluster.slots, rank, site, cluster.now)
     return found
+
+
+def _ended_job(state: str = State.TERMINATED.word) -> dict[str, Any]:
+    """A job that is not active in OAR."""
+    return {"status": status_of(state), "nodes": [], "comment": []}
 
 
 def _own_slots(

@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 
+from arc_lrms_oar import local_ids
 from arc_lrms_oar.errors import GramiError
 from arc_lrms_oar.job.description import JobDescription, RuntimeEnvironment
 from arc_lrms_oar.safe_files import SAFE, open_regular, read_range
@@ -76,11 +77,16 @@ def parse(text: str, path: str) -> Values:
 def without_local_id(text: str, path: str) -> str:
     """Return GRAMi text without the assignments of `joboption_jobid`.
 
-    Such text inside of a quoted value stays. Raises GramiError, which names `path`, if malformed.
+    Such text inside of a quoted value stays. Of a malformed file the lines are removed that A-REX
+    takes for an assignment (ARC 6.17 `JobDescriptionHandler::get_local_id`).
     """
     kept = []
     start = 0
-    for name, _, first, end in _assignments(text, path):
+    try:
+        assignments = list(_assignments(text, path))
+    except GramiError:
+        return re.sub(r"(?m)^joboption_jobid=.*\n?", "", text)
+    for name, _, first, end in assignments:
         if name == "joboption_jobid":
             kept.append(text[start:first])
             start = end
@@ -245,11 +251,20 @@ class _Reader:
 
 def local_id(values: Mapping[str, str]) -> int | None:
     """Return the OAR job ID that an earlier submission has written, or None."""
-    value = values.get("joboption_jobid", "")
-    return int(value) if re.fullmatch(r"[1-9][0-9]{0,17}", value) else None
+    return local_ids.oar_job_id(written_id(values))
 
 
-def append_local_id(path: str, job_id: int) -> None:
+def is_unsubmitted(values: Mapping[str, str]) -> bool:
+    """Return whether an earlier submission has failed and given the job up."""
+    return local_ids.is_unsubmitted(written_id(values))
+
+
+def written_id(values: Mapping[str, str]) -> str:
+    """Return the local job ID that an earlier submission has written, of any form, or ""."""
+    return values.get("joboption_jobid", "")
+
+
+def append_local_id(path: str, local_id: int | str) -> None:
     """Append `joboption_jobid=ID` to the GRAMi file and flush it to disk.
 
     The submit script runs as the mapped user, who may append to the file but create none in the
@@ -260,7 +275,7 @@ def append_local_id(path: str, job_id: int) -> None:
         try:
             size = os.fstat(descriptor).st_size
             line = _line_break(os.pread(descriptor, 2, max(0, size - 2)))
-            line += b"joboption_jobid=%d\n" % job_id
+            line += f"joboption_jobid={local_id}\n".encode()
             try:
                 # On an almost full disk only the first digits might be written.
                 if os.write(descriptor, line) < len(line):
@@ -272,9 +287,7 @@ def append_local_id(path: str, job_id: int) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise GramiError(
-            f"{path}: cannot write the job ID {job_id} of OAR: {error.strerror}"
-        ) from None
+        raise GramiError(f"{path}: cannot write the job ID {local_id}: {error.strerror}") from None
 
 
 def _line_break(end: bytes) -> bytes:

@@ -113,9 +113,8 @@ def open_journal(session_dir: str, timeout: float, sleep: Callable[[float], None
     that it removes the job script, so that nothing of that attempt can run. Raises JobError, with a
     text for the grid user, then and where the session directory cannot be written.
     """
-    folder = private_dir(session_dir)
     try:
-        _make_private(folder)
+        folder = make_private_dir(session_dir)
         descriptor = os.open(
             os.path.join(folder, _JOURNAL),
             os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC,
@@ -147,7 +146,9 @@ def _cannot_write(error: OSError) -> JobError:
     return JobError(f"the session directory cannot be written at submission: {error.strerror}")
 
 
-def _make_private(folder: str) -> None:
+def make_private_dir(session_dir: str) -> str:
+    """Create the private directory, accessible to the user only, and return it; raises OSError."""
+    folder = private_dir(session_dir)
     try:
         os.mkdir(folder, stat.S_IRWXU)
     except FileExistsError:
@@ -155,6 +156,7 @@ def _make_private(folder: str) -> None:
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             raise
     os.chmod(folder, stat.S_IRWXU)
+    return folder
 
 
 def _lock(descriptor: int) -> bool:

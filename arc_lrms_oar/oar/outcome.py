@@ -105,6 +105,8 @@ class Cause(enum.Enum):
     DELETED = ("deleted", KILLED_CODE, "FRAG_JOB_REQUEST", "Job was deleted in OAR{whom}")
     ERROR = ("error", ERROR_CODE, "", "OAR ended the job with an error{message}")
     LOST = ("lost", ERROR_CODE, "", "Job is lost: OAR does not know it any more")
+    # The sentence is the reason that submission has left.
+    NOT_SUBMITTED = ("not_submitted", ERROR_CODE, "", "{reason}")
 
     def __init__(self, label: str, code: int | None, events: str, sentence: str) -> None:
         self.label = label
@@ -155,6 +157,11 @@ def outcome_of_lost(diag: Mapping[str, str]) -> Outcome:
     if int(code) == 0:
         return Outcome(0, f"{Cause.SUCCESS.sentence}, then OAR forgot it", Cause.SUCCESS)
     return _outcome(Cause.EXIT_CODE, int(code), code=int(code))
+
+
+def outcome_of_failed_submission(reason: str) -> Outcome:
+    """How a job ended that has no OAR job, because its submission failed."""
+    return _outcome(Cause.NOT_SUBMITTED, reason=reason)
 
 
 def outcome_of_deleted_successor(successor: int) -> Outcome:

@@ -2,8 +2,8 @@
 
 The first line holds the OAR job IDs as ranges. The query to OAR needs nothing else, so it is read
 long before the rest. The second line holds a row for each status file, by its name: [modification
-time in ns, inode, job ID or 0, whether the job is being cancelled]. The cache is only a hint: if it
-is lost or unreadable, all files are read again.
+time in ns, inode, job ID (0: none, -1: its submission failed), whether the job is being cancelled].
+The cache is only a hint: if it is lost or unreadable, all files are read again.
 """
 
 from __future__ import annotations

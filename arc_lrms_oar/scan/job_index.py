@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS, grid_id_of, read_job
@@ -19,6 +19,8 @@ from arc_lrms_oar.id_ranges import ranges_of
 from arc_lrms_oar.scan.job_cache import JobCache, Rows
 
 _NEVER = 0
+# In place of the job ID of a job whose submission failed.
+_UNSUBMITTED = -1
 # Each status file is read at least once in this number of cycles.
 _REREAD_CYCLES = 64
 
@@ -51,7 +53,10 @@ class JobIndex:
     After `refresh`: `without_id` lists the `.local` files that hold no job ID, `shared` all jobs
     of each job ID that several jobs have, `new_jobs` counts the jobs that have got their first
     job ID since the last cycle (0 if there is no cache), and `gone` has the job IDs of those that
-    were in the LRMS then and are not any more, by the names of their status files.
+    were in the LRMS then and are not any more, by the names of their status files. `unsubmitted`
+    lists the jobs whose submission failed. `disowned` are those that had a job ID in the last
+    cycle, by that job ID, and are marked as not submitted now, which only their user can have done;
+    they keep the job ID.
     """
 
     def __init__(self, cache: JobCache) -> None:
@@ -60,6 +65,8 @@ class JobIndex:
         self.shared: dict[int, list[IndexedJob]] = {}
         self.new_jobs = 0
         self.gone: dict[str, int] = {}
+        self.unsubmitted: list[IndexedJob] = []
+        self.disowned: dict[int, IndexedJob] = {}
         self._cache = cache
         self._rows: Rows = {}
 
@@ -74,14 +81,21 @@ class JobIndex:
         rows = self._rows = self._listed(before or {}, cycle_number)
         changed = rows != before
         if changed and before is not None:
-            self.new_jobs = sum(_is_new(before.get(name)) for name, row in rows.items() if row[2])
+            self.new_jobs = sum(
+                _is_new(before.get(name)) for name, row in rows.items() if row[2] > 0
+            )
             here = {name for name, row in rows.items() if row[2]}
-            self.gone = {name: before[name][2] for name in before.keys() - here if before[name][2]}
+            self.gone = {
+                name: before[name][2] for name in before.keys() - here if before[name][2] > 0
+            }
         found: dict[int, IndexedJob] = {}
         for name, (when, _, job_id, canceling) in rows.items():
             if not job_id:
                 continue
             job = IndexedJob(name, when / 1e9, bool(canceling))
+            if job_id == _UNSUBMITTED:
+                self.unsubmitted.append(job)
+                continue
             if found.setdefault(job_id, job) is not job:
                 self.shared.setdefault(job_id, [found[job_id]]).append(job)
         ranges = ranges_of(found)
@@ -94,8 +108,18 @@ class JobIndex:
         names = set(status_names).intersection(self._rows)
         for name in names:
             self._rows[name] = [_NEVER, *self._rows[name][1:]]
-        if names:
-            ids = ranges_of(row[2] for row in self._rows.values() if row[2])
+        self._save(names)
+
+    def forget(self, status_names: Iterable[str]) -> None:
+        """Drop the job IDs of jobs that may be submitted anew from now on."""
+        names = set(status_names).intersection(self._rows)
+        for name in names:
+            self._rows[name] = [_NEVER, self._rows[name][1], 0, self._rows[name][3]]
+        self._save(names)
+
+    def _save(self, changed: Collection[str]) -> None:
+        if changed:
+            ids = ranges_of(row[2] for row in self._rows.values() if row[2] > 0)
             self._cache.save(ids, self._rows)
 
     def _listed(self, before: Rows, cycle_number: int) -> Rows:
@@ -131,6 +155,11 @@ class JobIndex:
         job = read_job(self.control_dir, entry.name)
         if job is None:
             return [status.st_mtime_ns, status.st_ino, 0, 0]
+        if job.is_unsubmitted and row is not None and row[2] > 0:
+            self.disowned[row[2]] = IndexedJob(entry.name, job.status_time, job.state == CANCELING)
+            return [_NEVER, status.st_ino, row[2], int(job.state == CANCELING)]
+        if job.is_unsubmitted:
+            return [status.st_mtime_ns, status.st_ino, _UNSUBMITTED, int(job.state == CANCELING)]
         if job.local_id is None:
             self.without_id.append(job.file("local"))
             return None
@@ -138,4 +167,4 @@ class JobIndex:
 
 
 def _is_new(before: list[int] | None) -> bool:
-    return before is None or not before[2]
+    return before is None or before[2] <= 0

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS
+from arc_lrms_oar.job.failed_submission import KINDS
 from arc_lrms_oar.oar.outcome import Cause
 from arc_lrms_oar.oar.states import State
 from arc_lrms_oar.version import __version__
@@ -56,6 +57,10 @@ def _families(numbers: Numbers) -> Iterator[str]:
     yield _family("verdicts_total", "counter", "Grid jobs reported to A-REX, by how they ended.")
     for label in _labels("verdict", tuple(cause.label for cause in Cause), counters):
         yield _sample("verdicts_total", counters.get(f"verdict {label}", 0), reason=label)
+    name = "failed_submissions"
+    yield _family(f"{name}_total", "counter", "Grid jobs that were not submitted to OAR, by why.")
+    for label in _labels(name, KINDS, counters):
+        yield _sample(f"{name}_total", counters.get(f"{name} {label}", 0), reason=label)
     yield from _cycles(numbers)
     yield from _commands(counters)
 

@@ -5,6 +5,7 @@ One cycle is a pipeline. The methods of `Cycle` are its steps, in this order:
     state          lock the control directory and read what the last cycle left there
     start_query    ask OAR which jobs have ended; the answer is collected later
     refresh_index  list the jobs that A-REX has in the LRMS
+    unsubmitted    report the jobs whose submission failed, which needs no answer of OAR
     ended          collect the answer, and ask for states where that is not enough
     records        read OAR's records and the files of the jobs in question
     check_owner    treat OAR jobs that are not the grid jobs' as unknown to OAR
@@ -101,7 +102,9 @@ class Cycle:
 
     def _steps(self, query: EndedQuery) -> list[GridJob]:
         self.refresh_index()
+        unsubmitted = self.report_unsubmitted()
         ended, missing = self.ended(query)
+        self.delete_leftovers()
         self.delete_cancelled(ended)
         self.delete_abandoned()
         records, found = self.records(ended, missing)
@@ -112,7 +115,7 @@ class Cycle:
         done = self.apply(decisions, records, found)
         self.kick(done)
         self.state.keep_only(job.status_name for job in self.jobs.values())
-        return done
+        return [*unsubmitted, *done]
 
     def start_query(self) -> EndedQuery:
         """Start OAR's command; it runs while the next steps load their code and read files."""
@@ -135,6 +138,7 @@ class Cycle:
         for name, job_id in self.index.gone.items():
             if not self.state.is_noted(name, _REPORTED):
                 self.state.section(f"{ABANDONED}{grid_id_of(name)}")["job"] = job_id
+        self._follow_disowned()
         if self.index.shared:
             self._resolve_shared()
         if self.metrics is not None:
@@ -150,6 +154,47 @@ class Cycle:
         self.jobs.update(owners)
         others = [job for i, same in shared.items() for job in same if job != owners.get(i)]
         self.index.invalidate(correct(self.client, self.ownership, others, self.log))
+
+    def _follow_disowned(self) -> None:
+        """Write their job IDs again for jobs that their users have marked as not submitted."""
+        from arc_lrms_oar.arex.controldir import read_job
+        from arc_lrms_oar.scan.resubmission import follow
+
+        for job_id, indexed in self.index.disowned.items():
+            self.problem.say("ERROR", f"{indexed.grid_id}: no longer names its OAR job {job_id}")
+            with self.one_job(job_id, indexed.grid_id, "followed"):
+                job = read_job(self.control_dir, indexed.status_name)
+                if job is not None:
+                    follow(job, job_id, self.log)
+
+    def report_unsubmitted(self) -> list[GridJob]:
+        """Report the jobs whose submission failed, wake A-REX, and return them."""
+        if not self.index.unsubmitted:
+            return []
+        from arc_lrms_oar.scan.unsubmitted import prepare_report
+
+        failures = {}
+        for indexed in self.index.unsubmitted:
+            with self.one_job(None, indexed.grid_id, "reported as not submitted"):
+                job = self._read(indexed)
+                if job is not None and job.is_unsubmitted and not job.reported:
+                    benchmark = self.settings.queue(job.local.get("queue", "")).benchmark
+                    failure = prepare_report(job, indexed.status_name, benchmark, self.state)
+                    failures[job.grid_id] = failure
+        done = self._write_done([failure.report for failure in failures.values()])
+        for job in done:
+            for problem in failures[job.grid_id].problems:
+                self.problem.say("WARNING", f"{job.grid_id}: {problem}")
+            if self.metrics is not None:
+                self.metrics.count(f"failed_submissions {failures[job.grid_id].kind}")
+        self.kick(done)
+        return done
+
+    def delete_leftovers(self) -> None:
+        """Delete the OAR jobs, if any, of jobs that were reported as not submitted."""
+        from arc_lrms_oar.scan.unsubmitted import delete_leftovers
+
+        delete_leftovers(self.client, self.ownership, self.control_dir, self.state, self.log)
 
     def ended(self, query: EndedQuery) -> tuple[dict[int, str], dict[int, tuple[int, float]]]:
         """The jobs that have ended, with their state, and those that OAR does not know.
@@ -218,28 +263,34 @@ class Cycle:
 
         A job is left out where A-REX has moved it on, and where its files now name another job ID.
         """
-        from arc_lrms_oar.arex.controldir import read_job
-        from arc_lrms_oar.arex.session_dir import session_dir_of
-
         records = self.client.records(ended)
-        roots = self.settings.session_dirs if self.is_configured else ()
         found = {}
         moved = set()
         for job_id in (*ended, *missing):
             indexed = self.jobs[job_id]
             with self.one_job(job_id, indexed.grid_id, "read"):
-                job = read_job(self.control_dir, indexed.status_name)
+                job = self._read(indexed)
                 if job is not None and job.local_id != job_id:
                     moved.add(indexed.status_name)
                 elif job is not None and job.reported:
                     self.state.first_time(indexed.status_name, _REPORTED)
                 elif job is not None:
-                    path, why = session_dir_of(job, roots)
-                    if why:
-                        self.problem.say("WARNING", f"{job.grid_id}: OAR job {job_id}: {why}")
-                    found[job_id] = job._replace(local={**job.local, "sessiondir": path})
+                    found[job_id] = job
         self.index.invalidate(moved)
         return records, found
+
+    def _read(self, indexed: IndexedJob) -> GridJob | None:
+        """The job as its files are now, with its real session directory; None if A-REX moved it."""
+        from arc_lrms_oar.arex.controldir import read_job
+        from arc_lrms_oar.arex.session_dir import session_dir_of
+
+        job = read_job(self.control_dir, indexed.status_name)
+        if job is None or job.reported:
+            return job
+        path, why = session_dir_of(job, self.settings.session_dirs if self.is_configured else ())
+        if why:
+            self.problem.say("WARNING", f"{_called(job.local_id, job.grid_id)}: {why}")
+        return job._replace(local={**job.local, "sessiondir": path})
 
     def check_owner(
         self,
@@ -370,7 +421,6 @@ class Cycle:
         disk.
         """
         from arc_lrms_oar.scan.decide import Follow, Lost, Report
-        from arc_lrms_oar.scan.report import write_done
         from arc_lrms_oar.scan.resubmission import follow
 
         reports = {}
@@ -392,14 +442,23 @@ class Cycle:
             elif decision.problem:
                 self.problem.say("WARNING", f"{job.grid_id}: OAR job {job_id} {decision.problem}")
         self.index.invalidate(followed)
-        failed = write_done(reports.values())
+        self.index.forget(self.jobs[i].status_name for i, r in reports.items() if r.outcome.code)
+        return self._write_done(list(reports.values()))
+
+    def _write_done(self, reports: Sequence[JobReport]) -> list[GridJob]:
+        """Write `lrms_done` of the jobs; returns those for which that was possible."""
+        from arc_lrms_oar.arex.controldir import status_name
+        from arc_lrms_oar.scan.report import write_done
+
+        failed = write_done(reports)
         done = []
-        for job_id, report in reports.items():
-            with self.one_job(job_id, report.job.grid_id, "reported"):
+        for report in reports:
+            with self.one_job(report.job.local_id, report.job.grid_id, "reported"):
                 if report.job.grid_id in failed:
                     raise failed[report.job.grid_id]
                 done.append(report.job)
-                self.state.first_time(self.jobs[job_id].status_name, _REPORTED)
+                name = status_name(report.job.grid_id, report.job.layout)
+                self.state.first_time(name, _REPORTED)
                 self._log_end(report)
         return done
 
@@ -432,7 +491,8 @@ class Cycle:
 
     def _log_end(self, report: JobReport) -> None:
         job, (code, reason, cause) = report.job, report.outcome
-        self.log.say("INFO", f"{job.grid_id}: OAR job {job.local_id} ended: {code} {reason}")
+        what = "not submitted:" if job.local_id is None else "ended:"
+        self.log.say("INFO", f"{_called(job.local_id, job.grid_id)} {what} {code} {reason}")
         if self.metrics is not None:
             self.metrics.count(f"verdict {cause.label}")
 
@@ -443,10 +503,10 @@ class Cycle:
         kick(done, self.log)
 
     @contextmanager
-    def one_job(self, job_id: int, grid_id: str, action: str) -> Iterator[None]:
+    def one_job(self, job_id: int | None, grid_id: str, action: str) -> Iterator[None]:
         """Turn whatever fails for one job into one line of the log, and go on with the next job.
 
-        `action` completes the sentence "OAR job N cannot be …".
+        `action` completes the sentence "OAR job N cannot be …"; `job_id` is None if there is none.
         """
         try:
             yield
@@ -454,7 +514,7 @@ class Cycle:
             replacement.check(error)
             known = isinstance(error, (OarLrmsError, OSError, ValueError))
             details = str(error) if known else f"internal error: {type(error).__name__}: {error}"
-            what = f"{grid_id}: OAR job {job_id} cannot be {action}"
+            what = f"{_called(job_id, grid_id)} cannot be {action}"
             self.problem.say("ERROR", what, f": {details}")
 
     def _start_metrics(self) -> CycleMetrics | None:
@@ -473,3 +533,8 @@ class Cycle:
         except OSError as problem:
             what = f"the metrics cannot be written to {self.settings.metrics_file}"
             self.problem.say("WARNING", what, f": {problem.strerror}")
+
+
+def _called(job_id: int | None, grid_id: str) -> str:
+    """How the log names a job."""
+    return f"{grid_id}: OAR job {job_id}" if job_id is not None else f"{grid_id}: the job"

@@ -57,11 +57,7 @@ class JobReport(NamedTuple):
         """
         owner = controldir.owner_of(self.job)
         session_dir = self.job.session_dir
-        problems = []
-        if session_dir:
-            path = session_dir + ".diag"
-            if not self._write_diag(path, owner, final):
-                problems.append(f"the accounting cannot be written to {path}")
+        problems = self.write_accounting(owner, final)
         try:
             self._append_errors(owner)
         except OSError as error:
@@ -71,6 +67,13 @@ class JobReport(NamedTuple):
         if session_dir:
             userfiles.remove_directory(private_dir(session_dir), owner)
         return problems
+
+    def write_accounting(self, owner: userfiles.Owner, final: bool) -> list[str]:
+        """Write the diag; as `write`."""
+        path = self.job.session_dir and self.job.session_dir + ".diag"
+        if not path or self._write_diag(path, owner, final):
+            return []
+        return [f"the accounting cannot be written to {path}"]
 
     def _write_diag(self, path: str, owner: userfiles.Owner, final: bool) -> bool:
         content = accounted(self).format()

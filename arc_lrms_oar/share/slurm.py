@@ -38,10 +38,11 @@ get_lrms_options_schema = arc_lrms_oar.get_lrms_options_schema
 
 
 def Submit(config: str, jobdesc: Any) -> "str | None":
-    """Submit the job of an `arc.JobDescription`. Returns its OAR job ID, None on failure.
+    """Submit the job of an `arc.JobDescription`. Returns its local job ID, None on failure.
 
     pySubmit's description is incomplete, so the GRAMi file that it was made of is read instead.
-    The OAR job ID is written there at once; pySubmit then writes the same line again.
+    The local job ID is written there at once; pySubmit then writes the same line again. A failed
+    submission has one, too, by which scan reports it.
     """
     job = from_arc(jobdesc)
     if not (job.control_dir and job.grid_id):
@@ -54,7 +55,7 @@ def Submit(config: str, jobdesc: Any) -> "str | None":
     path = control_file(job.control_dir, job.grid_id, "grami", _ARC_6)
     if run("submit", config, path) != 0:
         return None
-    return str(grami.local_id(grami.read_values(path)))
+    return grami.written_id(grami.read_values(path))
 
 
 def Cancel(config: str, jobid: str) -> bool:

@@ -15,7 +15,7 @@ from arc_lrms_oar.job import grami
 CANCELLED, GONE, NOT_YET = CancelOutcome
 
 
-def cancelled(site: Site, target: object) -> tuple[CancelOutcome, int]:
+def cancelled(site: Site, target: object) -> tuple[CancelOutcome, int | None]:
     retries = site.clock.retry(60, 2.0)
     result = cancel(site.settings(), site.client(), str(target), retries)
     return result.outcome, result.job_id

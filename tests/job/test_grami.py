@@ -336,7 +336,7 @@ def test_id_that_cannot_be_appended(tmp_path: Path) -> None:
     for name, reason in (("none", "No such file"), ("link", "Too many levels of symbolic")):
         with pytest.raises(GramiError) as caught:
             grami.append_local_id(str(tmp_path / name), 7)
-        assert f"/{name}: cannot write the job ID 7 of OAR: {reason}" in str(caught.value)
+        assert f"/{name}: cannot write the job ID 7: {reason}" in str(caught.value)
     assert (tmp_path / "target").read_text() == ""
 
 
