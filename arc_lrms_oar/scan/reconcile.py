@@ -491,7 +491,7 @@ class Cycle:
 
     def _log_end(self, report: JobReport) -> None:
         job, (code, reason, cause) = report.job, report.outcome
-        what = "not submitted:" if job.local_id is None else "ended:"
+        what = "was not submitted:" if job.local_id is None else "ended:"
         self.log.say("INFO", f"{_called(job.local_id, job.grid_id)} {what} {code} {reason}")
         if self.metrics is not None:
             self.metrics.count(f"verdict {cause.label}")
