@@ -78,7 +78,7 @@ def test_jobs(grid: Grid, jobs: dict[str, Job]) -> None:
     assert found["waiting"]["used"] is None
     assert [found[name]["failed"] for name in JOBS] == [False, False, False, True, True]
     assert found["failed"]["note"] == "LRMS error: (3) Job finished with exit code 3"
-    assert found["refused"]["note"].startswith("OAR refused the job: ")
+    assert found["refused"]["note"].startswith("LRMS error: (512) OAR refused the job: ")
 
 
 def test_jobs_as_a_table(grid: Grid, jobs: dict[str, Job]) -> None:
@@ -104,7 +104,7 @@ EXPLAINED = {
         "A-REX reports  LRMS error: (3) Job finished with exit code 3",
         "OAR     SWITCH_INTO_TERMINATE_STATE: ",
     ],
-    "refused": ["job ID       none", "A-REX reports  OAR refused the job: "],
+    "refused": ["job ID       none", "A-REX reports  LRMS error: (512) OAR refused the job: "],
 }
 
 

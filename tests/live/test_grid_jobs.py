@@ -169,7 +169,7 @@ def test_refused_by_oar(jobs: dict[str, Job], name: str, sentences: set[str]) ->
     job = jobs[name]
     job.wait()
     assert sentences & set(job.control("errors").splitlines())
-    assert job.failure()
+    assert job.failure() in {f"LRMS error: (512) {sentence}" for sentence in sentences}
     assert job.oar_jobs() == []
     assert "joboption_jobid" not in job.control("grami")
 

@@ -90,6 +90,7 @@ def test_refused_by_oar(jobs: dict[str, Job]) -> None:
     job.wait()
     errors = job.control("errors")
     assert f"OAR refused the job: {ADMIN_ONLY}\n" in errors
+    assert job.failure() == f"LRMS error: (512) OAR refused the job: {ADMIN_ONLY}"
     assert "Traceback" not in errors
     assert job.oar_jobs() == []
 

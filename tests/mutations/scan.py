@@ -152,8 +152,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _index(
         "a followed job keeps its old job ID",
-        "            self._rows[name] = [_NEVER",
-        "            self._rows[name] = [self._rows[name][0]",
+        "            self._rows[name] = [_NEVER, *",
+        "            self._rows[name] = [self._rows[name][0], *",
     ),
     _cache("a cache of other types is used", "is type(canceling) is int", "is type(canceling)"),
     _cache("unordered ranges are used", "if ends == sorted(ends) and", "if"),

@@ -153,6 +153,7 @@ CODES = {
     *((Cause.NODE, 512, "node"), (Cause.DIRECTORY, 512, "directory")),
     *((Cause.OUTPUT, 512, "output"), (Cause.FORCED, 512, "forced")),
     *((Cause.DELETED, 265, "deleted"), (Cause.ERROR, 512, "error"), (Cause.LOST, 512, "lost")),
+    (Cause.NOT_SUBMITTED, 512, "not_submitted"),
 }
 PRECEDENCE = [
     *(Cause.RESUBMITTED, Cause.WALLTIME, Cause.PREEMPTED, Cause.NODE, Cause.DIRECTORY),

@@ -14,6 +14,8 @@ from support.ce import GRID_ID, Ce
 from support.isolation import NO_ARC
 from support.oar_site import Site
 
+from arc_lrms_oar.local_ids import is_unsubmitted
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 DROP_IN = ROOT / "arc_lrms_oar" / "share" / "slurm.py"
@@ -79,10 +81,11 @@ def test_wrapper_killed_after_submit_does_not_submit_twice(site: Site) -> None:
 def test_refused_job(site: Site) -> None:
     files = site.ce.job(queue="ghost")
     done = submit(site)
-    assert done.returncode == 1
+    assert done.returncode == 0
     assert done.stderr.endswith("\nOAR refused the job: The queue ghost does not exist\n")
     assert "Traceback" not in done.stderr
-    assert files.local_id() == ""
+    assert is_unsubmitted(files.local_id())
+    assert files.file("grami").read_text().count("joboption_jobid=") == 1
 
 
 @pytest.mark.parametrize("missing", ["gridid", "controldir"])
