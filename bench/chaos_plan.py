@@ -141,7 +141,7 @@ class Plan(NamedTuple):
 
 def make_plan(minutes: float, seed: int, jobs_per_minute: float = JOBS_PER_MINUTE) -> Plan:
     """Return the plan of this seed. Every kind of job and, if there is time, of fault occurs."""
-    chance = random.Random(f"{seed} {minutes} {jobs_per_minute}")
+    chance = random.Random(f"{seed} {minutes:g} {jobs_per_minute:g}")
     end = 60 * minutes * _LAST_START
     jobs = tuple(_jobs(chance, end, max(len(JOB_KINDS), round(minutes * jobs_per_minute)), minutes))
     faults = [fault for lane in LANES for fault in _lane(chance, lane, end, minutes)]
