@@ -51,6 +51,13 @@ def test_cancelled_job(internal: InternalGrid) -> None:
     assert (held["state"], held["owner"]) == ("Error", internal.owner)
 
 
+def test_reason_of_a_refusal(internal: InternalGrid) -> None:
+    job = internal.submit(shell("echo never", count="999"))
+    job.wait()
+    reason = "OAR refused the job: There are not enough resources for your request"
+    assert job.failure() == f"LRMS error: (512) {reason}", job.diagnostics()
+
+
 @pytest.mark.usefixtures("fed")
 def test_no_root_anywhere(internal: InternalGrid) -> None:
     """All files belong to the user, and A-REX and its child processes run as the user."""
