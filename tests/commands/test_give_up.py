@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.ce import GRID_ID, JobFiles
 from support.kill_at_step import killed_before
-from support.oar_site import Site, oar_name
+from support.oar_site import Site
 from support.scan_jobs import OTHER, Hours, said
 
 from arc_lrms_oar import Submit, entrypoint
@@ -130,13 +130,13 @@ def test_grami_file_that_cannot_be_written(site: Site, tmp_path: Path) -> None:
     assert entrypoint.run("submit", str(site.ce.conf), str(tmp_path / "none")) == 1
 
 
-@pytest.mark.parametrize("layout_state", ["INLRMS", "CANCELING"])
-def test_cancelled_before_the_report(any_site: Site, layout_state: str) -> None:
+@pytest.mark.parametrize("state", ["INLRMS", "CANCELING"])
+def test_cancelled_before_the_report(any_site: Site, state: str) -> None:
     site = any_site
     files = refused(site)
     result = cancel(site.settings(), site.client(), str(files.file("grami")))
     assert (result.outcome, result.job_id) == (CancelOutcome.GONE, None)
-    files.status.write_text(f"{layout_state}\n")
+    files.status.write_text(f"{state}\n")
     assert site.scan() == [GRID_ID]
     assert site.argvs("oardel") == []
 
@@ -197,7 +197,7 @@ def test_job_that_its_user_marks_as_not_submitted_is_followed(
     claimed(site, files)
     os.utime(files.status, (2, 2))
     site.scan()
-    assert site.scan() == [GRID_ID] or files.done() is not None
+    site.scan()
     assert (files.done() or "").startswith("3 ")
 
 
@@ -224,7 +224,6 @@ def test_oar_job_of_a_resumed_job_is_left_alone(site: Site) -> None:
     os.utime(files.status, (1, 1))
     site.scan()
     assert site.argvs("oardel") == []
-    assert oar_name(GRID_ID)
 
 
 def test_metrics(site: Site, tmp_path: Path, hours: Hours) -> None:
