@@ -16,30 +16,22 @@ from collections.abc import Iterable
 from arc_lrms_oar.arex.controldir import GridJob, control_file, read_any_job, status_name
 from arc_lrms_oar.arex.job_listing import ENDED, FOLDERS
 from arc_lrms_oar.errors import OarRefused, OarUnavailable
-from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.states import State, has_ended
+from arc_lrms_oar.scan.context import Context
 from arc_lrms_oar.scan.ownership import Ownership
-from arc_lrms_oar.scan.state import ABANDONED, ScanState
-from arc_lrms_oar.scan.throttled_log import ThrottledLog
+from arc_lrms_oar.scan.state import ABANDONED
 
 # Seconds between two requests to delete a job.
 _INTERVAL = 60.0
 
 
-def delete(
-    client: OarClient,
-    control_dir: str,
-    in_lrms: Iterable[str],
-    ownership: Ownership,
-    state: ScanState,
-    problem: ThrottledLog,
-    now: float,
-) -> None:
+def delete(context: Context, in_lrms: Iterable[str], ownership: Ownership) -> None:
     """Delete the OAR jobs of the candidates that A-REX has ended; failures are logged.
 
     `in_lrms` are the grid job IDs of the jobs in the LRMS. Only OAR jobs that prove to be the grid
     jobs' are deleted.
     """
+    client, state, problem, now = context.client, context.state, context.problem, context.now
     sections = state.sections(ABANDONED)
     if not sections:
         return
@@ -49,7 +41,7 @@ def delete(
     due: dict[int, tuple[str, GridJob]] = {}
     for section in set(sections) - back:
         row = state.section(section)
-        job = _ended_job(control_dir, section[len(ABANDONED) :], row)
+        job = _ended_job(context.control_dir, section[len(ABANDONED) :], row)
         if job is not None and not 0 <= now - row.get("deleted", 0) < _INTERVAL:
             due[int(row.get("job", 0))] = section, job
     try:

@@ -6,7 +6,7 @@ could not be cancelled, and its OAR job would go on without A-REX.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from arc_lrms_oar.arex.controldir import GridJob
@@ -16,6 +16,7 @@ from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.states import has_ended
+from arc_lrms_oar.scan.context import Context
 from arc_lrms_oar.scan.job_index import IndexedJob
 from arc_lrms_oar.scan.ownership import Ownership
 from arc_lrms_oar.scan.resubmission import follow
@@ -42,6 +43,19 @@ def find(client: OarClient, ownership: Ownership, jobs: Mapping[Key, GridJob]) -
     return {
         key: record.job_id for key, record in best.items() if record.job_id != jobs[key].local_id
     }
+
+
+def owners_of_shared(
+    context: Context, ownership: Ownership, shared: Mapping[int, Sequence[IndexedJob]]
+) -> tuple[dict[int, IndexedJob], Iterable[str]]:
+    """Give each shared job ID to the grid job that proves it, and correct the other jobs.
+
+    Returns the owners by job ID, and the names of the status files of the corrected jobs. Raises
+    OarUnavailable.
+    """
+    owners = ownership.owners_of_shared(context.client, shared)
+    others = [job for i, same in shared.items() for job in same if job != owners.get(i)]
+    return owners, correct(context.client, ownership, others, context.log)
 
 
 def _rank(record: JobRecord) -> tuple[bool, int]:

@@ -9,34 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from arc_lrms_oar.errors import OarRefused, OarUnavailable
-from arc_lrms_oar.log import Log
-from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.states import State
 from arc_lrms_oar.scan.by_name import correct
+from arc_lrms_oar.scan.context import Context
 from arc_lrms_oar.scan.job_index import IndexedJob
 from arc_lrms_oar.scan.ownership import Ownership
-from arc_lrms_oar.scan.state import ScanState
-from arc_lrms_oar.scan.throttled_log import ThrottledLog
 
 # Seconds between a cancel by A-REX and oardel by scan, and between two such oardel.
 _INTERVAL = 60.0
 
 
-def delete(
-    client: OarClient,
-    jobs: Mapping[int, IndexedJob],
-    ownership: Ownership,
-    state: ScanState,
-    problem: ThrottledLog,
-    now: float,
-    log: Log,
-) -> Iterable[str]:
+def delete(context: Context, jobs: Mapping[int, IndexedJob], ownership: Ownership) -> Iterable[str]:
     """Delete those of the cancelled `jobs` (by job ID) for which it is time.
 
     Only jobs that prove to be the grid jobs' are deleted. Where `.local` names another job, that of
     the grid job is found by its name, and its job ID is written there; returns the names of the
     status files of these grid jobs. Failures are logged.
     """
+    client, state, problem, now = context.client, context.state, context.problem, context.now
     due = {
         job_id: job
         for job_id, job in jobs.items()
@@ -52,7 +42,7 @@ def delete(
         own = [i for i, job in due.items() if ownership.is_own(records.get(i), job)]
         if len(own) < len(due):
             wrong = [job for job_id, job in due.items() if job_id not in own]
-            corrected = correct(client, ownership, wrong, log)
+            corrected = correct(client, ownership, wrong, context.log)
             own += corrected.values()
         if len(own) < len(due):
             what = f"not cancelled, since OAR has no such job of its user, some of: {named}"

@@ -24,6 +24,11 @@ _NAME = "arc_lrms_oar.scan"
 _LIMIT = 64 << 20
 # Sections of candidates of `scan.abandoned`; the grid job ID follows.
 ABANDONED = "abandoned "
+# The section with the jobs reported as not submitted for which OAR has not been asked yet: the user
+# ID of each, by the name of its status file.
+UNSUBMITTED = "unsubmitted"
+# What is noted of a job that was reported: A-REX does not leave its OAR job alone.
+REPORTED = "reported"
 
 _Rows = dict[str, dict[str, float]]
 

@@ -9,6 +9,7 @@ So OAR is asked afterwards, and what it has of a job that was reported in this w
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from arc_lrms_oar.arex import controldir, userfiles
@@ -16,24 +17,23 @@ from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import Diag
 from arc_lrms_oar.errors import OarRefused
 from arc_lrms_oar.job import failed_submission
-from arc_lrms_oar.log import Log
-from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.outcome import outcome_of_failed_submission
 from arc_lrms_oar.oar.states import has_ended
+from arc_lrms_oar.scan.apply import write_all_done
 from arc_lrms_oar.scan.by_name import find
+from arc_lrms_oar.scan.context import Context
+from arc_lrms_oar.scan.job_index import IndexedJob
 from arc_lrms_oar.scan.ownership import Ownership
 from arc_lrms_oar.scan.report import JobReport, allow_new_submission
-from arc_lrms_oar.scan.state import ScanState
+from arc_lrms_oar.scan.resubmission import follow
+from arc_lrms_oar.scan.state import UNSUBMITTED, ScanState
 
-# The section of scan's state with the reported jobs for which OAR has not been asked yet: the user
-# ID of each, by the name of its status file.
-_REPORTED = "unsubmitted"
 _NEVER_STARTED = JobRecord(0, "Error")
 _UNFINISHED = ("accepting", "processing", "restarting")
 
 
-class Failure(NamedTuple):
+class _Failure(NamedTuple):
     """A report without its `lrms_done`, the kind of the failure, and what could not be written."""
 
     report: JobReport
@@ -41,7 +41,36 @@ class Failure(NamedTuple):
     problems: list[str]
 
 
-def prepare_report(job: GridJob, status_name: str, benchmark: str, state: ScanState) -> Failure:
+def follow_disowned(context: Context, disowned: Mapping[int, IndexedJob]) -> None:
+    """Write their job IDs again for jobs that their users have marked as not submitted."""
+    for job_id, indexed in disowned.items():
+        context.problem.say("ERROR", f"{indexed.grid_id}: no longer names its OAR job {job_id}")
+        with context.one_job(job_id, indexed.grid_id, "followed"):
+            job = controldir.read_job(context.control_dir, indexed.status_name)
+            if job is not None:
+                follow(job, job_id, context.log)
+
+
+def report(context: Context, unsubmitted: Iterable[IndexedJob]) -> list[GridJob]:
+    """Report the jobs whose submission failed, and return them."""
+    failures = {}
+    for indexed in unsubmitted:
+        with context.one_job(None, indexed.grid_id, "reported as not submitted"):
+            job = context.read(indexed)
+            if job is not None and job.is_unsubmitted and not job.reported:
+                benchmark = context.settings.queue(job.local.get("queue", "")).benchmark
+                failure = _prepare_report(job, indexed.status_name, benchmark, context.state)
+                failures[job.grid_id] = failure
+    done = write_all_done(context, [failure.report for failure in failures.values()])
+    for job in done:
+        for problem in failures[job.grid_id].problems:
+            context.problem.say("WARNING", f"{job.grid_id}: {problem}")
+        if context.metrics is not None:
+            context.metrics.count(f"failed_submissions {failures[job.grid_id].kind}")
+    return done
+
+
+def _prepare_report(job: GridJob, status_name: str, benchmark: str, state: ScanState) -> _Failure:
     """Write everything of the report but `lrms_done`.
 
     Idempotent: the reason stays where submission has left it. Raises ControlDirError, GramiError or
@@ -57,21 +86,18 @@ def prepare_report(job: GridJob, status_name: str, benchmark: str, state: ScanSt
     report = JobReport(job, _NEVER_STARTED, Diag(), outcome, benchmark)
     problems = report.write_accounting(owner, final=True)
     allow_new_submission(job)
-    state.section(_REPORTED)[status_name] = owner.uid
-    return Failure(report, kind, problems)
+    state.section(UNSUBMITTED)[status_name] = owner.uid
+    return _Failure(report, kind, problems)
 
 
-def delete_leftovers(
-    client: OarClient, ownership: Ownership, control_dir: str, state: ScanState, log: Log
-) -> None:
+def delete_leftovers(context: Context, ownership: Ownership) -> None:
     """Delete what OAR has of the reported jobs with which A-REX has finished.
 
     Until then they stay in the list; while A-REX submits such a job anew, it may have an OAR job by
     right. Raises OarUnavailable, after which the next cycle tries again.
     """
-    reported = state.section(_REPORTED)
-    if not reported:
-        return
+    client, control_dir, log = context.client, context.control_dir, context.log
+    reported = context.state.section(UNSUBMITTED)
     jobs = {
         name: _job(control_dir, controldir.grid_id_of(name) or "", int(uid))
         for name, uid in reported.items()

@@ -28,6 +28,9 @@ _cancel = in_file(
 )
 _by_name = in_file("scan/by_name.py", "tests/scan/test_by_name.py")
 _cycle = in_file("scan/reconcile.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
+_decisions = in_file("scan/decisions.py", "tests/scan/test_reconcile.py")
+_context = in_file("scan/context.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
+_apply = in_file("scan/apply.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
 
 MUTATIONS: tuple[Mutation, ...] = (
     # What happens to a job
@@ -258,13 +261,13 @@ MUTATIONS: tuple[Mutation, ...] = (
     _by_name(
         "the job ID is not written", "            follow(job, new, log)\n", "            pass\n"
     ),
-    _cycle(
+    _decisions(
         "a job with a wrong job ID is lost",
-        "            decisions[job_id] = Follow(new)",
-        "            _ = Follow(new)",
+        "        decisions[job_id] = Follow(new)",
+        "        _ = Follow(new)",
         "tests/scan/test_by_name.py",
     ),
-    _cycle(
+    _by_name(
         "a shared job ID is not corrected",
         "for job in same if job != owners.get(i)]",
         "for job in same if not job]",
@@ -281,25 +284,25 @@ MUTATIONS: tuple[Mutation, ...] = (
         "if job is not None and job.local_id != job_id:",
         "if False:",
     ),
-    _cycle(
+    _context(
         "an unknown job ends the cycle for others",
         "        except Exception as error:\n            replacement",
         "        except ZeroDivisionError as error:\n            replacement",
     ),
-    _cycle("gm-kick is not started", "        kick(done, self.log)\n", "        pass\n"),
-    _cycle(
+    _cycle("gm-kick is not started", "        kick(done, self.context.log)\n", "        pass\n"),
+    _apply(
         "lrms_done is written without the rest",
         "report.write(final=waited >= WRITE_TIMEOUT)",
         "[]",
     ),
-    _cycle(
+    _apply(
         "a job whose files cannot be written is never reported",
         "final=waited >= WRITE_TIMEOUT",
         "final=False",
         _REPORT,
         _DISKS,
     ),
-    _cycle(
+    _apply(
         "a job whose lrms_done failed counts as reported",
         "if report.job.grid_id in failed:",
         "if False:",
