@@ -211,6 +211,7 @@ def test_oar_job_of_a_job_marked_from_the_start_is_deleted(any_site: Site) -> No
     finish(files)
     site.scan()
     assert site.argvs("oardel") == [["oardel", "1"]]
+    site.oar.update(1, state="Error")
     site.scan()
     assert site.argvs("oardel") == [["oardel", "1"]]
 

@@ -59,6 +59,11 @@ EXPECTED = [
         "diag benchmark|record Benchmark",
         "fork writes the default and the value of the RTE, and A-REX takes the default.",
     ),
+    Expected(
+        "stage 0 fails",
+        "diag benchmark",
+        "A job that was never submitted is accounted with the benchmark of its queue.",
+    ),
     # The accounting record and GLUE2.
     Expected(".*", "record (Lrms|Nodenames)|glue2 ExecutionNode", "fork runs jobs on the CE."),
     Expected(".*", "record Used WN Scratch", "fork's scan does not pass the value on."),
