@@ -14,7 +14,8 @@ from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS, GridJob
 from arc_lrms_oar.errors import ControlDirError
 
 # The folders of status files (ARC 6.17 and 7.0 `grid-manager/files/ControlFileHandling.cpp`).
-FOLDERS = ("accepting", "processing", "restarting", "finished")
+UNFINISHED = ("accepting", "processing", "restarting")
+FOLDERS = (*UNFINISHED, "finished")
 IN_OAR = (IN_LRMS, CANCELING)
 ENDED = ("FINISHING", "FINISHED", "DELETED")
 STATES = ("ACCEPTED", "PREPARING", "SUBMIT", *IN_OAR, *ENDED)

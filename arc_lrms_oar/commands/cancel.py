@@ -14,7 +14,7 @@ from arc_lrms_oar.arex.controldir import read_local_lines, sibling
 from arc_lrms_oar.errors import GramiError, OarRefused, OarUnavailable
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.job.oar_name import is_job_of
-from arc_lrms_oar.local_ids import is_unsubmitted
+from arc_lrms_oar.local_ids import is_unsubmitted, oar_job_id
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.states import has_ended
 from arc_lrms_oar.retry import Retry
@@ -82,22 +82,19 @@ def _job_of(target: str) -> tuple[int | None, str]:
     if target.isdecimal():
         return int(target), ""
     local = read_local_lines(sibling(target, "local"))
-    written = "".join(local.get("localid", [])[-1:])
-    ids = [int(written)] if written.isdecimal() else []
-    unsubmitted = is_unsubmitted(written)
+    written = local.get("localid", [])[-1:]
+    grid_id = ""
     try:
         values = grami.read_values(target)
+        written.append(grami.written_id(values))
+        grid_id = values.get("joboption_gridid", "")
     except GramiError:
-        if not ids and not unsubmitted:
+        if not any(oar_job_id(text) or is_unsubmitted(text) for text in written):
             raise
-        return max(ids, default=None), ""
-    found = grami.local_id(values)
-    ids += [found] if found is not None else []
-    if not ids and (unsubmitted or grami.is_unsubmitted(values)):
-        return None, values.get("joboption_gridid", "")
-    if not ids:
+    ids = [job_id for text in written if (job_id := oar_job_id(text))]
+    if not ids and not any(map(is_unsubmitted, written)):
         raise GramiError(f"{target}: the job has no OAR id, so there is nothing to cancel")
-    return max(ids), values.get("joboption_gridid", "")
+    return max(ids, default=None), grid_id
 
 
 def _cancel(client: OarClient, job_id: int, grid_id: str) -> CancelOutcome:

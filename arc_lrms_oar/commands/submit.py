@@ -21,6 +21,7 @@ from arc_lrms_oar.commands.oarsub_attempts import OarsubAttempts
 from arc_lrms_oar.commands.prepare import benchmark_of, check_site, prepare
 from arc_lrms_oar.console import printable
 from arc_lrms_oar.errors import GramiError, JobError, OarRefused, OarUnavailable
+from arc_lrms_oar.files import write_all
 from arc_lrms_oar.job import grami, submit_journal
 from arc_lrms_oar.log import complain
 from arc_lrms_oar.oar.client import OarClient
@@ -97,7 +98,7 @@ def _write_benchmark(path: str, benchmark: str) -> None:
     with suppress(OSError):
         descriptor = open_regular(path, os.O_WRONLY | os.O_APPEND)
         try:
-            os.write(descriptor, f"Benchmark={benchmark}\n".encode())
+            write_all(descriptor, f"Benchmark={benchmark}\n".encode())
         finally:
             os.close(descriptor)
 

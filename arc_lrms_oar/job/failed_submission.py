@@ -1,8 +1,8 @@
 """Why a submission failed: a file in the job's private directory, from submit to scan.
 
-Submission writes it as the mapped user, under the local job ID that marks the job as not submitted
-(`local_ids`). The user can change it: whoever reads it gets one of the known kinds and a short
-printable line.
+Submission writes it as the mapped user. Its name is the local job ID that marks the job as not
+submitted (`local_ids`). The user can change the file, so a reader gets one of the known kinds and a
+short printable line, whatever the file holds.
 """
 
 from __future__ import annotations

@@ -174,10 +174,10 @@ def outcome_of_deleted_successor(successor: int) -> Outcome:
 
 
 def with_memory_kills(outcome: Outcome, kills: int, limit: int | None) -> Outcome:
-    """The outcome of a failed job of which the kernel has killed processes at its memory limit.
+    """The outcome of a failed job that has reached its memory limit, with that in its reason.
 
-    `kills` is their number, `limit` is in MB. Both come from the job's own diag, which its user can
-    write, so the code remains that of OAR.
+    The kernel then kills processes of the job: `kills` is their number, `limit` is in MB. Both come
+    from the job's own diag, which its user can write, so the code remains that of OAR.
     """
     if outcome.code == 0:
         return outcome

@@ -16,7 +16,8 @@ from collections.abc import Iterable
 from arc_lrms_oar.arex.controldir import GridJob, control_file, read_any_job, status_name
 from arc_lrms_oar.arex.job_listing import ENDED, FOLDERS
 from arc_lrms_oar.errors import OarRefused, OarUnavailable
-from arc_lrms_oar.oar.states import State, has_ended
+from arc_lrms_oar.oar.deletion import request_deletion
+from arc_lrms_oar.oar.states import has_ended
 from arc_lrms_oar.scan.context import Context
 from arc_lrms_oar.scan.ownership import Ownership
 from arc_lrms_oar.scan.state import ABANDONED
@@ -33,8 +34,6 @@ def delete(context: Context, in_lrms: Iterable[str], ownership: Ownership) -> No
     """
     client, state, problem, now = context.client, context.state, context.problem, context.now
     sections = state.sections(ABANDONED)
-    if not sections:
-        return
     back = {f"{ABANDONED}{grid_id}" for grid_id in in_lrms}.intersection(sections)
     for section in back:
         state.drop_section(section)
@@ -57,11 +56,7 @@ def delete(context: Context, in_lrms: Iterable[str], ownership: Ownership) -> No
                 problem.say("WARNING", what, "; it is being deleted", 2 * _INTERVAL)
             else:
                 state.drop_section(section)
-        if own:
-            client.delete(own)
-        suspended = [i for i in own if records[i].state == State.SUSPENDED.word]
-        if suspended:
-            client.resume(suspended)
+        request_deletion(client, own, records)
     except (OarRefused, OarUnavailable) as error:
         named = ", ".join(f"OAR job {job_id}" for job_id in sorted(due))
         what = f"cannot delete {named} of jobs that A-REX has ended"

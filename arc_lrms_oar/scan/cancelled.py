@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from arc_lrms_oar.errors import OarRefused, OarUnavailable
-from arc_lrms_oar.oar.states import State
+from arc_lrms_oar.oar.deletion import request_deletion
 from arc_lrms_oar.scan.by_name import correct
 from arc_lrms_oar.scan.context import Context
 from arc_lrms_oar.scan.job_index import IndexedJob
@@ -47,11 +47,7 @@ def delete(context: Context, jobs: Mapping[int, IndexedJob], ownership: Ownershi
         if len(own) < len(due):
             what = f"not cancelled, since OAR has no such job of its user, some of: {named}"
             problem.say("WARNING", what, again_in=2 * _INTERVAL)
-        if own:
-            client.delete(own)
-        suspended = [i for i in own if i in records and records[i].state == State.SUSPENDED.word]
-        if suspended:
-            client.resume(suspended)
+        request_deletion(client, own, records)
     except OarRefused as refused:
         what = f"OAR refuses to delete some of: {named}"
         problem.say("WARNING", what, f": {refused}", 2 * _INTERVAL)

@@ -1,9 +1,9 @@
 """Grid jobs whose submission failed: report the reason, and make sure that OAR has no job of them.
 
-A-REX has such a job INLRMS (or CANCELING) with a local job ID that cannot be OAR's
-(`commands.give_up`). It is reported without asking OAR, so that the user is told at once also while
-OAR is unavailable. The mapped user could have written that local job ID of a job that runs in OAR.
-So OAR is asked afterwards, and what it has of a job that was reported in this way is deleted.
+A-REX has such a job INLRMS (or CANCELING) with a local job ID that cannot be OAR's; see
+`commands.give_up`. The report needs no answer of OAR, so the user reads the reason at once, also
+while OAR is unavailable. But the user may have written this local job ID into the files of a job
+that runs in OAR. So OAR is asked after the report, and the OAR jobs of such a grid job are deleted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from arc_lrms_oar.arex import controldir, userfiles
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.diag import Diag
+from arc_lrms_oar.arex.job_listing import UNFINISHED
 from arc_lrms_oar.errors import OarRefused
 from arc_lrms_oar.job import failed_submission
 from arc_lrms_oar.oar.job_record import JobRecord
@@ -30,7 +31,6 @@ from arc_lrms_oar.scan.resubmission import follow
 from arc_lrms_oar.scan.state import UNSUBMITTED, ScanState
 
 _NEVER_STARTED = JobRecord(0, "Error")
-_UNFINISHED = ("accepting", "processing", "restarting")
 
 
 class _Failure(NamedTuple):
@@ -101,10 +101,13 @@ def delete_leftovers(context: Context, ownership: Ownership) -> None:
     jobs = {
         name: _job(control_dir, controldir.grid_id_of(name) or "", int(uid))
         for name, uid in reported.items()
+        if _is_finished(control_dir, name)
     }
+    if not jobs:
+        return
     found = find(client, ownership, jobs)
     alive = {i for i, word in client.states(found.values()).items() if not has_ended(word)}
-    # Looked up only now: what A-REX submits after this was not found.
+    # Looked up once more: what A-REX has submitted meanwhile may have been found.
     for name in [name for name in jobs if _is_finished(control_dir, name)]:
         job_id = found.get(name)
         if job_id not in alive:
@@ -125,5 +128,5 @@ def _job(control_dir: str, grid_id: str, uid: int) -> GridJob:
 
 
 def _is_finished(control_dir: str, status_name: str) -> bool:
-    paths = (os.path.join(control_dir, folder, status_name) for folder in _UNFINISHED)
+    paths = (os.path.join(control_dir, folder, status_name) for folder in UNFINISHED)
     return not any(os.path.lexists(path) for path in paths)

@@ -1,6 +1,6 @@
 # The part of the job script that is the same for every job. job/script.py writes job_scratch.sh,
-# job_usage.sh, job_program.sh and this file, in this order, below the function arc_oar_job, which assigns the
-# values of one job.
+# job_usage.sh, job_program.sh and this file, in this order, below the function arc_oar_job, which
+# assigns the values of one job.
 #
 # It must work with bash 4.2 and with any PATH, locale and limits that the user's environment sets;
 # hence builtins wherever bash has one. Its own variables and functions begin with arc_oar_; the

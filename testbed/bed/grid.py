@@ -100,7 +100,7 @@ class Job:
 
     def control(self, kind: str) -> str:
         """Return the text of a control file (ARC 6 or 7), "" if it does not exist."""
-        return "".join(self.grid.read(path) for path in self.control_paths(kind))
+        return next(filter(None, map(self.grid.read, self.control_paths(kind))), "")
 
     def control_paths(self, kind: str) -> tuple[str, str]:
         """Return the paths that a control file has in ARC 6 and in ARC 7."""

@@ -26,6 +26,9 @@ _files = in_file(
 _cancel = in_file(
     "scan/cancelled.py", "tests/scan/test_scan.py", "tests/scan/test_ownership.py", _REPORT
 )
+_deletion = in_file(
+    "oar/deletion.py", "tests/scan/test_scan.py", "tests/scan/test_ownership.py", _REPORT
+)
 _by_name = in_file("scan/by_name.py", "tests/scan/test_by_name.py")
 _cycle = in_file("scan/reconcile.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
 _decisions = in_file("scan/decisions.py", "tests/scan/test_reconcile.py")
@@ -309,9 +312,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     # Jobs that A-REX has cancelled
     _cancel("they are deleted at once", "not 0 <= now - job.changed <= _INTERVAL", "True"),
-    _cancel("they are never deleted", "            client.delete(own)\n", "            pass\n"),
+    _deletion("they are never deleted", "        client.delete(ids)\n", "        pass\n"),
     _cancel("any job is deleted", " if ownership.is_own(records.get(i), job)]", "]"),
-    _cancel(
-        "suspended jobs live on", "            client.resume(suspended)\n", "            pass\n"
-    ),
+    _deletion("suspended jobs live on", "        client.resume(suspended)\n", "        pass\n"),
 )

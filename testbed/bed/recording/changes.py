@@ -36,7 +36,8 @@ def _change_wall_time(at: Recorder, job_id: int, change: str) -> None:
 def _suspended(at: Recorder, job_id: int) -> Iterator[None]:
     """Suspend a job as root, once it runs; OAR can resume it inside the block.
 
-    OAR does not suspend jobs without cpusets, of which the site's scripts do nothing here.
+    OAR suspends jobs only on sites with cpusets. So cpusets are configured, by a script that does
+    nothing.
     """
     at.reach(job_id, "Running")
     configuration = at.bed.path(CONFIGURATION)
