@@ -98,6 +98,11 @@ EXPECTED = [
     Expected("stage 1 .*", "(file|content) (out|err).txt", "fork makes them after stage 1."),
     Expected("stage 0 fails", "arcctl job script", "Our job script is made after stage 0."),
     Expected(
+        "stage 0 fails",
+        "failure|states|glue2 (Error|RestartState|State)|record It was targeted .*",
+        "The user reads our reason, which scan reports: for A-REX the job was submitted.",
+    ),
+    Expected(
         "cancelled early",
         "(content|file) (err|out).txt|diag .*|record (Systemsoftware|Used CPUs|Max .*)|glue2 .*",
         "fork has started the job at once; in OAR it was deleted while it waited.",
