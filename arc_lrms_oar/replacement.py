@@ -3,7 +3,7 @@
 cp, pip, dpkg and rpm all replace a package file by file, and a script imports its modules while it
 runs. Modules of two versions in one process may fail, or do something that neither version does.
 So a script checks before it changes anything, and after any failure. Starting it again is safe: it
-may be killed at any step (README, "Guarantees"). The scripts themselves, `share/OAR-job`, start
+may be killed at any step (docs/guarantees.md). The scripts themselves, `share/OAR-job`, start
 again if the package cannot be imported at all.
 
 Only a script is watched: a program that uses the package as a library has loaded it before.

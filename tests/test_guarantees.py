@@ -1,4 +1,4 @@
-"""README.md, SECURITY.md and tests/FAULTS.md: every guarantee names tests that exist."""
+"""docs/guarantees.md, SECURITY.md and tests/FAULTS.md: every guarantee names tests that exist."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+DOCUMENTS = ("docs/guarantees.md", "SECURITY.md", "tests/FAULTS.md")
 NAMED = re.compile(r"`(tests/[\w/.]+\.py)::(\w+)`")
 
 
@@ -24,14 +25,14 @@ def guarantees(document: str) -> list[str]:
     return rows
 
 
-@pytest.mark.parametrize("document", ["README.md", "SECURITY.md", "tests/FAULTS.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_guarantee_names_a_test(document: str) -> None:
     rows = guarantees(document)
     assert len(rows) > 10
     assert [row for row in rows if not NAMED.search(row.rpartition(" | ")[2])] == []
 
 
-@pytest.mark.parametrize("document", ["README.md", "SECURITY.md", "tests/FAULTS.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_named_test_exists(document: str) -> None:
     missing = [
         f"{path}::{name}"

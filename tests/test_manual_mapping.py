@@ -1,4 +1,4 @@
-"""The README's section on job descriptions covers everything that the code reads."""
+"""docs/jobs.md covers everything that the code reads of a job description."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from arc_lrms_oar.job import grami
 from arc_lrms_oar.job.xrsl import attributes, dependent_attributes, no_effect, special_attributes
 from arc_lrms_oar.options import OPTIONS
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
-_, _, CHAPTER = README.partition("## What becomes of a job description\n")
-CHAPTER, _, _ = CHAPTER.partition("\n## ")
+CHAPTER = (Path(__file__).parent.parent / "docs/jobs.md").read_text()
 ROW = re.compile(r"\| `(\(.+?\))` \|(.*?)\| `(-.+?)` \|(.*?)\|")
 
 
@@ -37,7 +35,7 @@ def rows() -> list[tuple[str, str, str]]:
 def test_row(example: str, words: str, conf: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    settings = settings_from(parse_blocks(f"[custom:oar]\n{conf}\n", "README"), "README")
+    settings = settings_from(parse_blocks(f"[custom:oar]\n{conf}\n", "jobs.md"), "jobs.md")
     (found,) = translate(f"&(executable=/bin/true){example}", settings)
     expected = shlex.split(words)
     lines = [found.oarsub[i : i + len(expected)] for i in range(len(found.oarsub))]
