@@ -200,7 +200,7 @@ def get_lrms_info(options: dict[Any, Any], config: "str | None" = None) -> dict[
     from arc_lrms_oar.info.provider import lrms_info
 
     settings = settings_of(config)
-    return lrms_info(settings, client_of(settings), options)
+    return lrms_info(settings, client_of(settings), options, metrics=True)
 
 
 def get_lrms_options_schema() -> dict[str, Any]:

@@ -62,7 +62,8 @@ def info(arguments: argparse.Namespace) -> int:
     gc.disable()
     settings = settings_of(arguments.config)
     options = read_options(arguments.options, settings)
-    found = lrms_info(settings, client_of(settings), options)
+    asked_by_arex = arguments.options is not None
+    found = lrms_info(settings, client_of(settings), options, metrics=asked_by_arex)
     print(json.dumps(found) if arguments.json else as_text(found))
     return 0
 

@@ -245,7 +245,8 @@ OPTIONS: tuple[Option, ...] = (
         "metrics_file",
         types.PROM_FILE,
         "",
-        "File ending in .prom that scan writes for Prometheus after each cycle; empty: none",
+        "File ending in .prom that scan writes for Prometheus after each cycle; the information "
+        "provider writes a second one, NAME_site.prom, beside it; empty: none",
     ),
     # Jobs on their nodes.
     Option(

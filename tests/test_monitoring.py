@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from arc_lrms_oar.info import site_metrics
+from arc_lrms_oar.info.site_metrics import SiteNumbers
 from arc_lrms_oar.scan import metrics_text
+from arc_lrms_oar.scan.recent_ends import Ends, RecentEnds
 
 PLACE = Path(__file__).parent.parent / "monitoring"
 ADDED_BY_PROMETHEUS = {"instance", "job"}
@@ -21,7 +24,10 @@ METRIC = re.compile(r"(arc_oar_[a-z_]+)(?:\{([^}]*)\})?")
 def written() -> dict[str, dict[str, set[str]]]:
     """The names of the samples with their labels and the values of each label."""
     found: dict[str, dict[str, set[str]]] = {}
-    text = metrics_text.text_of(metrics_text.Numbers({}, {}, {}, 1.0, 1e9, True))
+    recent = RecentEnds(Ends(1, 1), {"node1": Ends(1, 1)})
+    text = metrics_text.text_of(metrics_text.Numbers({}, {}, {}, recent, 1.0, 1e9))
+    slots = dict.fromkeys(["free", "used", "down", "closed"], 0)
+    text += site_metrics.text_of(SiteNumbers(slots, {}, {}, True, 1.0, 0.0, 1.0, 1e9))
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             labels = found.setdefault(sample.name, {})

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from arc_lrms_oar.arex.job_listing import arc_queues_of_jobs
+from arc_lrms_oar.info import site_metrics
 from arc_lrms_oar.info.details import add_details
 from arc_lrms_oar.info.jobs import Load, Occupation, job_info, status_of
 from arc_lrms_oar.info.options import check_options
@@ -34,12 +35,16 @@ from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.resources import Queue, resource_id
 from arc_lrms_oar.oar.states import State
 from arc_lrms_oar.oar.transport import CommandFailed, CommandTimeout
+from arc_lrms_oar.oar.waiting import SiteState
 from arc_lrms_oar.settings import Settings
 
 
-def lrms_info(settings: Settings, client: OarClient, options: dict[Any, Any]) -> dict[str, Any]:
+def lrms_info(
+    settings: Settings, client: OarClient, options: dict[Any, Any], metrics: bool = False
+) -> dict[str, Any]:
     """Collect what is published for the queues, users and jobs in the provider's options.
 
+    With `metrics` it also writes the metrics of the site, if arc.conf names a file for metrics.
     Raises OarUnavailable, on which the provider keeps its last document, and ConfigError for wrong
     options.
     """
@@ -57,6 +62,9 @@ def lrms_info(settings: Settings, client: OarClient, options: dict[Any, Any]) ->
     held = reservations(active, slots)
     cluster = Cluster(slots, Load(active), occupation, queues, held, now)
     policy = policy_of(queues, set(oar_queues.values()))
+    site = site_state(settings, slots, queues)
+    if metrics and settings.metrics_file:
+        site_metrics.write(settings, cluster, records.values(), site.server_error)
     info: dict[str, Any] = {
         "cluster": cluster_info(client.version(), cluster, policy),
         "queues": {
@@ -71,7 +79,7 @@ def lrms_info(settings: Settings, client: OarClient, options: dict[Any, Any]) ->
             for name, oar_queue in oar_queues.items()
         },
         "jobs": {
-            **_jobs(settings, client, cluster, records, wanted.job_ids),
+            **_jobs(client, cluster, site, records, wanted.job_ids),
             **{local_id: _ended_job() for local_id in wanted.unsubmitted},
         },
         "nodes": nodes_info(slots, taken_for(settings.common, "", occupation)),
@@ -83,15 +91,14 @@ def lrms_info(settings: Settings, client: OarClient, options: dict[Any, Any]) ->
 
 
 def _jobs(
-    settings: Settings,
     client: OarClient,
     cluster: Cluster,
+    site: SiteState,
     records: Mapping[int, JobRecord],
     job_ids: Iterable[int],
 ) -> dict[str, Any]:
     """A-REX's jobs. One that is not active is asked for its state; an unknown one has ended."""
     ranks = cluster.load.ranks()
-    site = site_state(settings, cluster.slots, cluster.queues)
     states = client.states([job_id for job_id in job_ids if job_id not in records])
     found: dict[str, Any] = {}
     for job_id in job_ids:

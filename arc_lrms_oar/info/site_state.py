@@ -31,12 +31,12 @@ def site_state(settings: Settings, slots: Slots, queues: Mapping[str, Queue] | N
     )
 
 
-def _server_error(settings: Settings) -> str:
-    """Why OAR's server does not answer; "" too if its address is not known here."""
+def _server_error(settings: Settings) -> str | None:
+    """Why OAR's server does not answer, "" if it does; None if its address is not known here."""
     if settings.remote_host:
-        return ""
+        return None
     try:
         address = server_address()
     except OSError:
-        return ""
+        return None
     return server_error(address)

@@ -37,6 +37,9 @@ _OWN = {
     *("suspended_jobs", "scheduler_priority"),
 }
 _UNUSABLE = ("Absent", "Suspected", "Dead", "unknown")
+# All conditions of a resource, and that of a node whose resources differ.
+CONDITIONS = ("Alive", "draining", "asleep", *_UNUSABLE)
+MIXED = "mixed"
 
 Slot = tuple[str, str]
 
@@ -58,13 +61,15 @@ class Slots:
 
     `of` has the slot of each resource by its ID, `until` the time until which a slot can be used.
     `up` are the slots of working nodes, whether they take new jobs or not. Resources without a node
-    and those of another type than default are left out.
+    and those of another type than default are left out. `last_used` is when a job last got or left
+    a resource (OAR 2.5 `IO.pm`, `last_job_date`), in seconds since 1970, 0 if none ever did.
     """
 
     def __init__(self, resources: Iterable[dict[str, Any]], settings: Settings, now: float) -> None:
         self.of: dict[int, Slot] = {}
         self.nodes: dict[str, Node] = {}
         self.until: dict[Slot, float] = {}
+        self.last_used = 0
         self.core_level = settings.common.core_level
         self._down: set[Slot] = set()
         self._node_level = settings.common.node_level
@@ -90,8 +95,9 @@ class Slots:
         if node is None:
             node = self.nodes[name] = Node(name, condition, self._tags(row))
         elif node.condition != condition:
-            node.condition = "mixed"
+            node.condition = MIXED
         self.of[number] = slot
+        self.last_used = max(self.last_used, _whole_number(row.get("last_job_date")) or 0)
         if condition in _UNUSABLE:
             self._down.add(slot)
         before = self.until.get(slot)

@@ -30,21 +30,23 @@ _QUOTA = (
 _SCOPES = ("queue", "project", "type", "user")
 _UNITS = ("resources", "running jobs", "resource hours")
 _NO_MATCH = r"(?i)no enough matching resources"
+# OAR 2 writes the wall time with colons, OAR 3 in seconds.
+_REQUEST_2 = r"R=[0-9]+,W=[0-9]+:"
 # What OAR 2's schedulers add for a job that they have placed.
 _SCHEDULED = r"\(Karma=|FIFO scheduling OK"
 
 
 class SiteState(NamedTuple):
-    """What OAR's messages leave out; None and "" stand for "not known".
+    """What OAR's messages leave out; None stands for "not known".
 
     `total` and `alive` count cores. `inactive` has the names of queues that start no jobs.
-    `server_error` says why OAR's server does not answer.
+    `server_error` says why OAR's server does not answer, "" if it does.
     """
 
     total: int | None = None
     alive: int | None = None
     inactive: Collection[str] = ()
-    server_error: str = ""
+    server_error: str | None = None
 
 
 class WaitReason(NamedTuple):
@@ -80,6 +82,22 @@ def why_waiting(record: JobRecord, cores: int | None, site: SiteState) -> WaitRe
             "OAR has not confirmed its reservation yet", "Wait: OAR is about to confirm it."
         )
     return _by_message(record.message, cores) or _by_capacity(record, cores, site)
+
+
+def unscheduled_since(record: JobRecord, now: float) -> float | None:
+    """Since when OAR's scheduler should have looked at a waiting job and has not; None: it has.
+
+    Every scheduling round of OAR 2 replaces the message of a submitted job, and none of OAR 3
+    leaves a predicted start in the past. Both in seconds since 1970.
+    """
+    if state_of(record.state) is not State.WAITING:
+        return None
+    if record.scheduled_start is not None:
+        return record.scheduled_start if record.scheduled_start < now else None
+    untouched = re.match(_REQUEST_2, record.message)
+    if untouched and not record.reserved and not re.search(_SCHEDULED, record.message):
+        return record.submission_time
+    return None
 
 
 def _by_message(message: str, cores: int | None) -> WaitReason | None:

@@ -88,12 +88,12 @@ def write_all_done(context: Context, reports: Sequence[JobReport]) -> list[GridJ
             name = status_name(report.job.grid_id, report.job.layout)
             context.state.first_time(name, REPORTED)
             _log_end(context, report)
+            if context.metrics is not None:
+                context.metrics.count_end(name, report.record, report.outcome.cause)
     return done
 
 
 def _log_end(context: Context, report: JobReport) -> None:
-    job, (code, reason, cause) = report.job, report.outcome
+    job, (code, reason, _) = report.job, report.outcome
     what = "was not submitted:" if job.local_id is None else "ended:"
     context.log.say("INFO", f"{called(job.local_id, job.grid_id)} {what} {code} {reason}")
-    if context.metrics is not None:
-        context.metrics.count(f"verdict {cause.label}")

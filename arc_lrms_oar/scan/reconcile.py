@@ -103,6 +103,7 @@ class Cycle:
             replacement.check()
             done = self.apply(question, decisions)
             self.kick(done)
+        self.measure(records, done)
         self.context.state.keep_only(job.status_name for job in self.jobs.values())
         return [*unsubmitted, *done]
 
@@ -142,6 +143,7 @@ class Cycle:
         if context.metrics is not None:
             context.metrics.jobs = dict(Counter(job.state for job in self.jobs.values()))
             context.metrics.count("submissions", self.index.new_jobs)
+            context.metrics.count_taken(job.status_name for job in self.jobs.values())
 
     def report_unsubmitted(self) -> list[GridJob]:
         """Report the jobs whose submission failed, wake A-REX, and return them."""
@@ -255,3 +257,15 @@ class Cycle:
         from arc_lrms_oar.arex.kick import kick
 
         kick(done, self.context.log)
+
+    def measure(self, records: Mapping[int, JobRecord], done: Sequence[GridJob]) -> None:
+        """Note what is not reported, and ask OAR now and then if there is no job to ask for."""
+        metrics = self.context.metrics
+        if metrics is None:
+            return
+        reported = {job.local_id for job in done}
+        metrics.set_unreported([one for job_id, one in records.items() if job_id not in reported])
+        if self.jobs or metrics.is_due:
+            if not self.jobs:
+                self.client.states([1])
+            metrics.answered = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.oar.outcome import Cause
 from arc_lrms_oar.oar.states import State
 from arc_lrms_oar.scan.metrics_text import Numbers, text_of
+from arc_lrms_oar.scan.recent_ends import Ends, RecentEnds
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -52,9 +54,14 @@ def test_names_follow_the_conventions(site: Site, file: Path) -> None:
         assert family.name.startswith("arc_oar_")
         assert family.name == family.name.lower()
         ends = {sample.name[len(family.name) :] for sample in family.samples}
-        expected = {"counter": {"_total"}, "gauge": {""}, "summary": {"_sum", "_count"}}
-        assert ends == expected[family.type], family.name
-        if "duration" in family.name or "timestamp" in family.name:
+        expected = {
+            "counter": {"_total"},
+            "gauge": {""},
+            "summary": {"_sum", "_count"},
+            "histogram": {"_bucket", "_sum", "_count"},
+        }
+        assert ends <= expected[family.type], family.name
+        if any(word in family.name for word in ("duration", "timestamp", "delay", "time")):
             assert family.name.endswith("_seconds")
 
 
@@ -65,6 +72,101 @@ def test_all_series_are_there_from_the_first_cycle(site: Site, file: Path) -> No
     assert reasons == {cause.label for cause in Cause}
     states = {dict(labels)["state"] for name, labels in found if name == "arc_oar_batch_jobs"}
     assert states == {*(state.word for state in State), "unknown"}
+
+
+def test_up_is_what_oar_answered_last(site: Site, hours: Hours, file: Path) -> None:
+    site.scan()
+    asked = site.argvs("oarstat")
+    assert asked[-1] == ["oarstat", "-s", "-J", "-j", "1"]
+    assert value(file, "up") == 1
+    site.oar.set("db_down")
+    hours.ahead += 290
+    site.scan()
+    assert site.argvs("oarstat") == asked
+    assert value(file, "up") == 1
+    hours.ahead += 20
+    with pytest.raises(OarUnavailable):
+        site.scan()
+    assert value(file, "up") == 0
+    hours.ahead += 10
+    site.scan()
+    assert value(file, "up") == 0
+    site.oar.clear("db_down")
+    hours.ahead += 310
+    site.scan()
+    assert value(file, "up") == 1
+
+
+def test_time_in_the_queue_and_delay_of_the_report(site: Site, hours: Hours, file: Path) -> None:
+    now = int(time.time())
+    hours.stop(now)
+    ended(site, submission_time=now - 500, start_time=now - 300, stop_time=now - 8)
+    site.scan()
+    for name, seconds, bounds in (
+        ("queue_time_seconds", 200, {"60": 0, "300": 1, "+Inf": 1}),
+        ("report_delay_seconds", 8, {"5": 0, "10": 1, "+Inf": 1}),
+    ):
+        assert value(file, f"{name}_sum") == pytest.approx(seconds, abs=1)
+        assert value(file, f"{name}_count") == 1
+        for bound, number in bounds.items():
+            assert value(file, f"{name}_bucket", le=bound) == number
+    assert value(file, "last_report_timestamp_seconds") == pytest.approx(now, abs=1)
+
+
+def test_delay_until_arex_goes_on(site: Site, hours: Hours, file: Path) -> None:
+    now = int(time.time())
+    hours.stop(now)
+    files = ended(site, start_time=now - 300, stop_time=now - 8)
+    for _ in range(2):
+        site.scan()
+    assert value(file, "end_to_end_delay_seconds_count") == 0
+    files.status.write_text("FINISHING\n")
+    hours.ahead += 4
+    for _ in range(2):
+        site.scan()
+    assert value(file, "end_to_end_delay_seconds_count") == 1
+    assert value(file, "end_to_end_delay_seconds_sum") == pytest.approx(12, abs=1)
+
+
+def test_age_of_the_oldest_end_that_cannot_be_reported(
+    site: Site, hours: Hours, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = int(time.time())
+    hours.stop(now)
+    ended(site, start_time=now - 300, stop_time=now - 100)
+    with monkeypatch.context() as patched:
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        patched.setattr("arc_lrms_oar.scan.report.JobReport.write", full)
+        site.scan()
+    assert value(file, "oldest_unreported_end_seconds") == pytest.approx(100, abs=1)
+    site.oar.set("db_down")
+    hours.ahead += 50
+    with pytest.raises(OarUnavailable):
+        site.scan()
+    assert value(file, "oldest_unreported_end_seconds") == pytest.approx(150, abs=1)
+    site.oar.clear("db_down")
+    assert site.scan() == [GRID_ID]
+    assert value(file, "oldest_unreported_end_seconds") == 0
+
+
+def test_nodes_on_which_jobs_failed_lately(site: Site, hours: Hours, file: Path) -> None:
+    hours.stop(1e9)
+    for number, (code, resources) in enumerate([(0, [1]), (1, [1, 2]), (1, [1]), (0, [3])]):
+        ended(site, f"{number}" * 12, code, resources=resources, start_time=1e9 - 9)
+    site.scan()
+    assert (value(file, "recent_ended_jobs"), value(file, "recent_failed_jobs")) == (4, 2)
+    assert value(file, "node_ended_jobs", node="127.0.0.1") == 3
+    assert value(file, "node_failed_jobs", node="127.0.0.1") == 2
+    nodes = [dict(labels) for name, labels in samples(file) if name == "arc_oar_node_ended_jobs"]
+    assert nodes == [{"node": "127.0.0.1"}]
+    hours.ahead += 3600
+    site.scan()
+    assert (value(file, "recent_ended_jobs"), value(file, "recent_failed_jobs")) == (0, 0)
+    assert "127.0.0.1" not in file.read_text()
+    assert b"127.0.0.1" not in (site.ce.control / "arc_lrms_oar.scan").read_bytes()
 
 
 def test_jobs_by_state(site: Site, file: Path) -> None:
@@ -223,7 +325,8 @@ def test_nothing_is_counted_without_the_option(site: Site) -> None:
 
 def test_unknown_states_are_escaped_labels(tmp_path: Path) -> None:
     odd = 'a"b\\c\nd'
-    numbers = Numbers({}, {}, {odd: 3, "asked": 5}, 0.25, 1e9, True)
+    recent = RecentEnds(Ends(0, 0), {})
+    numbers = Numbers({}, {}, {odd: 3, "asked": 5}, recent, 0.25, 1e9)
     (tmp_path / "x").write_text(text_of(numbers))
     assert value(tmp_path / "x", "batch_jobs", state=odd) == 3
     assert value(tmp_path / "x", "scan_last_duration_seconds") == 0.25
