@@ -7,8 +7,12 @@ do not pay for it. The work itself is in `commands`, `scan`, `info` and `admin`.
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from arc_lrms_oar import entrypoint
+
+if TYPE_CHECKING:
+    from arc_lrms_oar.admin.job_selection import Selection
 
 
 def submit_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,24 +91,106 @@ def query(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def jobs_arguments(parser: argparse.ArgumentParser) -> None:
+def filter_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that select jobs; `selection_of` reads them."""
+    parser.add_argument(
+        "ids", metavar="ID", nargs="*", help="grid job ID, its first characters, or OAR job ID"
+    )
     parser.add_argument(
         "--state",
-        metavar="STATE",
-        help="list only jobs in this state of A-REX or OAR, jobs with a problem (problem), or "
-        "failed jobs (failed)",
+        metavar="STATES",
+        default="",
+        help="only jobs in these states of A-REX or OAR, jobs with a problem (problem), or failed "
+        "jobs (failed); separated by commas, as all lists",
+    )
+    parser.add_argument("--user", metavar="USERS", default="", help="only of these mapped users")
+    parser.add_argument("--queue", metavar="QUEUES", default="", help="only of these ARC queues")
+    parser.add_argument(
+        "--vo", metavar="VOS", default="", help="only of these virtual organisations"
+    )
+    parser.add_argument(
+        "--dn",
+        metavar="PATTERN",
+        default="",
+        help="only of grid users whose distinguished name matches the pattern, such as '*CN=Ann*'",
+    )
+    parser.add_argument(
+        "--name", metavar="PATTERN", default="", help="only jobs whose name matches the pattern"
+    )
+    parser.add_argument(
+        "--older",
+        metavar="AGE",
+        default="",
+        help="only jobs that have been in their state of A-REX for this time (90s, 30m, 2h, 7d, "
+        "1w) or longer",
+    )
+    parser.add_argument(
+        "--newer", metavar="AGE", default="", help="only jobs that have been for this time or less"
+    )
+
+
+def selection_of(arguments: argparse.Namespace) -> Selection:
+    """The jobs that the options of `filter_arguments` select."""
+    from arc_lrms_oar.admin.job_selection import selection
+
+    return selection(
+        states=arguments.state,
+        users=arguments.user,
+        queues=arguments.queue,
+        vos=arguments.vo,
+        dn=arguments.dn,
+        name=arguments.name,
+        older=arguments.older,
+        newer=arguments.newer,
+        ids=arguments.ids,
+    )
+
+
+def jobs_arguments(parser: argparse.ArgumentParser) -> None:
+    filter_arguments(parser)
+    parser.add_argument(
+        "--sort",
+        metavar="FIELDS",
+        default="",
+        help="sort by these fields (default: problems first, then the oldest jobs in progress, "
+        "then the newest ended jobs)",
+    )
+    parser.add_argument("--reverse", action="store_true", help="sort in the reverse order")
+    parser.add_argument(
+        "--fields",
+        metavar="FIELDS",
+        default="",
+        help="show these fields: job_id, arex_state, state, user, queue, cores, wall_time, used, "
+        "requested, start, since, age, name, vo, dn, problem, failed, note, grid_job_id (default: "
+        "those that fit)",
+    )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="list all ended jobs in a table; without it and a filter, the newest 100",
     )
     parser.add_argument("--watch", action="store_true", help="refresh until q is pressed")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="print CSV instead of a table")
+    form.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def jobs(arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.admin.job_fields import parse_fields
+    from arc_lrms_oar.admin.job_output import CSV, JSON, TABLE, Listing
     from arc_lrms_oar.admin.jobs import jobs
     from arc_lrms_oar.commands.connect import client_of, settings_of
 
+    listing = Listing(
+        selection=selection_of(arguments),
+        fields=parse_fields("--fields", arguments.fields),
+        sort=parse_fields("--sort", arguments.sort),
+        reverse=arguments.reverse,
+        form=JSON if arguments.json else CSV if arguments.csv else TABLE,
+        everything=arguments.all,
+    )
     settings = settings_of(arguments.config)
-    client = client_of(settings)
-    return jobs(settings, client, arguments.state, arguments.watch, arguments.json)
+    return jobs(settings, client_of(settings), listing, arguments.watch)
 
 
 def explain_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,7 +20,7 @@ _FOR_OTHERS = 0o077
 def jobs_of(settings: Settings) -> list[GridJob]:
     """All jobs of the control directory; none if it is not one, which another check reports."""
     try:
-        return JobListing(settings.control_dir).refresh()
+        return JobListing(settings.control_dir).all_jobs()
     except ControlDirError:
         return []
 

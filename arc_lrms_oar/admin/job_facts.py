@@ -121,7 +121,7 @@ def find_grid_job(every: JobListing, text: str) -> GridJob | None:
         OarLrmsError: no grid job ID, or more than one, starts with `text`.
     """
     wanted = text.rstrip("/").rpartition("/")[2]
-    jobs = every.refresh()
+    jobs = every.all_jobs()
     for job in jobs:
         if job.grid_id == wanted:
             return job

@@ -1,70 +1,55 @@
-"""All grid jobs of one control directory, each with its state in A-REX and in OAR.
+"""The grid jobs of one control directory, each with its state in A-REX and in OAR.
 
-Read-only. If OAR is unavailable, A-REX's side is reported without it.
+Read-only. If OAR is unavailable, A-REX's side is reported without it. A CE has some hundred jobs in
+progress and some hundred thousand ended ones, whose files A-REX keeps for days. So of an ended job
+only the directory entry is read, and its files if it is selected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from arc_lrms_oar.admin.job_notes import job_note
+from arc_lrms_oar.admin.job_row import (
+    JobRow,
+    identity_of,
+    row_in_progress,
+    row_of_ended,
+    with_missing_script,
+    with_oar_job,
+)
+from arc_lrms_oar.admin.job_selection import EVERY_JOB, Selection
 from arc_lrms_oar.admin.left_jobs import LrmsScripts, diag_of, is_reported, still_in_oar
 from arc_lrms_oar.arex.controldir import GridJob
-from arc_lrms_oar.arex.diag import Diag
-from arc_lrms_oar.arex.job_listing import ENDED, IN_OAR, JobListing, failure_of, user_of
-from arc_lrms_oar.errors import GramiError, OarUnavailable
+from arc_lrms_oar.arex.job_listing import ENDED, IN_OAR, EndedJob, JobListing
+from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.info.details import FULL_RECORDS, add_details
 from arc_lrms_oar.info.site_state import read_site_state
-from arc_lrms_oar.job import grami
-from arc_lrms_oar.job.request import wall_time
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
-from arc_lrms_oar.oar.states import UNKNOWN, has_ended, state_of
-from arc_lrms_oar.oar.suspension import suspended_time
-from arc_lrms_oar.oar.waiting import WAITING, SiteState, why_waiting
+from arc_lrms_oar.oar.states import UNKNOWN, state_of
+from arc_lrms_oar.oar.waiting import WAITING, SiteState
 from arc_lrms_oar.settings import Settings
 
-# By then OAR has ended a job that has exceeded its wall time.
-_OVERDUE = 300.0
-
-
-@dataclass(frozen=True)
-class JobRow:
-    """One grid job. Times are seconds since 1970; `used` and `requested` are wall time in seconds.
-
-    `arex_state` is A-REX's state, set at `since`. `state` is OAR's state, "unknown" if OAR has no
-    such job, "" if OAR was not asked or is unavailable. `start` is the actual start or, for a
-    waiting job, the predicted one. `problem` marks a job that needs attention, `failed` one that
-    A-REX has recorded as failed.
-    """
-
-    grid_job_id: str
-    job_id: int | None
-    arex_state: str
-    state: str
-    since: float
-    user: str
-    queue: str
-    cores: int | None
-    used: int | None
-    requested: int | None
-    start: int | None
-    note: str
-    problem: bool
-    failed: bool
-
-    @property
-    def finished(self) -> bool:
-        """Whether A-REX has finished with the job."""
-        return self.arex_state in ENDED
+# Called with the number of ended jobs that have been read, and of all that will be.
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Overview:
-    """All jobs, problems first; why OAR is unavailable (or ""); the number of unreadable jobs."""
+    """The selected jobs, and what the summary says about all of them.
+
+    `rows` are the selected jobs, problems first. `in_progress` are all jobs that A-REX has not
+    ended, `ended` the entries of those that it has; `left_out` is the number of ended jobs that are
+    selected and not in `rows`, since they are older than the newest ones. `oar_error` is why OAR is
+    unavailable, or "". `unreadable` is the number of jobs of other users.
+    """
 
     rows: Sequence[JobRow]
+    in_progress: Sequence[JobRow]
+    ended: Mapping[str, EndedJob]
+    problems: int
+    left_out: int
     oar_error: str
     unreadable: int
 
@@ -72,7 +57,7 @@ class Overview:
 class OverviewReader:
     """Reads the jobs of arc.conf's control directory, once or repeatedly.
 
-    Rows of finished jobs are cached until their files change.
+    Rows of ended jobs are cached until their files change.
     """
 
     def __init__(self, settings: Settings, client: OarClient) -> None:
@@ -80,42 +65,74 @@ class OverviewReader:
         self._client = client
         self._every = JobListing(settings.control_dir)
         self._scripts = LrmsScripts()
-        self._finished: dict[str, tuple[GridJob, JobRow, bool]] = {}
+        self._rows: dict[EndedJob, JobRow] = {}
+        self._reported: set[EndedJob] = set()
 
-    def read(self, now: float) -> Overview:
-        """Read all jobs as of `now` (seconds since 1970); raises ControlDirError."""
-        jobs = self._every.refresh()
+    def read(
+        self,
+        now: float,
+        selection: Selection = EVERY_JOB,
+        newest: int | None = None,
+        progress: Progress = lambda done, total: None,
+    ) -> Overview:
+        """Read the jobs as of `now` (seconds since 1970); raises ControlDirError.
+
+        `newest` is the number of ended jobs that are read, the newest ones; None: all.
+        """
+        jobs = {job.grid_id: job for job in self._every.unfinished()}
+        ended = self._every.ended()
+        for grid_id in jobs.keys() & ended.keys():
+            # A-REX has moved it meanwhile.
+            del jobs[grid_id]
+        rows, left, error = self._ask_oar(now, jobs.values(), ended.values())
+        in_progress = [row for row in rows if not row.finished]
+        chosen = sorted(
+            (entry for entry in ended.values() if selection.may_have(entry, now)),
+            key=lambda entry: -entry.changed,
+        )
+        read = [entry for entry in chosen[:newest] if entry.grid_id not in left]
+        rows += self._ended_rows(read, selection, progress)
+        rows += left.values()
+        return Overview(
+            rows=sorted((row for row in rows if selection.has(row, now)), key=_sort_key),
+            in_progress=in_progress,
+            ended=ended,
+            problems=sum(row.problem for row in rows),
+            left_out=len(chosen[len(chosen[:newest]) :]),
+            oar_error=error,
+            unreadable=self._every.unreadable,
+        )
+
+    def _ask_oar(
+        self, now: float, jobs: Iterable[GridJob], ended: Collection[EndedJob]
+    ) -> tuple[list[JobRow], dict[str, JobRow], str]:
+        """The rows of `jobs`, those of ended jobs that go on in OAR, and why it is unavailable."""
         ids = {job.local_id for job in jobs if job.local_id and job.state in IN_OAR}
         states: dict[int, str] = {}
         records: Mapping[int, JobRecord] = {}
         site = SiteState()
-        oar_error = ""
-        finished = {job.grid_id: self._finished_job(job) for job in jobs if job.state in ENDED}
-        left: dict[str, str] = {}
+        left: dict[str, JobRow] = {}
+        error = ""
         try:
             states = self._client.states(ids)
             records = self._records(states)
             if any(state_of(record.state) in WAITING for record in records.values()):
                 site = read_site_state(self._settings, self._client, now)
-            left = still_in_oar(
-                self._client, (job for job, _, reported in finished.values() if not reported)
-            )
-        except OarUnavailable as error:
-            oar_error = str(error)
+            left = self._left(ended)
+        except OarUnavailable as failure:
+            error = str(failure)
         rows = []
         for job in jobs:
             if job.state in ENDED:
-                row = finished[job.grid_id][1]
-                rows.append(_with_oar_job(row, left[job.grid_id]) if job.grid_id in left else row)
+                rows.append(row_of_ended(self._settings, job))
                 continue
-            asked = not oar_error and job.local_id in ids
+            asked = not error and job.local_id in ids
             state = states.get(job.local_id or 0, UNKNOWN) if asked else ""
             record = records.get(job.local_id) if job.local_id else None
-            row = _row(self._settings, job, state, record, site, now)
+            row = row_in_progress(self._settings, job, state, record, site, now)
             missing = self._scripts.missing(job)
-            rows.append(_with_missing_script(row, missing) if missing else row)
-        self._finished = finished
-        return Overview(sorted(rows, key=_sort_key), oar_error, self._every.unreadable)
+            rows.append(with_missing_script(row, missing) if missing else row)
+        return rows, left, error
 
     def _records(self, states: Mapping[int, str]) -> Mapping[int, JobRecord]:
         """The records of these jobs.
@@ -130,13 +147,42 @@ class OverviewReader:
         others = {job_id: state for job_id, state in states.items() if job_id not in found}
         return {**found, **self._client.records(others)}
 
-    def _finished_job(self, job: GridJob) -> tuple[GridJob, JobRow, bool]:
-        """A job that A-REX has ended, its row, and whether scan has reported its end."""
-        cached = self._finished.get(job.grid_id)
-        if cached is not None and cached[0] is job:
-            return cached
-        diag = diag_of(job)
-        return job, _row_of_finished(self._settings, job, diag), is_reported(diag)
+    def _left(self, ended: Collection[EndedJob]) -> dict[str, JobRow]:
+        """The rows of the ended jobs that go on in OAR; raises OarUnavailable.
+
+        A-REX marks a job as failed that it ends before scan has reported it, so no others are read.
+        """
+        unreported = {}
+        self._reported.intersection_update(ended)
+        for entry in ended:
+            if not entry.failed or entry in self._reported:
+                continue
+            job = self._every.read(entry)
+            if job is not None and not is_reported(diag_of(job)):
+                unreported[job.grid_id] = job
+            else:
+                self._reported.add(entry)
+        states = still_in_oar(self._client, unreported.values())
+        return {
+            grid_id: with_oar_job(row_of_ended(self._settings, unreported[grid_id]), state)
+            for grid_id, state in states.items()
+        }
+
+    def _ended_rows(
+        self, entries: Sequence[EndedJob], selection: Selection, progress: Progress
+    ) -> Iterator[JobRow]:
+        rows: dict[EndedJob, JobRow] = {}
+        for done, entry in enumerate(entries):
+            progress(done, len(entries))
+            row = self._rows.get(entry)
+            if row is None:
+                job = self._every.read(entry)
+                if job is None or not selection.has_identity(identity_of(job)):
+                    continue
+                row = row_of_ended(self._settings, job)
+            rows[entry] = row
+            yield row
+        self._rows = rows
 
 
 def _sort_key(row: JobRow) -> tuple[int, float]:
@@ -144,88 +190,3 @@ def _sort_key(row: JobRow) -> tuple[int, float]:
     if row.finished and not row.problem:
         return 2, -row.since
     return (0 if row.problem else 1), row.since
-
-
-def _row(
-    settings: Settings,
-    job: GridJob,
-    state: str,
-    record: JobRecord | None,
-    site: SiteState,
-    now: float,
-) -> JobRow:
-    cores, requested = _requested(settings, job)
-    waiting = why_waiting(record, cores or record.wanted, site) if record is not None else None
-    if record is not None:
-        cores, requested = record.cores or cores, record.wall_time or requested
-    used = _used(record, state, now)
-    note, problem = job_note(job, state, record, waiting, now)
-    if not note and used is not None and requested and used > requested + _OVERDUE:
-        note, problem = "exceeded its wall time, and OAR has not ended it", True
-    return JobRow(
-        grid_job_id=job.grid_id,
-        job_id=job.local_id,
-        arex_state=job.state,
-        state=state,
-        since=job.status_time,
-        user=user_of(job),
-        queue=job.local.get("queue", ""),
-        cores=cores,
-        used=used,
-        requested=requested,
-        start=(record.scheduled_start or record.start_time) if record is not None else None,
-        note=note,
-        problem=problem,
-        failed=False,
-    )
-
-
-def _with_oar_job(row: JobRow, state: str) -> JobRow:
-    note = f"goes on in OAR, although A-REX has ended it; run: oardel {row.job_id}"
-    return replace(row, state=state, note=note, problem=True)
-
-
-def _with_missing_script(row: JobRow, path: str) -> JobRow:
-    note = f"A-REX cannot cancel it: {path} does not exist; run: python3 -m arc_lrms_oar install"
-    return replace(row, note=note, problem=True)
-
-
-def _row_of_finished(settings: Settings, job: GridJob, diag: Diag) -> JobRow:
-    cores, requested = _requested(settings, job)
-    seconds = diag.seconds("walltime")
-    processors = diag.values.get("processors", "")
-    failure = failure_of(job)
-    return JobRow(
-        grid_job_id=job.grid_id,
-        job_id=job.local_id,
-        arex_state=job.state,
-        state="",
-        since=job.status_time,
-        user=user_of(job),
-        queue=job.local.get("queue", ""),
-        cores=int(processors) if processors.isdecimal() else cores,
-        used=None if seconds is None else int(seconds),
-        requested=requested,
-        start=None,
-        note=failure,
-        problem=False,
-        failed=bool(failure),
-    )
-
-
-def _requested(settings: Settings, job: GridJob) -> tuple[int | None, int | None]:
-    """The slots and the wall time in seconds that the user requested, if GRAMi has them."""
-    try:
-        description = grami.read(job.file("grami"))
-    except GramiError:
-        return None, None
-    return description.count, wall_time(description, settings.queue(description.queue or ""))
-
-
-def _used(record: JobRecord | None, state: str, now: float) -> int | None:
-    if record is None or record.start_time is None or record.scheduled_start is not None:
-        return None
-    if has_ended(state) and not record.stop_time:
-        return None
-    end = record.stop_time if has_ended(state) and record.stop_time else int(now)
-    return max(0, end - record.start_time - suspended_time(record, end))

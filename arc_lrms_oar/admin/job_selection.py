@@ -1,42 +1,151 @@
-"""Selects jobs of the overview by state, and formats a selection as JSON."""
+"""Selects grid jobs: by state, user, queue, virtual organisation, name, age and ID. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
-from arc_lrms_oar.admin.job_overview import JobRow, Overview
-from arc_lrms_oar.arex.job_listing import STATES
+from arc_lrms_oar.admin.job_ids import SHORTEST_PREFIX, ids_in
+from arc_lrms_oar.admin.job_row import JobRow
+from arc_lrms_oar.arex.job_listing import ENDED, STATES, EndedJob
 from arc_lrms_oar.errors import OarLrmsError
 from arc_lrms_oar.oar.states import UNKNOWN, State
 
 PROBLEM, FAILED = "problem", "failed"
 _CHOICES = (*STATES, *(state.word for state in State), UNKNOWN, PROBLEM, FAILED)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
-def parse_state(text: str | None) -> str | None:
-    """The state that --state names in any case; raises OarLrmsError for an unknown one."""
-    if text is None:
-        return None
+@dataclass(frozen=True)
+class Selection:
+    """Which jobs are meant: those that meet every condition. Empty and None: no condition.
+
+    `users`, `queues`, `vos` and `states` are alternatives; `states` are states of A-REX or OAR,
+    PROBLEM or FAILED. `dn` and `name` are patterns of fnmatch for the whole text, without regard to
+    case. `older` and `newer` are ages in seconds: the time for which a job has been in its state of
+    A-REX. `ids` are grid job IDs, their first characters, or job IDs of OAR.
+    """
+
+    users: frozenset[str] = frozenset()
+    queues: frozenset[str] = frozenset()
+    vos: frozenset[str] = frozenset()
+    states: frozenset[str] = frozenset()
+    dn: str = ""
+    name: str = ""
+    older: float | None = None
+    newer: float | None = None
+    ids: frozenset[str] = frozenset()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no condition, so that every job is selected."""
+        return self == EVERY_JOB
+
+    def has(self, row: JobRow, now: float) -> bool:
+        """Whether the job is selected; `now` is in seconds since 1970."""
+        return (
+            self._has_state(row) and self._has_age(row.since, now) and self.has_identity(vars(row))
+        )
+
+    def has_identity(self, values: Mapping[str, Any]) -> bool:
+        """Whether the user, queue and the like that do not change are those of a selected job."""
+        return (
+            (not self.users or values["user"] in self.users)
+            and (not self.queues or values["queue"] in self.queues)
+            and (not self.vos or values["vo"] in self.vos)
+            and _matches(values["dn"], self.dn)
+            and _matches(values["name"], self.name)
+            and (not self.ids or self._has_id(values["grid_job_id"], values["job_id"]))
+        )
+
+    def may_have(self, entry: EndedJob, now: float) -> bool:
+        """Whether an ended job may be selected, by its directory entry."""
+        states = self.states
+        by_state = not states or not states.isdisjoint(ENDED) or (FAILED in states and entry.failed)
+        return by_state and self._has_age(entry.since, now)
+
+    def _has_state(self, row: JobRow) -> bool:
+        states = self.states
+        return (
+            not states
+            or row.arex_state in states
+            or row.state in states
+            or (row.problem and PROBLEM in states)
+            or (row.failed and FAILED in states)
+        )
+
+    def _has_age(self, since: float, now: float) -> bool:
+        age = now - since
+        return (self.older is None or age >= self.older) and (
+            self.newer is None or age <= self.newer
+        )
+
+    def _has_id(self, grid_id: str, job_id: int | None) -> bool:
+        return str(job_id) in self.ids or any(
+            grid_id.startswith(text) for text in self.ids if not text.isdecimal()
+        )
+
+
+EVERY_JOB = Selection()
+
+
+def selection(
+    states: str = "",
+    users: str = "",
+    queues: str = "",
+    vos: str = "",
+    dn: str = "",
+    name: str = "",
+    older: str = "",
+    newer: str = "",
+    ids: Iterable[str] = (),
+) -> Selection:
+    """The selection that the arguments of a command name; lists are separated by commas.
+
+    Raises OarLrmsError for an unknown state and for an age that is none.
+    """
+    return Selection(
+        users=_listed(users),
+        queues=_listed(queues),
+        vos=_listed(vos),
+        states=frozenset(map(parse_state, _listed(states))),
+        dn=dn,
+        name=name,
+        older=parse_age("--older", older) if older else None,
+        newer=parse_age("--newer", newer) if newer else None,
+        ids=frozenset(found for text in ids for found in _ids(text)),
+    )
+
+
+def _ids(text: str) -> list[str]:
+    found = ids_in(text)
+    if not found or (len(found[0]) < SHORTEST_PREFIX and not found[0].isdecimal()):
+        raise OarLrmsError(f"{text}: expected a job ID of OAR or the start of a grid job ID")
+    return found
+
+
+def parse_state(text: str) -> str:
+    """The state that `text` is in any case; raises OarLrmsError for an unknown one."""
     for choice in _CHOICES:
         if choice.lower() == text.lower():
             return choice
     raise OarLrmsError(f"--state {text}: no such state; expected one of {', '.join(_CHOICES)}")
 
 
-def select_rows(rows: Sequence[JobRow], state: str | None) -> list[JobRow]:
-    """The rows in `state` (of A-REX or OAR), those with a problem, or failed; all for None."""
-    if state == PROBLEM:
-        return [row for row in rows if row.problem]
-    if state == FAILED:
-        return [row for row in rows if row.failed]
-    return [row for row in rows if state in (None, row.arex_state, row.state)]
+def parse_age(option: str, text: str) -> float:
+    """The seconds of an age such as 90s, 30m, 2h, 7d or 1w; raises OarLrmsError."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
+    if not match:
+        raise OarLrmsError(f"{option} {text}: expected an age such as 90s, 30m, 2h, 7d or 1w")
+    return float(int(match[1]) * _SECONDS[match[2]])
 
 
-def as_json_object(overview: Overview, rows: Sequence[JobRow]) -> dict[str, Any]:
-    """The selected `rows` of `overview`, and what the summary says besides."""
-    return {
-        "oar_error": overview.oar_error,
-        "unreadable": overview.unreadable,
-        "jobs": [vars(row) for row in rows],
-    }
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(filter(None, text.split(",")))
+
+
+def _matches(text: str, pattern: str) -> bool:
+    return not pattern or fnmatchcase(text.lower(), pattern.lower())

@@ -1,31 +1,43 @@
-"""Formats the job overview as a table: full width in a pipe, cut to the width of a terminal.
+"""Formats the job overview as a table that fits its terminal.
 
+A narrow table loses its less important columns and the ends of its texts, never user, queue, state
+and times before those. A pipe gets the table of a wide terminal; programs read --csv or --json.
 Everything that users chose (names, messages) is printed without control characters.
 """
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO
 
-from arc_lrms_oar.admin.job_overview import JobRow, Overview
+from arc_lrms_oar.admin.job_fields import FIELDS, cell
+from arc_lrms_oar.admin.job_overview import Overview
+from arc_lrms_oar.admin.job_row import JobRow
 from arc_lrms_oar.console import printable
-from arc_lrms_oar.job.request import clock
 
 RED, YELLOW, BOLD = "31", "33", "1"
+PIPE_WIDTH = 200
 
 _GAP = "  "
-_HEADINGS = (
-    *("job ID", "A-REX", "state", "user", "queue", "cores", "wall time", "start", "note"),
-    "grid job ID",
+_COLUMNS = (
+    *("job_id", "arex_state", "state", "user", "queue", "cores", "wall_time", "start", "name"),
+    *("vo", "note", "dn", "grid_job_id"),
 )
-_NOTE, _GRID_JOB_ID = 8, 9
-# On a narrow terminal these columns are dropped, in this order.
-_DROPPED_FIRST = (4, 5, 3, 7, 6)
+# On a narrow terminal these columns are dropped, in this order. Without the grid job ID, a job that
+# has no job ID shows the start of its grid job ID there; without A-REX's state, a job that is not
+# in OAR shows that as its state.
+_DROPPED_FIRST = (
+    *("dn", "vo", "name", "cores", "arex_state", "grid_job_id"),
+    *("start", "wall_time", "queue", "user", "note"),
+)
+# These are dropped for a grid job ID in full.
+_FOR_WHOLE_ID = ("dn", "vo", "name")
+# These columns are cut, each to this width at least.
+_SHORTEST = {"name": 12, "vo": 8, "dn": 20, "note": 10, "grid_job_id": 8}
+# The columns that get the space that is left, and up to which width, in this order.
+_WIDENED = (("note", 40), ("grid_job_id", 999), ("name", 24), ("note", 999), ("dn", 999))
 _SHORT_GRID_JOB_ID = 8
-_SHORT_NOTE = 24
 
 
 def terminal_width(stream: IO[str]) -> int | None:
@@ -49,93 +61,109 @@ def coloured(text: str, colour: str, colours: bool) -> str:
     return f"\x1b[{colour}m{text}\x1b[0m" if colours and colour else text
 
 
-def table_lines(rows: Iterable[JobRow], now: float, width: int | None, colours: bool) -> list[str]:
-    """The headings and one line per row, none longer than `width` (None: no limit)."""
+def table_lines(
+    rows: Iterable[JobRow],
+    now: float,
+    width: int | None,
+    colours: bool,
+    fields: Sequence[str] = (),
+) -> list[str]:
+    """The headings and one line per row.
+
+    Args:
+        rows: the jobs, in the order of the table.
+        now: the time in seconds since 1970.
+        width: the width of the terminal, which no line exceeds; None in a pipe.
+        colours: whether problems and failures are coloured.
+        fields: the columns (names of FIELDS); without them, those that fit.
+    """
     shown = list(rows)
-    cells = [_HEADINGS, *(_cells(row, now) for row in shown)]
-    columns = list(range(len(_HEADINGS)))
-    widths = [max(len(line[column]) for line in cells) for column in columns]
-    if width is not None:
-        left = width - _total(widths, columns, _GRID_JOB_ID)
-        widths[_GRID_JOB_ID] = min(widths[_GRID_JOB_ID], max(_SHORT_GRID_JOB_ID, left))
-        for column in _DROPPED_FIRST:
-            least = [*widths]
-            least[_NOTE] = min(widths[_NOTE], _SHORT_NOTE)
-            if _total(least, columns) <= width:
-                break
-            columns.remove(column)
-        left = width - _total(widths, columns, _NOTE)
-        widths[_NOTE] = min(widths[_NOTE], max(0, left))
-    texts = [
-        _GAP.join(_fit(line[column], widths[column]) for column in columns).rstrip()[:width]
-        for line in cells
+    texts = {
+        name: [FIELDS[name].heading, *(cell(name, row, now) for row in shown)]
+        for name in fields or _COLUMNS
+    }
+    if fields:
+        limit = width
+        widths = {name: max(map(len, column)) for name, column in texts.items()}
+    else:
+        limit = width or PIPE_WIDTH
+        widths = _fitting(texts, shown, limit)
+    lines = [
+        _GAP.join(_fit(texts[name][number], widths[name]) for name in widths).rstrip()
+        for number in range(len(shown) + 1)
     ]
     styles = [BOLD, *(RED if row.problem else YELLOW if row.failed else "" for row in shown)]
-    return [coloured(text, style, colours) for text, style in zip(texts, styles)]
+    return [coloured(_fit_line(line, limit), style, colours) for line, style in zip(lines, styles)]
 
 
-def _total(widths: Sequence[int], columns: Sequence[int], without: int = -1) -> int:
-    """The width of a line with these columns, the column `without` counted as empty."""
-    inside = sum(widths[column] for column in columns if column != without)
-    return inside + len(_GAP) * (len(columns) - 1)
+def _fitting(texts: dict[str, list[str]], rows: Sequence[JobRow], limit: int) -> dict[str, int]:
+    """The widths of the columns that fit into `limit`; changes texts that replace a dropped one."""
+    full = {name: max(map(len, column)) for name, column in texts.items()}
+    widths = {name: min(width, _SHORTEST.get(name, width)) for name, width in full.items()}
+    whole_id = {**widths, "grid_job_id": full["grid_job_id"]}
+    if _total({name: whole_id[name] for name in full if name not in _FOR_WHOLE_ID}) <= limit:
+        widths = whole_id
+    for name in _DROPPED_FIRST:
+        if _total(widths) <= limit:
+            break
+        del widths[name]
+        if name in _INSTEAD:
+            other, text = _INSTEAD[name]
+            cells = texts[other]
+            cells[1:] = [printable(text(row, old)) for row, old in zip(rows, cells[1:])]
+            widths[other] = max(map(len, cells))
+    for name, most in _WIDENED:
+        if name in widths:
+            spare = max(0, limit - _total(widths))
+            wanted = min(full[name], most)
+            widths[name] = max(widths[name], min(wanted, widths[name] + spare))
+    return widths
+
+
+def _total(widths: Mapping[str, int]) -> int:
+    return sum(widths.values()) + len(_GAP) * (len(widths) - 1)
+
+
+def _without_grid_job_id(row: JobRow, text: str) -> str:
+    return text if row.job_id is not None else row.grid_job_id[:_SHORT_GRID_JOB_ID]
+
+
+def _without_arex_state(row: JobRow, text: str) -> str:
+    return text if row.state else row.arex_state
+
+
+# When the first column is dropped, the second one has this text.
+_INSTEAD = {
+    "grid_job_id": ("job_id", _without_grid_job_id),
+    "arex_state": ("state", _without_arex_state),
+}
 
 
 def _fit(text: str, width: int) -> str:
     return text.ljust(width) if len(text) <= width else text[: max(0, width - 1)] + "…"[:width]
 
 
-def _cells(row: JobRow, now: float) -> tuple[str, ...]:
-    no_time = row.used is row.requested is None
-    cells = (
-        str(row.job_id or "-"),
-        row.arex_state,
-        row.state or "-",
-        row.user or "-",
-        row.queue or "-",
-        str(row.cores or "-"),
-        "-" if no_time else f"{_wall_time(row.used)}/{_wall_time(row.requested)}",
-        _start(row, now),
-        row.note,
-        row.grid_job_id,
-    )
-    return tuple(printable(cell) for cell in cells)
-
-
-def _wall_time(seconds: int | None) -> str:
-    """h:mm:ss, or - for None."""
-    if seconds is None:
-        return "-"
-    hours, minutes, rest = clock(seconds).split(":")
-    return f"{hours}:{minutes:0>2}:{rest:0>2}"
-
-
-def _start(row: JobRow, now: float) -> str:
-    """The start in local time, with ~ if it is predicted."""
-    if row.start is None:
-        return "-"
-    when = time.localtime(row.start)
-    same_day = when[:3] == time.localtime(now)[:3]
-    text = time.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M", when)
-    return text if row.used is not None else f"~{text}"
+def _fit_line(line: str, limit: int | None) -> str:
+    return line if limit is None or len(line) <= limit else _fit(line, limit)
 
 
 def summary_lines(overview: Overview, shown: int) -> list[str]:
     """Counts by state, and notes on an unavailable OAR and on jobs that are not shown."""
-    rows = overview.rows
-    unfinished = [row for row in rows if not row.finished]
     states: dict[str, int] = {}
-    for row in unfinished:
+    for row in overview.in_progress:
         state = row.state or row.arex_state
         states[state] = states.get(state, 0) + 1
     counts = ", ".join(f"{count} {printable(state)}" for state, count in sorted(states.items()))
-    failed = sum(row.failed for row in rows)
+    failed = sum(entry.failed for entry in overview.ended.values())
     lines = [
-        f"{len(unfinished)} jobs in progress{': ' if counts else ''}{counts}; "
-        f"{len(rows) - len(unfinished)} finished, {failed} of them failed; "
-        f"{sum(row.problem for row in rows)} with problems"
+        f"{len(overview.in_progress)} jobs in progress{': ' if counts else ''}{counts}; "
+        f"{len(overview.ended)} finished, {failed} of them failed; "
+        f"{overview.problems} with problems"
     ]
-    if shown < len(rows):
-        lines.append(f"{shown} of {len(rows)} jobs are shown")
+    total = len(overview.in_progress) + len(overview.ended)
+    if shown < total:
+        older = " (--all lists the older ended jobs as well)" if overview.left_out else ""
+        lines.append(f"{shown} of {total} jobs are shown{older}")
     if overview.oar_error:
         lines.append(f"OAR is unavailable: {printable(overview.oar_error)}")
     if overview.unreadable:

@@ -13,11 +13,13 @@ import select
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
+from arc_lrms_oar.admin.job_fields import sorted_rows
+from arc_lrms_oar.admin.job_output import JSON, Listing, as_json_object
 from arc_lrms_oar.admin.job_overview import Overview, OverviewReader
-from arc_lrms_oar.admin.job_selection import as_json_object, select_rows
+from arc_lrms_oar.admin.job_row import JobRow
 from arc_lrms_oar.admin.job_table import (
     BOLD,
     coloured,
@@ -36,7 +38,10 @@ _HOME, _CLEAR_LINE, _CLEAR_REST = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 class EventRates:
-    """Jobs submitted to OAR, ended and failed per minute, over the last five minutes."""
+    """Jobs submitted to OAR, ended and failed per minute, over the last five minutes.
+
+    A job that is submitted and fails between two refreshes is not counted as submitted.
+    """
 
     def __init__(self) -> None:
         self._before: dict[str, tuple[bool, bool]] | None = None
@@ -45,8 +50,10 @@ class EventRates:
 
     def add(self, overview: Overview, now: float) -> None:
         """Count the changes since the previous overview; `now` is the time of this one."""
-        current = {row.grid_job_id: (row.job_id is not None, row.finished) for row in overview.rows}
-        failed = {row.grid_job_id for row in overview.rows if row.failed}
+        current = {row.grid_job_id: (row.job_id is not None, False) for row in overview.in_progress}
+        failed = {grid_id for grid_id, entry in overview.ended.items() if entry.failed}
+        # Whether an ended job was in OAR is in its files, which are not read for this.
+        current.update({grid_id: (grid_id not in failed, True) for grid_id in overview.ended})
         if self._before is None:
             self._since = now
         else:
@@ -75,46 +82,54 @@ class EventRates:
         return "per minute: " + ", ".join(parts)
 
 
-def watch_jobs(reader: OverviewReader, state: str | None, as_json: bool = False) -> int:
-    """Print the jobs in `state` (None: all) repeatedly; raises ControlDirError."""
+def watch_jobs(reader: OverviewReader, listing: Listing) -> int:
+    """Print the jobs repeatedly; raises ControlDirError."""
     rates = EventRates()
-    with nullcontext() if as_json else _screen() as keyboard:
+    with nullcontext() if listing.form == JSON else _screen() as keyboard:
         try:
             while True:
                 now = time.time()
                 started = time.monotonic()
-                overview = reader.read(now)
+                overview = reader.read(now, listing.selection, listing.newest)
                 took = time.monotonic() - started
                 rates.add(overview, now)
-                if as_json:
-                    _print_json_line(overview, rates, state, now)
+                rows = sorted_rows(overview.rows, listing.sort, listing.reverse, now)
+                if listing.form == JSON:
+                    _print_json_line(overview, rows, rates, now)
                 else:
-                    _print_table(overview, rates, state, now)
+                    _print_table(overview, rows, rates, now, listing.fields)
                 if _quit_pressed(keyboard, max(INTERVAL, _TIMES_QUERY * took)):
                     return 0
         except KeyboardInterrupt:
             return 0
 
 
-def _print_json_line(overview: Overview, rates: EventRates, state: str | None, now: float) -> None:
-    found = as_json_object(overview, select_rows(overview.rows, state))
+def _print_json_line(
+    overview: Overview, rows: Sequence[JobRow], rates: EventRates, now: float
+) -> None:
+    found = as_json_object(overview, rows)
     print(json.dumps({"time": now, "per_minute": rates.per_minute(now), **found}), flush=True)
 
 
-def _print_table(overview: Overview, rates: EventRates, state: str | None, now: float) -> None:
-    rows = select_rows(overview.rows, state)
+def _print_table(
+    overview: Overview,
+    rows: Sequence[JobRow],
+    rates: EventRates,
+    now: float,
+    fields: Sequence[str],
+) -> None:
     width = terminal_width(sys.stdout)
     colours = use_colours(sys.stdout, os.environ)
     title = time.strftime("%H:%M:%S  ", time.localtime(now)) + rates.text(now)
     head = [coloured(title[:width], BOLD, colours)]
     head += [line[:width] for line in summary_lines(overview, len(rows))]
     if width is None:
-        table = table_lines(rows, now, width, colours)
+        table = table_lines(rows, now, width, colours, fields)
         print("\n".join([*head, *table, ""]), flush=True)
         return
     height = os.get_terminal_size(sys.stdout.fileno()).lines or 24
     left = max(0, height - len(head) - 2)
-    table = table_lines(rows[: max(0, left - 1)], now, width, colours)
+    table = table_lines(rows[: max(0, left - 1)], now, width, colours, fields)
     lines = [*head, "", *table][: height - 1]
     text = "".join(f"{line}{_CLEAR_LINE}\n" for line in lines)
     sys.stdout.write(_HOME + text + _CLEAR_REST)

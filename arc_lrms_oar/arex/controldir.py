@@ -72,6 +72,11 @@ class GridJob(NamedTuple):
         path = self.local.get("sessiondir", "")
         return path if path.startswith("/") and "\0" not in path else ""
 
+    @property
+    def vo(self) -> str:
+        """The virtual organisation of the job's user, "" without one."""
+        return self.local.get("voms", "").removeprefix("/").partition("/")[0]
+
     def file(self, kind: str) -> str:
         """Path of the job's control file of one kind: local, grami, errors, lrms_done, …"""
         return control_file(self.control_dir, self.grid_id, kind, self.layout)
@@ -95,11 +100,12 @@ def sibling(grami: str, kind: str) -> str:
 
 def grid_id_of(status_name: str) -> str | None:
     """The grid job ID in the name of a status file, None if the file has another name."""
-    match = (_STATUS_6 if _layout_of(status_name) == 6 else _STATUS_7).fullmatch(status_name)
+    match = (_STATUS_6 if layout_of(status_name) == 6 else _STATUS_7).fullmatch(status_name)
     return match[1] if match else None
 
 
-def _layout_of(status_name: str) -> int:
+def layout_of(status_name: str) -> int:
+    """The layout, 6 or 7, of the control files of the job with this status file."""
     return 6 if status_name.startswith("job.") else 7
 
 
@@ -122,12 +128,17 @@ def read_any_job(
     grid_id = grid_id_of(status_name)
     if grid_id is None:
         return None
-    layout = _layout_of(status_name)
+    layout = layout_of(status_name)
     state, changed = _read_status(os.path.join(control_dir, folder, status_name))
     if not state or (states and state not in states):
         return None
     pairs, owner = _local_pairs(control_file(control_dir, grid_id, "local", layout))
-    return GridJob(grid_id, state, layout, control_dir, changed, dict(pairs), owner)
+    local = dict(pairs)
+    if "voms" in local:
+        # The VO of a job is that of its first FQAN, as in A-REX's accounting
+        # (ARC 6.17 `grid-manager/accounting/AAR.cpp`).
+        local["voms"] = next(value for key, value in pairs if key == "voms")
+    return GridJob(grid_id, state, layout, control_dir, changed, local, owner)
 
 
 def status_name(grid_id: str, layout: int) -> str:

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
 
 from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS, GridJob
+from arc_lrms_oar.arex.userfiles import Owner
 from arc_lrms_oar.errors import ControlDirError
 
 # The folders of status files (ARC 6.17 and 7.0 `grid-manager/files/ControlFileHandling.cpp`).
 UNFINISHED = ("accepting", "processing", "restarting")
-FOLDERS = (*UNFINISHED, "finished")
+ENDED_FOLDER = "finished"
+FOLDERS = (*UNFINISHED, ENDED_FOLDER)
 IN_OAR = (IN_LRMS, CANCELING)
 ENDED = ("FINISHING", "FINISHED", "DELETED")
 STATES = ("ACCEPTED", "PREPARING", "SUBMIT", *IN_OAR, *ENDED)
@@ -30,61 +35,112 @@ _SUBMISSION_FAILED = "Job submission to LRMS failed"
 _JOB_SCRIPT = r"(?ms)^----- starting submit-OAR-job -----$.*?(?:^----- exiting .*?$|\Z)"
 
 
+class EndedJob(NamedTuple):
+    """A job that A-REX has moved to `finished`: what its directory entry says.
+
+    `changed` is when A-REX moved it, in nanoseconds since 1970; `failed` is whether A-REX has
+    marked it as failed. Two equal values are the same job in the same state.
+    """
+
+    status_name: str
+    grid_id: str
+    changed: int
+    inode: int
+    failed: bool
+
+    @property
+    def since(self) -> float:
+        """When A-REX ended the job, in seconds since 1970."""
+        return self.changed / 1e9
+
+
 class JobListing:
     """The jobs of one control directory, listed once or repeatedly.
 
-    `unreadable` is the number of jobs that the caller may not read, after each `refresh`.
+    `unreadable` is the number of jobs that the caller may not read, of those listed last.
     """
 
     def __init__(self, control_dir: str) -> None:
         self.control_dir = control_dir
-        self.unreadable = 0
-        self._ended: dict[str, tuple[tuple[int, int], GridJob]] = {}
+        self._closed = {"unfinished": 0, "ended": 0}
 
-    def refresh(self) -> list[GridJob]:
-        """All jobs that can be read; an ended job is read again only when it has changed.
+    @property
+    def unreadable(self) -> int:
+        """The number of jobs of other users that the caller may not read."""
+        return sum(self._closed.values())
+
+    def all_jobs(self) -> list[GridJob]:
+        """All jobs that can be read; raises ControlDirError if this is not a control directory."""
+        found = {job.grid_id: job for job in self.unfinished()}
+        # A job that A-REX moves meanwhile may be found twice; the later folder is right.
+        for entry in self.ended().values():
+            job = self.read(entry)
+            if job is not None:
+                found[job.grid_id] = job
+        return list(found.values())
+
+    def unfinished(self) -> list[GridJob]:
+        """The jobs that A-REX has not moved to `finished` and that can be read.
 
         Raises ControlDirError if this is not a control directory.
         """
-        self.unreadable = 0
         found: dict[str, GridJob] = {}
-        ended: dict[str, tuple[tuple[int, int], GridJob]] = {}
-        for folder in FOLDERS:
-            for name, stamp in self._status_files(folder):
-                kept = self._ended.get(name)
-                if kept is not None and kept[0] == stamp:
-                    job: GridJob | None = kept[1]
-                else:
-                    job = controldir.read_any_job(self.control_dir, folder, name)
-                if job is None:
-                    self.unreadable += self._is_closed(folder, name)
+        closed = 0
+        for folder in UNFINISHED:
+            for entry in self._entries(folder):
+                job = controldir.read_any_job(self.control_dir, folder, entry.name)
+                if job is not None:
+                    found[job.grid_id] = job
+                elif controldir.grid_id_of(entry.name) is None:
                     continue
-                if folder == "finished":
-                    ended[name] = (stamp, job)
-                # A job that A-REX moves meanwhile may be found twice; the later folder is right.
-                found[job.grid_id] = job
-        self._ended = ended
+                elif os.path.lexists(entry.path) and not os.access(entry.path, os.R_OK):
+                    closed += 1
+        self._closed["unfinished"] = closed
         return list(found.values())
 
-    def _status_files(self, folder: str) -> list[tuple[str, tuple[int, int]]]:
+    def ended(self) -> dict[str, EndedJob]:
+        """The jobs in `finished` that can be read, by grid job ID; no file is opened."""
+        found = {}
+        closed = 0
+        for entry in self._entries(ENDED_FOLDER):
+            ended = self._ended(entry)
+            if ended is None:
+                continue
+            if os.access(entry.path, os.R_OK):
+                found[ended.grid_id] = ended
+            else:
+                closed += 1
+        self._closed["ended"] = closed
+        return found
+
+    def read(self, ended: EndedJob) -> GridJob | None:
+        """The job in full; None if A-REX has removed it meanwhile or it cannot be read."""
+        return controldir.read_any_job(self.control_dir, ENDED_FOLDER, ended.status_name)
+
+    def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
         path = os.path.join(self.control_dir, folder)
         try:
             with os.scandir(path) as entries:
-                return [
-                    (entry.name, stamp)
-                    for entry in entries
-                    if controldir.grid_id_of(entry.name) and (stamp := _stamp(entry)) is not None
-                ]
+                yield from entries
         except OSError as error:
-            if folder != "processing":
-                return []
-            raise ControlDirError(
-                f"{path}: not the processing directory of a control directory: {error.strerror}"
-            ) from None
+            if folder == "processing":
+                raise ControlDirError(
+                    f"{path}: not the processing directory of a control directory: {error.strerror}"
+                ) from None
 
-    def _is_closed(self, folder: str, name: str) -> bool:
-        path = os.path.join(self.control_dir, folder, name)
-        return os.path.lexists(path) and not os.access(path, os.R_OK)
+    def _ended(self, entry: os.DirEntry[str]) -> EndedJob | None:
+        grid_id = controldir.grid_id_of(entry.name)
+        if grid_id is None:
+            return None
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            return None
+        layout = controldir.layout_of(entry.name)
+        failed = controldir.control_file(self.control_dir, grid_id, "failed", layout)
+        # A-REX treats a job as failed if the file exists (`job_failed_mark_check`).
+        marked = os.access(failed, os.F_OK)
+        return EndedJob(entry.name, grid_id, status.st_mtime_ns, status.st_ino, marked)
 
 
 def arc_queues_of_jobs(control_dir: str) -> dict[int, str]:
@@ -104,14 +160,6 @@ def arc_queues_of_jobs(control_dir: str) -> dict[int, str]:
     }
 
 
-def _stamp(entry: os.DirEntry[str]) -> tuple[int, int] | None:
-    try:
-        status = entry.stat(follow_symlinks=False)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ino
-
-
 def failure_of(job: GridJob) -> str:
     """Why A-REX considers the job failed, in one line; "" if it does not.
 
@@ -129,6 +177,11 @@ def failure_of(job: GridJob) -> str:
 def user_of(job: GridJob) -> str:
     """The name of the user to whom the job is mapped, or their user ID, or ""."""
     try:
-        return controldir.owner_of(job).name
+        return _user_name(job.owner or controldir.owner_of(job))
     except ControlDirError:
         return ""
+
+
+@cache
+def _user_name(owner: Owner) -> str:
+    return owner.name

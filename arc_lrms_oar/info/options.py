@@ -54,7 +54,8 @@ def _usual_options(settings: Settings) -> dict[str, Any]:
     Without permission to read the control directory there are no jobs and no users.
     """
     try:
-        jobs = [job for job in JobListing(settings.control_dir).refresh() if job.state in IN_OAR]
+        every = JobListing(settings.control_dir).unfinished()
+        jobs = [job for job in every if job.state in IN_OAR]
     except ControlDirError:
         jobs = []
     users = sorted({user for job in jobs if (user := user_of(job))})

@@ -70,7 +70,7 @@ def test_scripts_of_another_lrms(site: Site, data: Path) -> None:
 @pytest.mark.parametrize("state", ["Running", "Waiting", "Suspended"])
 def test_job_that_arex_has_ended(site: Site, state: str) -> None:
     job_id = site.add_job_of(GRID_ID, state=state)
-    finished(site, GRID_ID, local_id=job_id)
+    finished(site, GRID_ID, "User requested to cancel the job", local_id=job_id)
     assert left(site).message == "1 jobs that A-REX has ended go on in OAR: OAR jobs 1"
     assert left(site).cure == "run: oardel 1"
     assert note(site) == ("goes on in OAR, although A-REX has ended it; run: oardel 1", True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import re
 import time
+from collections.abc import Sequence
 
 import pytest
 
-from arc_lrms_oar.admin.job_overview import JobRow, Overview
+from arc_lrms_oar.admin.job_overview import Overview
+from arc_lrms_oar.admin.job_row import JobRow
 from arc_lrms_oar.admin.job_table import summary_lines, table_lines, use_colours
+from arc_lrms_oar.arex.job_listing import EndedJob
 
 NOW = 1_800_000_000.0
 JOB = "4J2NDm97woAoPSAtDmVmuSEmABFKDmABFKDmZgFKDmABFKDmQCOyTo"
@@ -24,6 +27,9 @@ def row(**changes: object) -> JobRow:
         "state": "Running",
         "user": "griduser",
         "queue": "default",
+        "name": "analysis 7",
+        "dn": "/DC=org/DC=example/CN=Ann Example",
+        "vo": "atlas",
         "cores": 4,
         "used": 3723,
         "requested": 7200,
@@ -35,6 +41,26 @@ def row(**changes: object) -> JobRow:
     return JobRow(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def overview(
+    rows: Sequence[JobRow] = (), oar_error: str = "", unreadable: int = 0, left_out: int = 0
+) -> Overview:
+    """An overview of these jobs alone."""
+    ended = {
+        row.grid_job_id: EndedJob("", row.grid_job_id, int(row.since * 1e9), 0, row.failed)
+        for row in rows
+        if row.finished
+    }
+    return Overview(
+        rows,
+        [row for row in rows if not row.finished],
+        ended,
+        sum(row.problem for row in rows),
+        left_out,
+        oar_error,
+        unreadable,
+    )
+
+
 ROWS = [
     row(problem=True, state="unknown", used=None, start=None, note="OAR does not know it"),
     row(),
@@ -43,20 +69,28 @@ ROWS = [
 ]
 
 
-def test_pipe_gets_everything() -> None:
+def test_pipe_gets_a_wide_table() -> None:
     lines = table_lines(ROWS, NOW, None, False)
     assert re.split(r"  +", lines[0]) == [
-        *("job ID", "A-REX", "state", "user", "queue", "cores", "wall time", "start", "note"),
-        "grid job ID",
+        *("job ID", "A-REX", "state", "user", "queue", "cores", "wall time", "start", "name"),
+        *("VO", "note", "DN", "grid job ID"),
     ]
     clock = time.strftime("%H:%M:%S", time.localtime(NOW - 3723))
     assert re.split(r"  +", lines[2]) == [
-        *("4711", "INLRMS", "Running", "griduser", "default", "4", "1:02:03/2:00:00", clock, JOB),
+        *("4711", "INLRMS", "Running", "griduser", "default", "4", "1:02:03/2:00:00", clock),
+        *("analysis 7", "atlas", "/DC=org/DC=example/…", JOB),
     ]
-    expected = time.strftime("~%Y-%m-%d %H:%M", time.localtime(NOW + 86400 * 3))
+    expected = time.strftime("~%m-%d %H:%M", time.localtime(NOW + 86400 * 3))
     assert expected in lines[3]
-    assert "R=4,W=2:0:0 " * 5 in lines[3]
-    assert all(line.rstrip().endswith(JOB) for line in lines[1:])
+    assert all(line.endswith(JOB) for line in lines[1:])
+    assert max(map(len, lines)) <= 200
+
+
+def test_fields_are_shown_as_they_are_in_a_pipe() -> None:
+    lines = table_lines(ROWS, NOW, None, False, ("state", "dn", "note"))
+    assert re.split(r"  +", lines[0]) == ["state", "DN", "note"]
+    assert lines[3].endswith("R=4,W=2:0:0 " * 4 + "R=4,W=2:0:0")
+    assert max(map(len, table_lines(ROWS, NOW, 40, False, ("state", "dn", "note")))) == 40
 
 
 @pytest.mark.parametrize("width", range(20, 260, 7))
@@ -67,11 +101,19 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert all(line.startswith("4711") for line in lines[1:])
 
 
-def test_narrow_terminal_keeps_state_and_note() -> None:
+def test_narrow_terminal_keeps_user_queue_state_and_times() -> None:
     lines = table_lines(ROWS, NOW, 80, False)
-    assert lines[0].split()[:4] == ["job", "ID", "A-REX", "state"]
-    assert "OAR does not know it" in lines[1]
-    assert lines[1].endswith(JOB[:7] + "…")
+    assert re.split(r"  +", lines[0]) == [
+        *("job ID", "state", "user", "queue", "wall time", "start", "note")
+    ]
+    assert lines[1].endswith("  OAR does no…")
+    assert lines[4].split()[1] == "FINISHED"
+
+
+def test_job_without_job_id_shows_its_grid_job_id() -> None:
+    submitted = row(job_id=None, state="", arex_state="SUBMIT")
+    lines = table_lines([*ROWS, submitted], NOW, 80, False)
+    assert lines[5].split()[:2] == [JOB[:8], "SUBMIT"]
 
 
 def test_wide_terminal_shows_the_whole_grid_job_id() -> None:
@@ -120,14 +162,19 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
 
 
 def test_summary() -> None:
-    overview = Overview(ROWS, "oarstat: no", 3)
-    assert summary_lines(overview, 2) == [
+    assert summary_lines(overview(ROWS, "oarstat: no", 3), 2) == [
         "3 jobs in progress: 1 Running, 1 Waiting, 1 unknown; 1 finished, 1 of them failed; "
         "1 with problems",
         "2 of 4 jobs are shown",
         "OAR is unavailable: oarstat: no",
         "3 jobs of other users are not shown; run this as root",
     ]
-    assert summary_lines(Overview([], "", 0), 0) == [
+    assert summary_lines(overview(), 0) == [
         "0 jobs in progress; 0 finished, 0 of them failed; 0 with problems"
     ]
+
+
+def test_summary_says_how_older_jobs_are_listed() -> None:
+    assert summary_lines(overview(ROWS, left_out=1), 3)[1] == (
+        "3 of 4 jobs are shown (--all lists the older ended jobs as well)"
+    )

@@ -15,8 +15,11 @@ from support.oar_site import Site, each, listing
 from support.scan_jobs import OTHER, Hours, finished, noted
 from support.users import needs_root, run_as
 
-from arc_lrms_oar.admin.job_overview import JobRow, Overview, OverviewReader
-from arc_lrms_oar.admin.job_selection import parse_state, select_rows
+from arc_lrms_oar.admin.job_fields import parse_fields, sorted_rows
+from arc_lrms_oar.admin.job_output import CSV, JSON, Listing
+from arc_lrms_oar.admin.job_overview import Overview, OverviewReader
+from arc_lrms_oar.admin.job_row import JobRow
+from arc_lrms_oar.admin.job_selection import Selection, parse_state, selection
 from arc_lrms_oar.admin.jobs import jobs
 from arc_lrms_oar.errors import ControlDirError, OarLrmsError
 
@@ -255,7 +258,7 @@ def test_oar_unavailable_shows_arexs_side(site: Site, capsys: pytest.CaptureFixt
     assert overview.oar_error == "oarstat: exit code 25: DB connection error, exiting."
     row = only(overview)
     assert (row.arex_state, row.job_id, row.state, row.problem) == ("INLRMS", 1, "", False)
-    assert jobs(site.settings(), site.client()) == 0
+    assert jobs(site.settings(), site.client(), Listing()) == 0
     out = capsys.readouterr().out
     assert GRID_ID in out
     assert "OAR is unavailable: oarstat: exit code 25: DB connection error" in out
@@ -302,7 +305,7 @@ def test_no_control_directory(site: Site) -> None:
 @pytest.mark.parametrize(
     ("state", "letters"),
     [
-        (None, "abcd"),
+        ("", "abcd"),
         ("inlrms", "abc"),
         ("FINISHED", "d"),
         ("waiting", "b"),
@@ -310,15 +313,67 @@ def test_no_control_directory(site: Site) -> None:
         ("problem", "c"),
         ("failed", "d"),
         ("Hold", ""),
+        ("waiting,unknown", "bc"),
     ],
 )
-def test_selection_by_state(site: Site, state: str | None, letters: str) -> None:
+def test_selection_by_state(site: Site, state: str, letters: str) -> None:
     site.running("a" * 12)
     site.running("b" * 12, state="Waiting")
     site.ce.in_lrms("c" * 12, 4711)
     finished(site, "d" * 12, "some failure")
-    rows = select_rows(look(site).rows, parse_state(state))
-    assert "".join(sorted(row.grid_job_id[0] for row in rows)) == letters
+    assert chosen(site, selection(states=state)) == letters
+
+
+def chosen(site: Site, selected: Selection, now: float = NOW) -> str:
+    """The first letters of the grid job IDs of the selected jobs."""
+    rows = OverviewReader(site.settings(), site.client()).read(now, selected).rows
+    return "".join(sorted(row.grid_job_id[0] for row in rows))
+
+
+def test_selection_by_what_identifies_a_job(any_site: Site) -> None:
+    site = any_site
+    site.running("a" * 12)
+    job = site.running("b" * 12)
+    local = job.file("local")
+    text = local.read_text().replace("queue=default", "queue=long")
+    text = text.replace("jobname=some name", "jobname=Analysis 7").replace("CN=User", "CN=Ann")
+    local.write_text(f"{text}voms=/atlas/Role=production\nvoms=/dteam\n")
+    finished(site, "c" * 12)
+    user = site.ce.user
+    assert chosen(site, selection(users=f"{user},other")) == "abc"
+    assert chosen(site, selection(users="other")) == ""
+    assert chosen(site, selection(queues="long,short")) == "b"
+    assert chosen(site, selection(vos="atlas")) == "b"
+    assert chosen(site, selection(vos="dteam")) == ""
+    assert chosen(site, selection(dn="*cn=ann")) == "b"
+    assert chosen(site, selection(name="analysis*")) == "b"
+    assert chosen(site, selection(ids=["bbbbb", "1"])) == "ab"
+    assert chosen(site, selection(ids=["https://ce:443/arex/rest/1.0/jobs/" + "c" * 12])) == "c"
+    assert chosen(site, selection(queues="default", states="FINISHED")) == "c"
+
+
+def test_selection_by_age(site: Site) -> None:
+    for letter, age in (("a", 30), ("b", 7200)):
+        os.utime(site.running(letter * 12).status, (NOW - age, NOW - age))
+    for letter, age in (("c", 50), ("d", 90000)):
+        finished(site, letter * 12, when=NOW - age)
+    assert chosen(site, selection(older="2h")) == "bd"
+    assert chosen(site, selection(newer="1m")) == "ac"
+    assert chosen(site, selection(older="40s", newer="1d")) == "bc"
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "-1h", "1.5h", "2 h", "1y"])
+def test_no_age(text: str) -> None:
+    if text:
+        with pytest.raises(OarLrmsError, match=r"--older .*: expected an age such as 90s"):
+            selection(older=text)
+    assert selection(older="").older is None
+
+
+@pytest.mark.parametrize("text", ["", "///", "abc", " . "])
+def test_no_id_never_selects_everything(text: str) -> None:
+    with pytest.raises(OarLrmsError, match="expected a job ID of OAR or the start of a grid"):
+        selection(ids=[text])
 
 
 def test_unknown_state() -> None:
@@ -331,13 +386,13 @@ def test_unknown_state() -> None:
 def test_json(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.running(message="é\n\x1b[31m")
     site.ce.in_lrms(OTHER, 4711)
-    jobs(site.settings(), site.client(), "unknown", as_json=True)
+    jobs(site.settings(), site.client(), Listing(selection(states="unknown"), form=JSON))
     found = json.loads(capsys.readouterr().out)
     assert (found["oar_error"], found["unreadable"]) == ("", 0)
     (row,) = found["jobs"]
     assert set(row) == {
         *("grid_job_id", "job_id", "arex_state", "state", "since", "user", "queue", "cores"),
-        *("used", "requested", "start", "note", "problem", "failed"),
+        *("used", "requested", "start", "note", "problem", "failed", "name", "dn", "vo"),
     }
     assert (row["grid_job_id"], row["job_id"]) == (OTHER, 4711)
 
@@ -351,3 +406,53 @@ def test_finished_job_is_read_again_when_it_changes(site: Site, hours: Hours) ->
     status = site.ce.control / "finished" / files.status.name
     os.utime(status, (NOW + 5, NOW + 5))
     assert [row.note for row in reader.read(NOW).rows] == ["second"]
+
+
+def test_csv(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    finished(site, GRID_ID, 'a "reason", and more', NOW - 50)
+    site.running(OTHER)
+    site.oar.set("db_down")
+    fields = ("grid_job_id", "job_id", "note", "start")
+    jobs(site.settings(), site.client(), Listing(form=CSV, fields=fields))
+    output = capsys.readouterr()
+    assert output.out.splitlines() == [
+        "grid_job_id,job_id,note,start",
+        f"{OTHER},1,,",
+        f'{GRID_ID},77,"a ""reason"", and more",',
+    ]
+    assert (
+        output.err == "OAR is unavailable: oarstat: exit code 25: DB connection error, exiting.\n"
+    )
+
+
+def test_sorted_by_fields(site: Site) -> None:
+    for letter, start in (("a", 30), ("b", 10), ("c", 20)):
+        site.running(letter * 12, start_time=NOW - start)
+    site.running("d" * 12, state="Waiting")
+    rows = look(site).rows
+
+    def order(*names: str, reverse: bool = False) -> str:
+        return "".join(row.grid_job_id[0] for row in sorted_rows(rows, names, reverse, NOW))
+
+    assert order("start") == "acbd"
+    assert order("start", reverse=True) == "bcad"
+    assert order("user", "grid_job_id", reverse=True) == "dcba"
+    assert order() == "".join(row.grid_job_id[0] for row in rows)
+
+
+def test_unknown_field() -> None:
+    assert parse_fields("--sort", "User, age") == ("user", "age")
+    with pytest.raises(OarLrmsError, match="--sort usr: no such field; expected some of job_id,"):
+        parse_fields("--sort", "usr")
+
+
+def test_only_the_newest_ended_jobs_are_read(site: Site) -> None:
+    for number in range(6):
+        finished(site, f"{number}" * 12, "failed" if number == 0 else "", NOW - number)
+    overview = OverviewReader(site.settings(), site.client()).read(NOW, newest=2)
+    assert [row.grid_job_id[0] for row in overview.rows] == ["0", "1"]
+    assert (len(overview.ended), overview.left_out) == (6, 4)
+    assert Listing().newest == 100
+    assert Listing(everything=True).newest is None
+    assert Listing(selection(users="x")).newest is None
+    assert Listing(form=JSON).newest is None

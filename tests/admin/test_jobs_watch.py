@@ -21,10 +21,9 @@ from support.ce import GRID_ID
 from support.oar_site import Site
 from support.scan_jobs import OTHER
 
-from arc_lrms_oar.admin.job_overview import Overview
 from arc_lrms_oar.admin.jobs_watch import EventRates
 
-from .test_job_table import NOW, row
+from .test_job_table import NOW, overview, row
 
 ROOT = Path(__file__).parents[2]
 
@@ -155,13 +154,13 @@ def test_rates() -> None:
     """Changes between two overviews, per minute, over the last five minutes."""
     rates = EventRates()
     old = row(grid_job_id="old", arex_state="FINISHED", failed=True)
-    rates.add(Overview([old, row(grid_job_id="a"), row(grid_job_id="n", job_id=None)], "", 0), NOW)
+    rates.add(overview([old, row(grid_job_id="a"), row(grid_job_id="n", job_id=None)]), NOW)
     assert rates.text(NOW) == "per minute: - submitted, - ended, - failed"
     over = row(grid_job_id="a", arex_state="FINISHED")
     bad = row(grid_job_id="b", arex_state="FINISHED", failed=True)
-    rates.add(Overview([old, over, bad, row(grid_job_id="n")], "", 0), NOW + 30)
-    assert rates.text(NOW + 30) == "per minute: 4.0 submitted, 4.0 ended, 2.0 failed"
-    rates.add(Overview([old, over, bad, row(grid_job_id="n")], "", 0), NOW + 120)
-    assert rates.text(NOW + 120) == "per minute: 1.0 submitted, 1.0 ended, 0.5 failed"
-    rates.add(Overview([], "", 0), NOW + 400)
+    rates.add(overview([old, over, bad, row(grid_job_id="n")]), NOW + 30)
+    assert rates.text(NOW + 30) == "per minute: 2.0 submitted, 4.0 ended, 2.0 failed"
+    rates.add(overview([old, over, bad, row(grid_job_id="n")]), NOW + 120)
+    assert rates.text(NOW + 120) == "per minute: 0.5 submitted, 1.0 ended, 0.5 failed"
+    rates.add(overview([]), NOW + 400)
     assert rates.text(NOW + 400) == "per minute: 0.0 submitted, 0.0 ended, 0.0 failed"

@@ -49,7 +49,7 @@ def test_any_files_are_a_job_or_none(local: str, status: str) -> None:
         (place / "job.1.failed").write_bytes(as_bytes(local))
         index = JobIndex(JobCache(str(place)))
         found = index.refresh(0)
-        for job in JobListing(str(place)).refresh():
+        for job in JobListing(str(place)).all_jobs():
             assert job.local_id is None or job.local_id > 0
             failure_of(job)
             identity.from_local(controldir.read_local_lines(job.file("local")))

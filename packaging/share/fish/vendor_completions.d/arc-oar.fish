@@ -51,7 +51,7 @@ function _shtab_arc_oar_using
 end
 
 set -g _shtab_arc_oar_commands submit cancel scan info query jobs explain translate install uninstall doctor
-set -g _shtab_arc_oar_opts_with_value --arc-datadir --config --from --lrms --options --queue --state --user
+set -g _shtab_arc_oar_opts_with_value --arc-datadir --config --dn --fields --from --lrms --name --newer --older --options --queue --sort --state --user --vo
 
 complete -c arc-oar -e
 complete -c arc-oar -f
@@ -81,8 +81,20 @@ complete -c arc-oar -n '_shtab_arc_oar_using query' -l json -d 'print JSON inste
 complete -c arc-oar -n '_shtab_arc_oar_using query' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'ARC'"'"'s configuration file (default: $ARC_CONFIG, else the file that the running A-REX uses, else /etc/arc.conf)'
 complete -c arc-oar -n '_shtab_arc_oar_using; and test $_shtab_arc_oar_npos -eq 0' -a jobs -d 'List all grid jobs with their state in A-REX and in OAR.'
 complete -c arc-oar -n '_shtab_arc_oar_using jobs' -s h -l help -d 'show this help message and exit'
-complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l state -x -d 'list only jobs in this state of A-REX or OAR, jobs with a problem (problem), or failed jobs (failed)'
+complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l state -x -d 'only jobs in these states of A-REX or OAR, jobs with a problem (problem), or failed jobs (failed); separated by commas, as all lists'
+complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l user -x -d 'only of these mapped users'
+complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l queue -x -d 'only of these ARC queues'
+complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l vo -x -d 'only of these virtual organisations'
+complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l dn -x -d 'only of grid users whose distinguished name matches the pattern, such as '"'"'*CN=Ann*'"'"''
+complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l name -x -d 'only jobs whose name matches the pattern'
+complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l older -x -d 'only jobs that have been in their state of A-REX for this time (90s, 30m, 2h, 7d, 1w) or longer'
+complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l newer -x -d 'only jobs that have been for this time or less'
+complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l sort -x -d 'sort by these fields (default: problems first, then the oldest jobs in progress, then the newest ended jobs)'
+complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l reverse -d 'sort in the reverse order'
+complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l fields -x -d 'show these fields: job_id, arex_state, state, user, queue, cores, wall_time, used, requested, start, since, age, name, vo, dn, problem, failed, note, grid_job_id (default: those that fit)'
+complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l all -d 'list all ended jobs in a table; without it and a filter, the newest 100'
 complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l watch -d 'refresh until q is pressed'
+complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l csv -d 'print CSV instead of a table'
 complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l json -d 'print JSON instead of a table'
 complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'ARC'"'"'s configuration file (default: $ARC_CONFIG, else the file that the running A-REX uses, else /etc/arc.conf)'
 complete -c arc-oar -n '_shtab_arc_oar_using; and test $_shtab_arc_oar_npos -eq 0' -a explain -d 'Show everything known about one job. Prints the request, the oarsub command line, the events in A-REX and in OAR, the outcome, the files of the job and what to do.'
