@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import host
@@ -22,13 +23,6 @@ DIST_PACKAGES = "/usr/lib/python3/dist-packages"
 KIND_ENV = "ARC_OAR_TESTBED_PACKAGE"
 # Directory inside with the built packages, by version.
 BUILT = "/var/cache/arc-lrms-oar"
-BUILD_TOOLS = (
-    "build-essential",
-    "debhelper",
-    "dh-python",
-    "pybuild-plugin-pyproject",
-    "python3-all",
-)
 
 
 def kind_named(kind: str | None) -> str:
@@ -51,16 +45,21 @@ def build_deb(
     inside: Namespace, checkout: Path, progress: Progress, version: str = ""
 ) -> list[str]:
     """Build Debian's packages; returns their paths inside the testbed."""
-    host.ensure_packages(BUILD_TOOLS, progress)
+    build = [sys.executable, str(checkout / "packaging/build"), "deb"]
+    host.ensure_packages(_run([*build, "--tools"]).split(), progress)
     folder = f"{BUILT}/{version or 'own'}"
     output = inside.path(folder)
     shutil.rmtree(output, ignore_errors=True)
-    command = [sys.executable, str(checkout / "packaging/build"), "deb", "--output", str(output)]
-    command += ["--version", version] if version else []
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    _run([*build, "--output", str(output), *(["--version", version] if version else [])])
+    return sorted(f"{folder}/{path.name}" for path in output.glob("*.deb"))
+
+
+def _run(build: Sequence[str]) -> str:
+    """Run packaging/build; returns what it prints, raises BedError."""
+    done = subprocess.run(build, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BedError("cannot build the package", tail_of(done.stdout + done.stderr))
-    return sorted(f"{folder}/{path.name}" for path in output.glob("*.deb"))
+    return done.stdout
 
 
 def _install_deb(inside: Namespace, checkout: Path, progress: Progress) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from bed.host import ensure_packages
 from bed.messages import no_progress
-from bed.package import BUILD_TOOLS
 
 ROOT = Path(__file__).parents[2]
-TOOLS = (*BUILD_TOOLS, "cpio", "lintian", "rpm", "rpmlint")
+BUILD = [sys.executable, str(ROOT / "packaging/build")]
+TEST_TOOLS = ("cpio", "lintian", "rpmlint")
 
 
 @pytest.fixture(scope="session")
@@ -22,15 +22,20 @@ def tools() -> None:
     if not os.path.exists("/usr/bin/apt-get"):
         pytest.skip("packages are built on Debian")
     if os.geteuid() == 0:
-        ensure_packages(TOOLS, no_progress)
+        needed = [name for kind in ("deb", "rpm") for name in run(*BUILD, kind, "--tools")]
+        ensure_packages([*needed, *TEST_TOOLS], no_progress)
+
+
+def run(*command: str) -> list[str]:
+    """Run a command; returns the lines that it prints."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
 
 
 def build(folder: Path, *words: str) -> list[Path]:
     """Run packaging/build; returns the packages."""
-    command = [sys.executable, str(ROOT / "packaging/build"), *words, "--output", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return [Path(line) for line in done.stdout.splitlines()]
+    return [Path(line) for line in run(*BUILD, *words, "--output", str(folder))]
 
 
 @pytest.fixture(scope="session")
