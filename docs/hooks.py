@@ -60,7 +60,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return f"[{text}]({os.path.relpath(there, os.path.dirname(place) or '.')}{anchor})"
 
     markdown = _LINK.sub(link, markdown)
-    return re.sub(r"^( *```\w+) [\w ]+$", r"\1", markdown, flags=re.M)
+    return re.sub(r"^( *```\w+) [\w. ]+$", r"\1", markdown, flags=re.M)
 
 
 def on_post_build(config: Any) -> None:

@@ -7,9 +7,12 @@ tests/run; these tests need nothing but the standard library.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.import_graph import IMAGE_PATH, images
+from support.messages import doctor_findings, failure_sentences, log_lines
 from support.reference_pages import COMMANDS_PATH, EXAMPLES, OPTIONS_PATH, reference_pages
 
 from arc_lrms_oar import cli
@@ -27,10 +30,10 @@ def test_every_page_is_in_the_table_of_contents() -> None:
     assert pages == {name for name in listed if not name.startswith("repository/")}
 
 
-@pytest.mark.parametrize("path", [OPTIONS_PATH, COMMANDS_PATH])
-def test_reference_is_what_the_generator_writes(path: str) -> None:
-    """After a change of a command or an option run tests/generate."""
-    assert (ROOT / path).read_text() == reference_pages()[path]
+@pytest.mark.parametrize("path", [OPTIONS_PATH, COMMANDS_PATH, IMAGE_PATH])
+def test_generated_file_is_what_the_generator_writes(path: str) -> None:
+    """After a change of a command, an option or an import run tests/generate."""
+    assert (ROOT / path).read_text() == {**reference_pages(), **images()}[path]
 
 
 def test_commands_are_described() -> None:
@@ -54,3 +57,20 @@ def test_example_of_an_option_is_accepted_and_not_its_default(option: Option) ->
     assert unknown_options(blocks) == []
     settings_from(blocks, "example")
     assert EXAMPLES[option.name] != option.default
+
+
+@pytest.mark.parametrize(
+    ("page", "messages"),
+    [
+        ("doctor.md", doctor_findings),
+        ("jobs.md", failure_sentences),
+        ("log.md", log_lines),
+    ],
+)
+def test_every_message_has_an_entry(page: str, messages: Callable[[], set[str]]) -> None:
+    """A new message needs an entry of its own: what it means, and what to do."""
+    text = (ROOT / "docs/troubleshooting" / page).read_text()
+    entries = re.findall(r"^#### `(.*)`$", text, re.M)
+    assert len(entries) == len(set(entries))
+    assert set(entries) == messages()
+    assert not re.search(r"^#### .*\n+#", text, re.M), "an entry without text"
