@@ -98,8 +98,9 @@ class _Source:
             return [text for value in values for text in self._texts(value, depth + 1)] or [VARIES]
         if isinstance(node, ast.Call) and _name(node.func) in self._functions and depth < 3:
             function = self._functions[_name(node.func)]
-            values = [one.value for one in ast.walk(function) if isinstance(one, ast.Return)]
-            return [text for value in values if value for text in self._texts(value, depth + 1)]
+            returns = [one for one in ast.walk(function) if isinstance(one, ast.Return)]
+            values = [one.value for one in returns if one.value is not None]
+            return [text for value in values for text in self._texts(value, depth + 1)]
         return [VARIES]
 
     def _assigned(self, name: ast.Name) -> list[ast.expr]:
