@@ -73,22 +73,21 @@ def info(arguments: argparse.Namespace) -> int:
 
 
 def query_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", metavar="ID", nargs="+", type=int, help="OAR job ID")
+    parser.add_argument(
+        "ids",
+        metavar="ID",
+        nargs="+",
+        help="OAR job ID, or grid job ID in any form that `explain` takes",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def query(arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.admin.query import query_jobs
     from arc_lrms_oar.commands.connect import client_of, settings_of
-    from arc_lrms_oar.commands.query import query, table
 
-    results = query(client_of(settings_of(arguments.config)), arguments.ids)
-    if arguments.json:
-        import json
-
-        print(json.dumps([result._asdict() for result in results], indent=2))
-    else:
-        print(table(results))
-    return 0
+    settings = settings_of(arguments.config)
+    return query_jobs(settings, client_of(settings), arguments.ids, arguments.json)
 
 
 def filter_arguments(parser: argparse.ArgumentParser) -> None:
@@ -197,8 +196,9 @@ def explain_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "id",
         metavar="ID",
-        help="grid job ID, its first characters, the URL of the job, or its OAR job ID",
+        help="grid job ID, its first characters, a URL or path that holds it, or an OAR job ID",
     )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 def explain(arguments: argparse.Namespace) -> int:
@@ -206,7 +206,7 @@ def explain(arguments: argparse.Namespace) -> int:
     from arc_lrms_oar.commands.connect import client_of, settings_of
 
     settings = settings_of(arguments.config)
-    print(explain(settings, client_of(settings), arguments.id))
+    print(explain(settings, client_of(settings), arguments.id, arguments.json))
     return 0
 
 

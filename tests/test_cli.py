@@ -18,6 +18,7 @@ from support.fake_gm_kick import FakeGmKick
 from support.isolation import NO_ARC
 from support.job_script import without_script
 from support.oar_site import Site
+from support.scan_jobs import finished
 
 from arc_lrms_oar import cli, replacement
 from arc_lrms_oar.local_ids import is_unsubmitted
@@ -200,7 +201,7 @@ def test_scripts_without_the_package(verb: str, tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [[], ["submit"], ["scan"], ["fly"], ["query", "x"], ["cancel"]])
+@pytest.mark.parametrize("words", [[], ["submit"], ["scan"], ["fly"], ["query"], ["cancel"]])
 def test_wrong_usage(site: Site, words: list[str]) -> None:
     done = run(["-m", "arc_lrms_oar", *words], site.ce.place)
     assert (done.returncode, done.stdout) == (2, "")
@@ -273,7 +274,7 @@ def test_help_imports_no_command(site: Site) -> None:
 def test_query(site: Site) -> None:
     site.oar.add_jobs(1, state="Terminated", exit_code=768)
     done = module(site, "query", 1, 99)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines() == [
         "job ID  state       exit code  nodes  reason",
         "1       Terminated  3          -      Job finished with exit code 3",
@@ -284,6 +285,25 @@ def test_query(site: Site) -> None:
     assert set(found[0]) == {
         *("job_id", "state", "exit_code", "submitted", "started", "ended", "nodes", "reason"),
     }
+
+
+def test_query_by_grid_job_id(site: Site) -> None:
+    site.running(message="")
+    finished(site, "b" * 50, "OAR refused the job: no", local_id="")
+    finished(site, "c" * 50, "LRMS error: (3) it failed", local_id=78)
+    url = f"https://ce:443/arex/rest/1.0/jobs/{GRID_ID}"
+    done = module(site, "query", url, "bbbb", "c" * 50, 78)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split("  ") for line in re.sub("  +", "  ", done.stdout).splitlines()[1:]] == [
+        ["1", "Running", "-", "-"],
+        ["-", "FINISHED", "-", "-", "OAR refused the job: no"],
+        ["78", "FINISHED", "-", "-", "LRMS error: (3) it failed"],
+        ["78", "FINISHED", "-", "-", "LRMS error: (3) it failed"],
+    ]
+    done = module(site, "query", "1", "nobodyhasit")
+    assert done.returncode == 1
+    assert done.stderr.startswith("nobodyhasit: no job in ")
+    assert done.stdout.splitlines()[1].startswith("1 ")
 
 
 def test_query_while_oar_is_unavailable(site: Site) -> None:

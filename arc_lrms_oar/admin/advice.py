@@ -5,8 +5,8 @@ from __future__ import annotations
 from arc_lrms_oar.admin.job_facts import JobFacts
 from arc_lrms_oar.arex.controldir import CANCELING
 from arc_lrms_oar.arex.job_listing import IN_OAR
+from arc_lrms_oar.job.request import clock
 from arc_lrms_oar.oar.deletion import pending_deletion
-from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.outcome import Cause, Outcome
 from arc_lrms_oar.oar.states import UNKNOWN, State, state_of
 from arc_lrms_oar.oar.successor import resubmitted_to
@@ -63,6 +63,12 @@ BY_CAUSE = {
     Cause.DELETED: "OAR's events above name the user who deleted the job.",
 }
 
+# The exit codes of a shell (POSIX, 2.8.2 Exit Status for Commands).
+_SHELL_CODES = {
+    126: "it may not run the program: check its mode and its format",
+    127: "it does not find a program: check its name, and the PATH on the nodes",
+}
+
 _BY_STATE = {
     State.HOLD: "Run `oarresume {id}` to release it.",
     State.SUSPENDED: "Run `oarresume {id}` as root or oar to resume it.",
@@ -73,12 +79,12 @@ _BY_STATE = {
 def advice(facts: JobFacts, end: Outcome | None) -> str:
     """What to do about the job; `end` is how it ended, or None while the job has not ended."""
     if facts.job is None:
-        return facts.waiting.advice if facts.waiting else _without_grid_job(facts.record)
+        return facts.waiting.advice if facts.waiting else _without_grid_job(facts)
     if facts.finished:
         if not facts.failure:
             return NOTHING
         if end is not None and end.code:
-            return BY_CAUSE[end.cause]
+            return _by_cause(facts, end)
         return "The details are in the job's errors file (see above)."
     if facts.job_id is None:
         if facts.job.is_unsubmitted and facts.job.state in IN_OAR:
@@ -99,11 +105,40 @@ def advice(facts: JobFacts, end: Outcome | None) -> str:
     return _in_oar(facts, end)
 
 
+def _by_cause(facts: JobFacts, end: Outcome) -> str:
+    """The advice for the cause, with the numbers of this job where they are known."""
+    numbers = ""
+    if end.cause is Cause.WALLTIME and facts.record and facts.record.wall_time:
+        had = facts.record.wall_time
+        numbers = (
+            f"It had {clock(had)} and needs more, such as twice as much: "
+            f'(walltime="{-(-2 * had // 60)} minutes") in xRSL.'
+        )
+    elif end.cause is Cause.MEMORY:
+        numbers = _memory(facts)
+    elif end.cause is Cause.EXIT_CODE and end.code in _SHELL_CODES:
+        numbers = f"A shell returns {end.code} if {_SHELL_CODES[end.code]}."
+    return f"{BY_CAUSE[end.cause]} {numbers}".rstrip()
+
+
+def _memory(facts: JobFacts) -> str:
+    """The memory limit of the job, and what to request instead."""
+    _, limit = facts.diag.out_of_memory or (0, None)
+    if not limit:
+        return ""
+    slots = (facts.description and facts.description.count) or 1
+    per_slot = f", {limit // slots} MB for each of its {slots} slots" if slots > 1 else ""
+    return (
+        f"It had {limit} MB{per_slot}; twice as much is (memory={2 * limit // slots}) in xRSL, "
+        f"or (count={2 * slots})."
+    )
+
+
 def _in_oar(facts: JobFacts, end: Outcome | None) -> str:
     if end is not None:
         return (
             "Scan reports the end within seconds; if not, see A-REX's job.helper.errors. "
-            f"{BY_CAUSE[end.cause]}"
+            f"{_by_cause(facts, end)}"
         )
     state = state_of(facts.state)
     if state is State.SUSPENDED and facts.record and pending_deletion(facts.record):
@@ -122,10 +157,15 @@ def _in_oar(facts: JobFacts, end: Outcome | None) -> str:
     return NOTHING if state is not None else "This package does not know this state: report it."
 
 
-def _without_grid_job(record: JobRecord | None) -> str:
-    successor = resubmitted_to(record) if record else None
+def _without_grid_job(facts: JobFacts) -> str:
+    successor = resubmitted_to(facts.record) if facts.record else None
     if successor is not None:
         return f"OAR has resubmitted it: run `explain {successor}` for the new job."
+    if facts.unreadable:
+        return (
+            f"Run this as root: {facts.unreadable} grid jobs of other users cannot be read, and it "
+            "may be one of them."
+        )
     return (
         "A-REX has no such job. Either it is not a grid job, or A-REX has removed its files, which "
         "happens some time after a job's end (then try `arcctl accounting job info GRID_JOB_ID`)."

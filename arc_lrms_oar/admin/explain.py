@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import time
 from collections.abc import Iterable
+from typing import Any
 
 from arc_lrms_oar.admin.advice import advice
 from arc_lrms_oar.admin.job_facts import JobFacts, collect_facts, job_files
 from arc_lrms_oar.admin.job_timeline import event_time
+from arc_lrms_oar.admin.oarsub_line import pastable
 from arc_lrms_oar.commands.translate import described
 from arc_lrms_oar.commands.translate_output import description_text
 from arc_lrms_oar.console import printable
@@ -32,14 +35,16 @@ _SCRIPT = "JOB_SCRIPT"
 _LRMS_ERROR = r"LRMS error: \((-?[0-9]{1,9})\) (.*)"
 
 
-def explain(settings: Settings, client: OarClient, text: str) -> str:
-    """The page on the job that `text` identifies (see `collect_facts`).
+def explain(settings: Settings, client: OarClient, text: str, as_json: bool = False) -> str:
+    """The page on the job that `text` identifies (see `collect_facts`), or the same as JSON.
 
     Raises:
         OarLrmsError: no job, or more than one, matches `text`.
     """
     facts = collect_facts(settings, client, text)
     end = final_outcome(facts)
+    if as_json:
+        return json.dumps(_as_object(settings, facts, end), indent=2)
     sections = (
         ("", _head(facts)),
         ("What the user requested", _description(facts)),
@@ -59,6 +64,36 @@ def explain(settings: Settings, client: OarClient, text: str) -> str:
         for title, lines in sections
         if lines
     )
+
+
+def _as_object(settings: Settings, facts: JobFacts, end: Outcome | None) -> dict[str, Any]:
+    """What the page says, for programs: times in seconds since 1970, None for what is not known."""
+    job, record = facts.job, facts.record
+    return {
+        "grid_job_id": job.grid_id if job else None,
+        "job_id": facts.job_id,
+        "arex_state": job.state if job else None,
+        "since": job.status_time if job else None,
+        "state": facts.state,
+        "oar_error": facts.oar_error,
+        "user": facts.user or (record.owner if record else ""),
+        "queue": job.local.get("queue", "") if job else "",
+        "name": job.local.get("jobname", "") if job else "",
+        "dn": job.local.get("subject", "") if job else "",
+        "vo": job.vo if job else "",
+        "nodes": list(record.nodes if record else facts.diag.nodes),
+        "description": described(facts.description) if facts.description else None,
+        "oarsub": next(iter(_request(settings, facts)), None),
+        "events": [entry._asdict() for entry in facts.timeline],
+        "waiting": facts.waiting._asdict() if facts.waiting else None,
+        "exit_code": end.code if end else None,
+        "reason": end.reason if end else None,
+        "cause": end.cause.label if end else None,
+        "failure": facts.failure,
+        "accounting": facts.diag.values,
+        "files": dict(job_files(job)) if job else {},
+        "advice": advice(facts, end),
+    }
 
 
 def final_outcome(facts: JobFacts) -> Outcome | None:
@@ -93,7 +128,9 @@ def _head(facts: JobFacts) -> list[str]:
         state = facts.state
     rows = [("job ID", str(facts.job_id or "none")), ("state", state)]
     if job is None:
-        rows.append(("A-REX state", f"none: no job in {facts.control_dir} has this job ID"))
+        no_job = f"none: no job in {facts.control_dir} has this job ID"
+        hidden = f"not known: {facts.unreadable} jobs of other users are not readable"
+        rows.append(("A-REX state", hidden if facts.unreadable else no_job))
         rows.append(("user", record.owner if record else ""))
         return _table([*rows, *_waiting(facts)])
     return _table(
@@ -143,7 +180,7 @@ def _description(facts: JobFacts) -> list[str]:
 def _request(settings: Settings, facts: JobFacts) -> list[str]:
     """The oarsub line that OAR recorded, or the one that would be used now."""
     if facts.record is not None and facts.record.request:
-        return [facts.record.request]
+        return [pastable(facts.record.request)]
     job = facts.description
     if job is None:
         return []

@@ -7,11 +7,11 @@ be unavailable, and the caller may lack permission to read the files.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import time
 from dataclasses import dataclass, field
 
+from arc_lrms_oar.admin.job_lookup import find_job, not_found
 from arc_lrms_oar.admin.job_timeline import ERRORS_LIMIT, TimelineEntry, job_timeline, oar_timeline
 from arc_lrms_oar.arex import controldir
 from arc_lrms_oar.arex.controldir import GridJob
@@ -28,15 +28,14 @@ from arc_lrms_oar.oar.waiting import WAITING, SiteState, WaitReason, why_waiting
 from arc_lrms_oar.scan.report import read_diag
 from arc_lrms_oar.settings import Settings
 
-_SHORTEST_PREFIX = 4
-
 
 @dataclass(frozen=True)
 class JobFacts:
     """What is known about one job. None and "" mean that no source has the value.
 
     `state` is OAR's state, "unknown" if OAR has no such job, or "" if OAR is unavailable; then
-    `oar_error` says why. `job` is None for an OAR job that is not a grid job of this CE.
+    `oar_error` says why. `job` is None for an OAR job that no grid job of this CE has, of those
+    that the caller may read; `unreadable` is the number of the others.
     """
 
     control_dir: str
@@ -53,6 +52,7 @@ class JobFacts:
     failure: str = ""
     timeline: tuple[TimelineEntry, ...] = ()
     waiting: WaitReason | None = None
+    unreadable: int = 0
 
     @property
     def finished(self) -> bool:
@@ -66,7 +66,8 @@ def collect_facts(settings: Settings, client: OarClient, text: str) -> JobFacts:
     Args:
         settings: the options of arc.conf.
         client: the connection to OAR.
-        text: a grid job ID, the first characters of one, the job's URL, or a job ID of OAR.
+        text: a grid job ID, the first characters of one, a URL or path that holds one, or a job ID
+            of OAR.
 
     Returns:
         The facts, with an empty value for each source that has none.
@@ -75,13 +76,12 @@ def collect_facts(settings: Settings, client: OarClient, text: str) -> JobFacts:
         OarLrmsError: no job, or more than one, matches `text`.
     """
     every = JobListing(settings.control_dir)
-    job = find_grid_job(every, text)
-    job_id = job.local_id if job is not None else int(text)
+    job, job_id = find_job(every, text)
     state, record, error = _ask_oar(client, job_id)
     if job is None:
         if error or state == UNKNOWN:
             reason = f"OAR is unavailable: {error}" if error else "OAR does not know it either"
-            raise OarLrmsError(f"{_not_found(every, text)}; {reason}")
+            raise OarLrmsError(f"{not_found(every, text)}; {reason}")
         return JobFacts(
             control_dir=settings.control_dir,
             job=None,
@@ -90,6 +90,7 @@ def collect_facts(settings: Settings, client: OarClient, text: str) -> JobFacts:
             record=record,
             timeline=oar_timeline(record),
             waiting=_why_waiting(settings, client, record, None),
+            unreadable=every.unreadable,
         )
     description, description_error = _description(job)
     diag = _diag(job)
@@ -108,38 +109,6 @@ def collect_facts(settings: Settings, client: OarClient, text: str) -> JobFacts:
         failure=failure_of(job),
         timeline=job_timeline(job, diag, record),
         waiting=_why_waiting(settings, client, record, description),
-    )
-
-
-def find_grid_job(every: JobListing, text: str) -> GridJob | None:
-    """Find the grid job that `text` identifies (see `collect_facts`).
-
-    Returns:
-        The job, or None if `text` is a number that no grid job has as its job ID.
-
-    Raises:
-        OarLrmsError: no grid job ID, or more than one, starts with `text`.
-    """
-    wanted = text.rstrip("/").rpartition("/")[2]
-    jobs = every.all_jobs()
-    for job in jobs:
-        if job.grid_id == wanted:
-            return job
-    if re.fullmatch(r"[1-9][0-9]{0,17}", text):
-        same = [job for job in jobs if job.local_id == int(text)]
-        return max(same, key=lambda job: job.status_time, default=None)
-    matches = [job for job in jobs if job.grid_id.startswith(wanted)]
-    if len(wanted) < _SHORTEST_PREFIX or not matches:
-        raise OarLrmsError(_not_found(every, text))
-    if len(matches) > 1:
-        raise OarLrmsError(f"{text}: {len(matches)} grid job IDs start with this; give more of it")
-    return matches[0]
-
-
-def _not_found(every: JobListing, text: str) -> str:
-    hidden = f" ({every.unreadable} jobs of other users are not readable)"
-    return f"{text}: no job in {every.control_dir} has this grid job ID or job ID" + (
-        hidden if every.unreadable else ""
     )
 
 

@@ -31,6 +31,8 @@ _DROPPED_FIRST = (
     *("dn", "vo", "name", "cores", "arex_state", "grid_job_id"),
     *("start", "wall_time", "queue", "user", "note"),
 )
+# These are left out if no job has them.
+_OPTIONAL = ("name", "vo", "dn")
 # These are dropped for a grid job ID in full.
 _FOR_WHOLE_ID = ("dn", "vo", "name")
 # These columns are cut, each to this width at least.
@@ -98,7 +100,11 @@ def table_lines(
 
 def _fitting(texts: dict[str, list[str]], rows: Sequence[JobRow], limit: int) -> dict[str, int]:
     """The widths of the columns that fit into `limit`; changes texts that replace a dropped one."""
-    full = {name: max(map(len, column)) for name, column in texts.items()}
+    full = {
+        name: max(map(len, column))
+        for name, column in texts.items()
+        if name not in _OPTIONAL or any(text != "-" for text in column[1:])
+    }
     widths = {name: min(width, _SHORTEST.get(name, width)) for name, width in full.items()}
     whole_id = {**widths, "grid_job_id": full["grid_job_id"]}
     if _total({name: whole_id[name] for name in full if name not in _FOR_WHOLE_ID}) <= limit:

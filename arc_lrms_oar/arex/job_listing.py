@@ -55,19 +55,21 @@ class EndedJob(NamedTuple):
 
 
 class JobListing:
-    """The jobs of one control directory, listed once or repeatedly.
-
-    `unreadable` is the number of jobs that the caller may not read, of those listed last.
-    """
+    """The jobs of one control directory, listed once or repeatedly."""
 
     def __init__(self, control_dir: str) -> None:
         self.control_dir = control_dir
-        self._closed = {"unfinished": 0, "ended": 0}
+        self._closed: dict[str, set[str]] = {}
+
+    @property
+    def closed(self) -> set[str]:
+        """The grid job IDs of other users' jobs that the caller may not read."""
+        return {grid_id for closed in self._closed.values() for grid_id in closed}
 
     @property
     def unreadable(self) -> int:
-        """The number of jobs of other users that the caller may not read."""
-        return sum(self._closed.values())
+        """The number of other users' jobs that the caller may not read."""
+        return len(self.closed)
 
     def all_jobs(self) -> list[GridJob]:
         """All jobs that can be read; raises ControlDirError if this is not a control directory."""
@@ -85,23 +87,24 @@ class JobListing:
         Raises ControlDirError if this is not a control directory.
         """
         found: dict[str, GridJob] = {}
-        closed = 0
+        closed: set[str] = set()
         for folder in UNFINISHED:
             for entry in self._entries(folder):
+                grid_id = controldir.grid_id_of(entry.name)
+                if grid_id is None:
+                    continue
                 job = controldir.read_any_job(self.control_dir, folder, entry.name)
                 if job is not None:
                     found[job.grid_id] = job
-                elif controldir.grid_id_of(entry.name) is None:
-                    continue
                 elif os.path.lexists(entry.path) and not os.access(entry.path, os.R_OK):
-                    closed += 1
+                    closed.add(grid_id)
         self._closed["unfinished"] = closed
         return list(found.values())
 
     def ended(self) -> dict[str, EndedJob]:
         """The jobs in `finished` that can be read, by grid job ID; no file is opened."""
         found = {}
-        closed = 0
+        closed: set[str] = set()
         for entry in self._entries(ENDED_FOLDER):
             ended = self._ended(entry)
             if ended is None:
@@ -109,7 +112,7 @@ class JobListing:
             if os.access(entry.path, os.R_OK):
                 found[ended.grid_id] = ended
             else:
-                closed += 1
+                closed.add(ended.grid_id)
         self._closed["ended"] = closed
         return found
 

@@ -13,14 +13,15 @@ from arc_lrms_oar.oar.states import UNKNOWN, has_ended
 
 
 class QueryResult(NamedTuple):
-    """One OAR job. Times are seconds since 1970.
+    """One job. Times are seconds since 1970.
 
-    `state` is OAR's name of it, or "unknown". `exit_code` is the one that scan reports in
-    `lrms_done` (see `oar.outcome`), None for a job that has not ended. `reason` is the reason for
-    the end, or OAR's message about a job that has not ended.
+    `state` is OAR's name of it, or "unknown". For a grid job that OAR does not know it is A-REX's,
+    and `job_id` is None if it has none. `exit_code` is the one that scan reports in `lrms_done`
+    (see `oar.outcome`), None for a job that has not ended. `reason` is the reason for the end, or
+    OAR's message about a job that has not ended.
     """
 
-    job_id: int
+    job_id: int | None
     state: str
     exit_code: int | None = None
     submitted: int | None = None
@@ -68,5 +69,5 @@ def table(results: Sequence[QueryResult]) -> str:
         code = "-" if result.exit_code is None else str(result.exit_code)
         nodes = ",".join(result.nodes) or "-"
         texts = (printable(text) for text in (result.state, code, nodes, result.reason))
-        rows.append((str(result.job_id), *texts))
+        rows.append((str(result.job_id or "-"), *texts))
     return columns(rows)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from standin import Standin
-from support.ce import GRID_ID, Ce
+from support.ce import GRID_ID, NOBODY, Ce
 from support.oar_site import Site, listing
 from support.scan_jobs import OTHER, finished, noted
+from support.users import needs_root, run_as
 
 from arc_lrms_oar.admin.advice import BY_CAUSE
 from arc_lrms_oar.admin.explain import explain
+from arc_lrms_oar.admin.oarsub_line import pastable
 from arc_lrms_oar.errors import OarLrmsError
 from arc_lrms_oar.oar.outcome import Cause
 
@@ -75,7 +81,18 @@ def test_running_job(any_site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1", GRID_ID[:4], f"https://ce:443/arex/rest/1.0/jobs/{GRID_ID}/"]
+    "text",
+    [
+        *("1", "1.", GRID_ID[:4], f"{GRID_ID}:", f"'{GRID_ID}',", f"{GRID_ID} failed at 12:00"),
+        f"https://ce:443/arex/rest/1.0/jobs/{GRID_ID}/",
+        f"https://ce:443/arex/rest/1.0/jobs/{GRID_ID}/session/a_long_output_file.root",
+        f"https://ce:443/arex/{GRID_ID}",
+        f"<gsiftp://ce:2811/jobs/{GRID_ID}>",
+        f"/var/spool/arc/control/job.{GRID_ID}.errors",
+        f"job.{GRID_ID}.errors",
+        f"/var/spool/arc/sessiondir/{GRID_ID}.comment",
+        f"some_name-{GRID_ID}",
+    ],
 )
 def test_ways_to_name_a_job(site: Site, text: str) -> None:
     site.running()
@@ -95,6 +112,65 @@ def test_no_job_or_more_than_one(site: Site) -> None:
         with pytest.raises(OarLrmsError) as caught:
             page(site, text)
         assert str(caught.value) == complaint
+
+
+@needs_root
+def test_job_of_another_user(place: Path, oar: Standin) -> None:
+    site = Site(Ce(place, owner=NOBODY), oar)
+    site.running()
+    for path in site.ce.control.rglob(f"*{GRID_ID}*"):
+        os.chown(path, 0, 0)
+        path.chmod(0o600)
+    settings, client = site.settings(), site.client()
+    explain(settings, client, "1")
+
+    def explained(text: str) -> str:
+        try:
+            return explain(settings, client, text)
+        except OarLrmsError as error:
+            return str(error)
+
+    def seen() -> Any:
+        return explained(GRID_ID), explained(OTHER), explained("1"), explained("99")
+
+    known, unknown, in_oar, nowhere = run_as(NOBODY, seen)
+    assert known == (
+        f"{GRID_ID}: the job is another user's, whose files only they and root can read"
+    )
+    hidden = "(1 jobs of other users are not readable; run this as root)"
+    assert unknown.endswith(f"has this grid job ID or job ID {hidden}")
+    assert "A-REX state  not known: 1 jobs of other users are not readable" in in_oar
+    assert "Run this as root: 1 grid jobs of other users cannot be read" in in_oar
+    assert nowhere.endswith(f"{hidden}; OAR does not know it either")
+
+
+def test_oarsub_line_can_be_pasted_into_a_shell() -> None:
+    argv = [
+        *("oarsub", "--name", "a-b", "-q", "default", "-l", "/core=2,walltime=0:1:0"),
+        *("-p", "(memnode>=4) AND (cluster='a b')", "-t", "postpone=2026-11-26 12:00:00"),
+        *("-d", "/s/my dir", "-O", "/s/my dir.comment", "-E", "/s/my dir.comment"),
+        "'/s/my dir/.arc_oar/job.sh'",
+    ]
+    for recorded in (" ".join(argv), " ".join(argv[1:])):
+        assert shlex.split(pastable(recorded)) == argv
+
+
+@pytest.mark.parametrize("line", ["oarsub sleep 1", "oarsub -I", "", "oarsub -O a -E b c", "x -E"])
+def test_line_of_another_program_is_unchanged(line: str) -> None:
+    assert pastable(line) == line
+
+
+def test_json(site: Site) -> None:
+    site.running(submission_time=NOW - 100, start_time=NOW - 90)
+    finished(site, OTHER, "LRMS error: (3) Job finished with exit code 3\n", local_id="")
+    found = json.loads(explain(site.settings(), site.client(), GRID_ID, as_json=True))
+    assert (found["grid_job_id"], found["job_id"], found["state"]) == (GRID_ID, 1, "Running")
+    assert found["description"]["executable"] == "/bin/true"
+    assert {"time": NOW - 90, "source": "OAR", "text": "started"} in found["events"]
+    assert (found["exit_code"], found["advice"]) == (None, "Nothing.")
+    found = json.loads(explain(site.settings(), site.client(), OTHER, as_json=True))
+    assert found["failure"] == "LRMS error: (3) Job finished with exit code 3"
+    assert found["oarsub"].startswith("oarsub --name ")
 
 
 def test_explain_changes_nothing(any_site: Site) -> None:
@@ -130,6 +206,9 @@ def test_job_that_oar_killed_shows_the_deciding_event(site: Site) -> None:
     ]
     assert found["What to do"][0].startswith("  Scan reports the end within seconds")
     assert BY_CAUSE[Cause.WALLTIME] in found["What to do"][0]
+    assert found["What to do"][0].endswith(
+        'It had 0:1:0 and needs more, such as twice as much: (walltime="2 minutes") in xRSL.'
+    )
 
 
 def test_every_kind_of_end_has_advice() -> None:
@@ -149,6 +228,22 @@ def test_failed_job(any_site: Site) -> None:
     assert row(ended, "A-REX reports") == "LRMS error: (3) Job finished with exit code 3"
     assert row(ended, "used") == "wall time 5s, user CPU time 1s, memory 10kB"
     assert found["What to do"] == [f"  {BY_CAUSE[Cause.EXIT_CODE]}"]
+
+
+def test_memory_limit_is_named(site: Site) -> None:
+    site.oar.add_jobs(1, state="Terminated", exit_code=137)
+    files = finished(site, GRID_ID, "LRMS error: (265) killed\n", local_id=1, count=2)
+    files.file("diag").write_text("OutOfMemoryKills=1\nMemoryLimit=2048000kB\nexitcode=265\n")
+    assert advised(site).endswith(
+        "It had 2000 MB, 1000 MB for each of its 2 slots; twice as much is (memory=2000) in xRSL, "
+        "or (count=4)."
+    )
+
+
+def test_exit_code_of_the_shell(site: Site) -> None:
+    site.oar.add_jobs(1, state="Terminated", exit_code=127 << 8)
+    finished(site, GRID_ID, "LRMS error: (127) x\n", local_id=1)
+    assert " A shell returns 127 if it does not find a program: " in advised(site)
 
 
 def test_reason_is_the_one_that_scan_reported(site: Site) -> None:

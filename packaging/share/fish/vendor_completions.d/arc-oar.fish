@@ -99,6 +99,7 @@ complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l json -d 'print JSON instea
 complete -c arc-oar -n '_shtab_arc_oar_using jobs' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'ARC'"'"'s configuration file (default: $ARC_CONFIG, else the file that the running A-REX uses, else /etc/arc.conf)'
 complete -c arc-oar -n '_shtab_arc_oar_using; and test $_shtab_arc_oar_npos -eq 0' -a explain -d 'Show everything known about one job. Prints the request, the oarsub command line, the events in A-REX and in OAR, the outcome, the files of the job and what to do.'
 complete -c arc-oar -n '_shtab_arc_oar_using explain' -s h -l help -d 'show this help message and exit'
+complete -c arc-oar -n '_shtab_arc_oar_using explain' -l json -d 'print JSON instead of text'
 complete -c arc-oar -n '_shtab_arc_oar_using explain' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'ARC'"'"'s configuration file (default: $ARC_CONFIG, else the file that the running A-REX uses, else /etc/arc.conf)'
 complete -c arc-oar -n '_shtab_arc_oar_using; and test $_shtab_arc_oar_npos -eq 0' -a translate -d 'Show the oarsub command line for a job description.'
 complete -c arc-oar -n '_shtab_arc_oar_using translate' -s h -l help -d 'show this help message and exit'
