@@ -74,3 +74,18 @@ def test_every_message_has_an_entry(page: str, messages: Callable[[], set[str]])
     assert len(entries) == len(set(entries))
     assert set(entries) == messages()
     assert not re.search(r"^#### .*\n+#", text, re.M), "an entry without text"
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_links_of_the_documents_beside_the_manual(name: str) -> None:
+    """mkdocs checks those of the manual, except for files that have no page."""
+    links = re.findall(r"\]\((?![a-z]+:)([^)#]+)", (ROOT / name).read_text())
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_paths_in_contributing_exist() -> None:
+    named = re.findall(r"`((?:[\w-]+/)+[\w./*-]*)[^`]*`", (ROOT / "CONTRIBUTING.md").read_text())
+    roots = (ROOT, ROOT / "arc_lrms_oar")
+    paths = [path for path in named if not path.startswith("build/")]
+    assert len(paths) > 20
+    assert [path for path in paths if not any([*top.glob(path)] for top in roots)] == []
