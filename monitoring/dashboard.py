@@ -421,7 +421,8 @@ def _thresholds(steps: Sequence[Step]) -> dashboard.ThresholdsConfig:
 
 def text() -> str:
     """The content of grafana.json."""
-    return JSONEncoder(sort_keys=True, indent=2).encode(build()) + "\n"
+    encoded: str = JSONEncoder(sort_keys=True, indent=2).encode(build())
+    return f"{encoded}\n"
 
 
 if __name__ == "__main__":
