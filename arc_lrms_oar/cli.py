@@ -47,13 +47,6 @@ def commands() -> dict[str, Command]:
             description="Prints nothing on success and writes the OAR job ID into the GRAMi file. "
             "On failure the first line printed is the reason, as the grid user reads it.",
         ),
-        "cancel": Command(
-            "Cancel the OAR job of a GRAMi file, or one given by its OAR job ID",
-            cli_commands.cancel_arguments,
-            cli_commands.cancel,
-            description="Succeeds as well if the job has already ended, and if OAR is "
-            "unavailable: the next scans then cancel the job.",
-        ),
         "scan": Command(
             "Report ended jobs to A-REX",
             cli_commands.scan_arguments,
@@ -88,6 +81,34 @@ def commands() -> dict[str, Command]:
             only_prints=True,
             description="Prints the request, the oarsub command line, the events in A-REX and in "
             "OAR, the outcome, the files of the job and what to do.",
+        ),
+        "hold": Command(
+            "Keep waiting jobs from being started, by oarhold",
+            cli_commands.hold_arguments,
+            cli_commands.hold,
+            description="Lists the jobs and asks for their number before it does anything.",
+        ),
+        "resume": Command(
+            "Release held and suspended jobs, by oarresume",
+            cli_commands.resume_arguments,
+            cli_commands.resume,
+            description="Lists the jobs and asks for their number before it does anything.",
+        ),
+        "cancel": Command(
+            "Cancel grid jobs through A-REX",
+            cli_commands.cancel_arguments,
+            cli_commands.cancel,
+            description="Lists the jobs and asks for their number before it does anything. A-REX "
+            "gets the same request as from the job's user. With the path of a GRAMi file this "
+            "command deletes the OAR job of that file without a question, as A-REX's script "
+            "cancel-OAR-job does.",
+        ),
+        "drain": Command(
+            "Show whether A-REX drains and which jobs are left; start or stop draining",
+            cli_commands.drain_arguments,
+            cli_commands.drain,
+            description="A-REX that drains refuses new jobs, publishes that, and goes on with "
+            "those that it has. It has to be restarted after --start and --stop.",
         ),
         "translate": Command(
             "Show the oarsub command line for a job description",

@@ -23,16 +23,6 @@ def submit(arguments: argparse.Namespace) -> int:
     return entrypoint.submit(arguments.config, arguments.grami)
 
 
-def cancel_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "target", metavar="GRAMI|ID", help="path of the GRAMi file of the job, or its OAR job ID"
-    )
-
-
-def cancel(arguments: argparse.Namespace) -> int:
-    return entrypoint.cancel(arguments.config, arguments.target)
-
-
 def scan_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "control_dirs", metavar="CONTROLDIR", nargs="+", help="A-REX's control directory"
@@ -190,6 +180,83 @@ def jobs(arguments: argparse.Namespace) -> int:
     )
     settings = settings_of(arguments.config)
     return jobs(settings, client_of(settings), listing, arguments.watch)
+
+
+def _bulk_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
+    filter_arguments(parser)
+    parser.add_argument("--all", action="store_true", help=f"{verb} all jobs, without a filter")
+    parser.add_argument("--dry-run", action="store_true", help="list the jobs, change nothing")
+    parser.add_argument(
+        "--confirm",
+        metavar="N",
+        type=int,
+        help="do it without a question if exactly N jobs match",
+    )
+
+
+def hold_arguments(parser: argparse.ArgumentParser) -> None:
+    _bulk_arguments(parser, "hold")
+    parser.add_argument(
+        "--running", action="store_true", help="suspend running jobs as well (root or oar only)"
+    )
+
+
+def resume_arguments(parser: argparse.ArgumentParser) -> None:
+    _bulk_arguments(parser, "resume")
+
+
+def cancel_arguments(parser: argparse.ArgumentParser) -> None:
+    _bulk_arguments(parser, "cancel")
+
+
+def hold(arguments: argparse.Namespace) -> int:
+    return _bulk("hold", arguments)
+
+
+def resume(arguments: argparse.Namespace) -> int:
+    return _bulk("resume", arguments)
+
+
+def cancel(arguments: argparse.Namespace) -> int:
+    # What A-REX's script gets is the path of a GRAMi file: job.ID.grami of ARC 6, grami of ARC 7.
+    if len(arguments.ids) == 1 and arguments.ids[0].endswith(("/grami", ".grami")):
+        return entrypoint.cancel(arguments.config, arguments.ids[0])
+    return _bulk("cancel", arguments)
+
+
+def _bulk(name: str, arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.admin.bulk import Request, act
+    from arc_lrms_oar.commands.connect import client_of, settings_of
+
+    request = Request(
+        selection=selection_of(arguments),
+        everything=arguments.all,
+        running=getattr(arguments, "running", False),
+        dry_run=arguments.dry_run,
+        confirmed=arguments.confirm,
+    )
+    settings = settings_of(arguments.config)
+    return act(settings, client_of(settings), name, request)
+
+
+def drain_arguments(parser: argparse.ArgumentParser) -> None:
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument(
+        "--start", action="store_true", help="let A-REX refuse new jobs, by its sessiondir options"
+    )
+    change.add_argument("--stop", action="store_true", help="let A-REX accept new jobs again")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the changed lines, change nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def drain(arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.admin.drain import change, show
+
+    if arguments.start or arguments.stop:
+        return change(arguments.config, arguments.start, arguments.dry_run)
+    return show(arguments.config, arguments.json)
 
 
 def explain_arguments(parser: argparse.ArgumentParser) -> None:

@@ -201,7 +201,7 @@ def test_scripts_without_the_package(verb: str, tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [[], ["submit"], ["scan"], ["fly"], ["query"], ["cancel"]])
+@pytest.mark.parametrize("words", [[], ["submit"], ["scan"], ["fly"], ["query"], ["explain"]])
 def test_wrong_usage(site: Site, words: list[str]) -> None:
     done = run(["-m", "arc_lrms_oar", *words], site.ce.place)
     assert (done.returncode, done.stdout) == (2, "")

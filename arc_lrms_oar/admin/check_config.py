@@ -18,7 +18,6 @@ from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
 from arc_lrms_oar.admin.mapped_users import find_account
 from arc_lrms_oar.arex.config import (
     RUNTIME_CONFIG,
-    SYSTEM_CONFIG,
     Blocks,
     read_blocks,
     settings_from,
@@ -33,12 +32,6 @@ _MOST_ERRORS = 5
 # ARC 7's last line counts the errors.
 _SUMMARY = "Validation returned"
 _VALIDATOR_ERROR = re.compile(r"\[ERROR\]\s*(?:\[\d+\]\s*)?\[?(.*?)\]?\s*$", re.M)
-
-
-def default_config() -> str:
-    """The file that an admin edits; the other commands read what A-REX runs with."""
-    path = os.environ.get("ARC_CONFIG") or SYSTEM_CONFIG
-    return path if os.path.exists(path) else RUNTIME_CONFIG
 
 
 def read(path: str, arc: Arc | None) -> Blocks:

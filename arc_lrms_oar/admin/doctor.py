@@ -25,7 +25,7 @@ from arc_lrms_oar.admin import (
 )
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
 from arc_lrms_oar.admin.mapped_users import Account, own_account
-from arc_lrms_oar.arex.config import RUNTIME_CONFIG, Blocks, settings_from
+from arc_lrms_oar.arex.config import RUNTIME_CONFIG, Blocks, edited_config, settings_from
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.commands.connect import client_of
 from arc_lrms_oar.errors import ConfigError, SiteError
@@ -67,7 +67,7 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
         arc = arc_locations.find_arc()
     except SiteError as error:
         arc_error = str(error)
-    path = config or check_config.default_config()
+    path = edited_config(config)
     blocks: Blocks = {}
     unreadable = ""
     try:

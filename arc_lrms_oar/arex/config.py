@@ -41,6 +41,15 @@ def find_config(path: str | None = None) -> str:
     return RUNTIME_CONFIG if os.path.exists(RUNTIME_CONFIG) else SYSTEM_CONFIG
 
 
+def edited_config(path: str | None = None) -> str:
+    """The configuration file that an admin edits, which A-REX reads when it is started.
+
+    That is `path`, $ARC_CONFIG, or arc.conf; A-REX's runtime file only where there is none.
+    """
+    chosen = path or os.environ.get("ARC_CONFIG") or SYSTEM_CONFIG
+    return chosen if path or os.path.exists(chosen) else RUNTIME_CONFIG
+
+
 def load(path: str) -> Settings:
     """The settings in the configuration file at `path`.
 

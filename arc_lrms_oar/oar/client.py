@@ -254,15 +254,27 @@ class OarClient:
         if done.code not in (OARDEL_DONE, OARDEL_SERVER_DOWN, OARDEL_ALREADY):
             raise _failed(done)
 
+    def hold(self, ids: Iterable[int], running: bool = False) -> None:
+        """Ask OAR not to start waiting jobs, or to suspend `running` ones.
+
+        Only root and oar may suspend jobs. Raises OarUnavailable if oarhold cannot be run,
+        OarRefused for any exit status but 0.
+        """
+        flags = ["-r"] if running else []
+        self._request(["oarhold", *flags, *(str(job_id) for job_id in ids)])
+
     def resume(self, ids: Iterable[int]) -> None:
-        """Ask OAR to resume suspended jobs, for which the caller must be root or oar.
+        """Ask OAR to resume held and suspended jobs; for these the caller must be root or oar.
 
         Raises OarUnavailable if oarresume cannot be run, OarRefused for any exit status but 0.
         """
-        done = self._run(["oarresume", *(str(job_id) for job_id in ids)])
+        self._request(["oarresume", *(str(job_id) for job_id in ids)])
+
+    def _request(self, argv: Sequence[str]) -> None:
+        done = self._run(argv)
         if done.code != 0:
             said = text_parser.refusal("", done.stderr) or f"exit code {done.code}"
-            raise OarRefused(f"oarresume: {said}")
+            raise OarRefused(f"{argv[0]}: {said}")
 
     def _ask(self, argv: Sequence[str]) -> str:
         return _output(self._run(argv))
