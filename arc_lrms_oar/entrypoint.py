@@ -46,7 +46,7 @@ def call(command: str) -> NoReturn:
     targets = words[2:]
     expected = words[:1] == ["--config"] and not any(word.startswith("-") for word in targets)
     if not (expected and targets and (len(targets) == 1 or command == "scan")):
-        complain(usage)
+        _say(command, usage)
         leave(2)
     leave(run(command, words[1], *targets))
 
@@ -148,7 +148,7 @@ def guarded(command: str, run: Callable[[], int], only_prints: bool = False) -> 
     except Exception as error:
         if only_prints and isinstance(error, OSError) and error.errno in _DISK_ERRORS:
             _discard_output()
-            complain(f"cannot write the output: {error.strerror}")
+            _say(command, f"cannot write the output: {error.strerror}")
         else:
             _report(command, _as_error(error))
     return 1
@@ -174,12 +174,26 @@ def _discard_output() -> None:
 
 def _report(command: str, error: OarLrmsError) -> None:
     line = str(error)
-    complain(line)
+    _say(command, line)
     if command == "submit":
         with suppress(OSError):
             print(line, flush=True)
     if error.details:
-        complain(error.details.rstrip())
+        _say(command, error.details.rstrip())
+
+
+def _say(command: str, text: str) -> None:
+    """Print an error on stderr.
+
+    That of scan is A-REX's job.helper.errors, where each line has its time and level. That of
+    submit and cancel is the job's `errors` file, which its user reads.
+    """
+    if command == "scan":
+        log = Log("scan-OAR-job")
+        for line in text.splitlines():
+            log.say("ERROR", line)
+    else:
+        complain(text)
 
 
 def _as_error(error: Exception) -> OarLrmsError:

@@ -20,12 +20,14 @@ from support.job_script import without_script
 from support.oar_site import Site
 from support.scan_jobs import finished
 
-from arc_lrms_oar import cli, replacement
+from arc_lrms_oar import cli, entrypoint, replacement
 from arc_lrms_oar.local_ids import is_unsubmitted
 from arc_lrms_oar.version import __version__
 
 ROOT = Path(__file__).parent.parent
 SHARE = ROOT / "arc_lrms_oar" / "share"
+# How each line in A-REX's job.helper.errors begins, which is the stderr of scan.
+LOGGED = r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] \[scan-OAR-job\] \[(?:FATAL|ERROR|WARNING|INFO)\] "
 
 
 @pytest.fixture
@@ -166,6 +168,43 @@ def test_cancel_while_oar_is_unavailable_succeeds(site: Site) -> None:
     assert "scan will go on cancelling OAR job 1" in done.stderr
 
 
+FAILURES = {
+    "wrong arguments": (["-x"], ""),
+    "wrong configuration": (["CONTROL"], "node_level=a b"),
+    "no control directory": (["/nonexistent"], ""),
+    "OAR is unavailable": (["CONTROL"], ""),
+    "job without its GRAMi file": (["CONTROL"], ""),
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_each_line_of_scan_has_time_and_level(site: Site, kind: str) -> None:
+    words, option = FAILURES[kind]
+    files = site.running(state="Terminated")
+    if kind == "OAR is unavailable":
+        site.oar.set("fail_times", "oarstat:99:25:DB error\nsecond line\nthird line")
+    elif kind == "job without its GRAMi file":
+        files.file("grami").unlink()
+    site.configure(option)
+    targets = [str(site.ce.control) if word == "CONTROL" else word for word in words]
+    done = run([SHARE / "scan-OAR-job", "--config", site.ce.conf, *targets], site.ce.place)
+    lines = done.stderr.splitlines()
+    assert lines
+    assert [line for line in lines if not re.match(LOGGED, line)] == []
+    if kind == "job without its GRAMi file":
+        assert all(GRID_ID in line for line in lines)
+    assert done.stdout == ""
+
+
+def test_internal_error_of_scan_is_a_log_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> int:
+        raise RuntimeError("first line\nsecond line")
+
+    assert entrypoint.guarded("scan", fail) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.match(LOGGED + "internal error of arc_lrms_oar", line)
+
+
 @pytest.mark.parametrize("verb", ["submit", "cancel", "scan"])
 def test_wrong_configuration(site: Site, verb: str) -> None:
     site.configure("node_level=a b")
@@ -173,7 +212,7 @@ def test_wrong_configuration(site: Site, verb: str) -> None:
     number = site.ce.conf.read_text().splitlines().index("node_level=a b") + 1
     line = f'{site.ce.conf}:{number}: [custom:oar] node_level = "a b": expected the name of one of'
     assert done.returncode == 1
-    assert done.stderr.startswith(line)
+    assert re.sub(LOGGED, "", done.stderr).startswith(line)
     assert done.stderr.count("\n") == 1
     assert done.stdout == (done.stderr if verb == "submit" else "")
 
@@ -195,9 +234,9 @@ def test_scripts_without_the_package(verb: str, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith(
-        f"{verb}-OAR-job: the Python package arc_lrms_oar cannot be imported: "
-    )
+    start = LOGGED if verb == "scan" else f"{verb}-OAR-job: "
+    text = "the Python package arc_lrms_oar cannot be imported: "
+    assert re.match(start + text, done.stderr)
     assert done.stderr.count("\n") == 1
 
 

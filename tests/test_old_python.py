@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -33,7 +34,10 @@ def test_scripts_of_arex(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", [f"/usr/share/arc/{verb}-OAR-job", "--config"])
     with pytest.raises(SystemExit) as caught:
         run("share/OAR-job", monkeypatch)
-    assert caught.value.code == (
+    text = str(caught.value.code)
+    if verb == "scan":
+        text = re.sub(r"^\[[0-9: -]{19}\] \[scan-OAR-job\] \[FATAL\] ", "scan-OAR-job: ", text)
+    assert text == (
         f"{verb}-OAR-job: Python 3.9 or later is required, and {sys.executable} is 3.6.8"
     )
 

@@ -16,7 +16,7 @@ from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.states import has_ended
-from arc_lrms_oar.scan.context import Context
+from arc_lrms_oar.scan.context import Context, all_called
 from arc_lrms_oar.scan.job_index import IndexedJob
 from arc_lrms_oar.scan.ownership import Ownership
 from arc_lrms_oar.scan.resubmission import follow
@@ -76,7 +76,8 @@ def correct(
     try:
         found = find(client, ownership, known) if known else {}
     except OarUnavailable as error:
-        log.say("ERROR", f"no OAR job can be found by name: {error}")
+        names = all_called(job.grid_id for job in known.values())
+        log.say("ERROR", f"no OAR job can be found by name for {names}: {error}")
         return {}
     for name, new in found.items():
         job = known[name]

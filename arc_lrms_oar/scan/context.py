@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from arc_lrms_oar.arex.controldir import GridJob
     from arc_lrms_oar.scan.job_index import IndexedJob
     from arc_lrms_oar.scan.metrics import CycleMetrics
+
+
+# So many jobs are named in one line of the log.
+_MOST_NAMES = 5
 
 
 class Context:
@@ -86,6 +90,13 @@ class Context:
         from arc_lrms_oar.scan.metrics import CycleMetrics
 
         return CycleMetrics(self.settings.metrics_file, self.state, self.client, self.now)
+
+
+def all_called(grid_ids: Iterable[str]) -> str:
+    """How the log names several jobs at once: the first of them, and how many more there are."""
+    names = list(grid_ids)
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def called(job_id: int | None, grid_id: str) -> str:

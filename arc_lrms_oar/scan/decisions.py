@@ -10,7 +10,7 @@ from arc_lrms_oar.arex.diag import Diag
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.scan import by_name, resubmission
-from arc_lrms_oar.scan.context import Context
+from arc_lrms_oar.scan.context import Context, all_called
 from arc_lrms_oar.scan.decide import Decision, Follow, Lost, Policy, Wait, decide
 from arc_lrms_oar.scan.ended_jobs import Missing
 from arc_lrms_oar.scan.ownership import Ownership
@@ -85,7 +85,9 @@ def _without_found(
     try:
         real = by_name.find(context.client, ownership, lost) if lost else {}
     except OarUnavailable as error:
-        context.problem.say("ERROR", f"no OAR job can be found by name: {error}")
+        names = all_called(job.grid_id for job in lost.values())
+        what = "no OAR job can be found by name"
+        context.problem.say("ERROR", what, f" for {names}: {error}")
         return {i: decision for i, decision in decisions.items() if i not in lost}
     for job_id, new in real.items():
         decisions[job_id] = Follow(new), decisions[job_id][1]
@@ -124,7 +126,10 @@ def _delete_successors(
         return ownership.is_proven(record, found[job_id])
 
     try:
-        return resubmission.delete(context.client, successors, known, is_own, context.log)
+        grid_ids = {job_id: found[job_id].grid_id for job_id in successors}
+        return resubmission.delete(context.client, successors, known, is_own, context.log, grid_ids)
     except OarUnavailable as error:
-        context.problem.say("WARNING", "cannot delete jobs that OAR has resubmitted", f": {error}")
+        names = all_called(found[job_id].grid_id for job_id in successors)
+        what = "cannot delete jobs that OAR has resubmitted"
+        context.problem.say("WARNING", what, f" for {names}: {error}")
         return set()

@@ -16,6 +16,7 @@ from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.job_record import JobRecord
 from arc_lrms_oar.oar.states import has_ended
 from arc_lrms_oar.oar.successor import resubmission_may_be_silent, resubmitted_to
+from arc_lrms_oar.scan.context import all_called
 
 
 def successors_of(client: OarClient, records: Mapping[int, JobRecord]) -> dict[int, int]:
@@ -66,12 +67,13 @@ def delete(
     known: Mapping[int, JobRecord],
     is_own: Callable[[int, JobRecord], bool],
     log: Log,
+    grid_ids: Mapping[int, str],
 ) -> set[int]:
     """Ask OAR to delete the successors, and return the old job IDs of those that have ended.
 
     `known` are the successors' records. A successor may have been resubmitted as well; the last one
     counts. One that `is_own` (old job ID, record) does not accept is left alone and counts as
-    ended. Raises OarUnavailable.
+    ended. `grid_ids` name the old jobs in the log. Raises OarUnavailable.
     """
     last = dict(successors)
     records = dict(known)
@@ -88,7 +90,8 @@ def delete(
         if new in records and new not in ended and is_own(old, records[new])
     }
     if alive:
-        alive -= _delete(client, alive, log)
+        names = all_called(grid_ids[old] for old, new in last.items() if new in alive)
+        alive -= _delete(client, alive, log, names)
     return {old for old, new in last.items() if new not in alive}
 
 
@@ -96,13 +99,17 @@ def _has_ended(record: JobRecord | None) -> bool:
     return record is not None and has_ended(record.state)
 
 
-def _delete(client: OarClient, ids: set[int], log: Log) -> set[int]:
-    """Delete jobs; returns those that do not exist: oardel refuses them and they have no state."""
+def _delete(client: OarClient, ids: set[int], log: Log, names: str) -> set[int]:
+    """Delete the OAR jobs of the grid jobs `names`.
+
+    Returns those that do not exist: oardel refuses them and they have no state.
+    """
     try:
         client.delete(sorted(ids))
     except OarRefused as refused:
         known = client.states(ids)
         if known:
-            log.say("WARNING", f"OAR refuses to delete some of {sorted(known)}: {refused}")
+            shown = sorted(known)
+            log.say("WARNING", f"{names}: OAR refuses to delete some of {shown}: {refused}")
         return ids.difference(known)
     return set()

@@ -137,7 +137,8 @@ def test_nothing_is_lost_while_the_query_fails(
     monkeypatch.setattr(OarClient, "named_like", unavailable)
     assert audit(strict, hours) == [OTHER]
     assert (files.done(), other.done()) == (None, "0 Job finished with exit code 0\n")
-    assert "[ERROR] no OAR job can be found by name: no answer" in said(capsys)
+    line = f"[ERROR] no OAR job can be found by name for {GRID_ID}: no answer"
+    assert line in said(capsys)
 
 
 def test_oar_3(ce: Ce, hours: Hours) -> None:

@@ -149,7 +149,8 @@ def test_deletion_that_is_refused_leaves_no_orphan(
     for _ in range(3):
         assert site.scan() == []
     assert files.done() is None
-    assert any(f"OAR refuses to delete some of [{new}]" in line for line in said(capsys))
+    refused = f"{GRID_ID}: OAR refuses to delete some of [{new}]"
+    assert any(refused in line for line in said(capsys))
 
 
 def test_successor_that_oar_does_not_know(site: Site) -> None:
