@@ -93,6 +93,9 @@ def _svg(found: set[tuple[str, str]]) -> str:
 def _line(start: tuple[float, float], end: tuple[float, float]) -> str:
     (x1, y1), (x2, y2) = start, end
     shift = _BOX / 2
+    if y1 == y2:
+        # From side to side of two boxes in a row.
+        x1, x2, shift = x1 + 80, x2 - 50, 0
     return (
         f'<line x1="{x1:.0f}" y1="{y1 + shift:.0f}" x2="{x2:.0f}" y2="{y2 - shift:.0f}" '
         'stroke="#777" marker-end="url(#a)"/>'
