@@ -77,9 +77,15 @@ def _synopsis(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
             value = rf" {_value(action)}" if action.nargs != 0 else ""
             words.append(rf"[{_bold(action.option_strings[-1])}{value}]")
         else:
-            words.append(_value(action) + (" ..." if action.nargs == "+" else ""))
+            words.append(_arguments(action))
     yield ".br"
     yield " ".join(words)
+
+
+def _arguments(action: argparse.Action) -> str:
+    if action.nargs == "*":
+        return f"[{_value(action)} ...]"
+    return _value(action) + (" ..." if action.nargs == "+" else "")
 
 
 def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:

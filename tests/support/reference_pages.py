@@ -173,6 +173,8 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
 def _synopsis(action: argparse.Action) -> str:
     if action.option_strings:
         return f"[{f'{action.option_strings[-1]} {_value(action)}'.strip()}]"
+    if action.nargs == "*":
+        return f"[{_value(action)}...]"
     return _value(action) + ("..." if action.nargs == "+" else "")
 
 
