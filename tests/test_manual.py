@@ -44,7 +44,7 @@ def test_commands_are_described() -> None:
 
 
 def test_every_option_has_an_example() -> None:
-    assert set(EXAMPLES) == {option.name for option in OPTIONS}
+    assert {option.name for option in OPTIONS} <= set(EXAMPLES)
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: str(option.name))

@@ -60,6 +60,7 @@ EXAMPLES = {
     "max_waiting": "5000",
     "command_timeout": "60",
     "submit_budget": "300",
+    "scan_interval": "5",
     "lost_cycles": "10",
     "lost_time": "1800",
     "resubmitted": "delete",
