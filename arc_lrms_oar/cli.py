@@ -82,6 +82,14 @@ def commands() -> dict[str, Command]:
             description="Prints the request, the oarsub command line, the events in A-REX and in "
             "OAR, the outcome, the files of the job and what to do.",
         ),
+        "report": Command(
+            "Count the jobs that have ended by day, VO, user, queue and reason",
+            cli_commands.report_arguments,
+            cli_commands.report,
+            only_prints=True,
+            description="Reads the control directory, A-REX's accounting and, for the reasons of "
+            "failed jobs whose files A-REX has removed, OAR.",
+        ),
         "hold": Command(
             "Keep waiting jobs from being started, by oarhold",
             cli_commands.hold_arguments,

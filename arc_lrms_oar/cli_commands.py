@@ -80,6 +80,20 @@ def query(arguments: argparse.Namespace) -> int:
     return query_jobs(settings, client_of(settings), arguments.ids, arguments.json)
 
 
+def _owner_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--user", metavar="USERS", default="", help="only of these mapped users")
+    parser.add_argument("--queue", metavar="QUEUES", default="", help="only of these ARC queues")
+    parser.add_argument(
+        "--vo", metavar="VOS", default="", help="only of these virtual organisations"
+    )
+    parser.add_argument(
+        "--dn",
+        metavar="PATTERN",
+        default="",
+        help="only of grid users whose distinguished name matches the pattern, such as '*CN=Ann*'",
+    )
+
+
 def filter_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that select jobs; `selection_of` reads them."""
     parser.add_argument(
@@ -92,17 +106,7 @@ def filter_arguments(parser: argparse.ArgumentParser) -> None:
         help="only jobs in these states of A-REX or OAR, jobs with a problem (problem), or failed "
         "jobs (failed); separated by commas, as all lists",
     )
-    parser.add_argument("--user", metavar="USERS", default="", help="only of these mapped users")
-    parser.add_argument("--queue", metavar="QUEUES", default="", help="only of these ARC queues")
-    parser.add_argument(
-        "--vo", metavar="VOS", default="", help="only of these virtual organisations"
-    )
-    parser.add_argument(
-        "--dn",
-        metavar="PATTERN",
-        default="",
-        help="only of grid users whose distinguished name matches the pattern, such as '*CN=Ann*'",
-    )
+    _owner_arguments(parser)
     parser.add_argument(
         "--name", metavar="PATTERN", default="", help="only jobs whose name matches the pattern"
     )
@@ -257,6 +261,41 @@ def drain(arguments: argparse.Namespace) -> int:
     if arguments.start or arguments.stop:
         return change(arguments.config, arguments.start, arguments.dry_run)
     return show(arguments.config, arguments.json)
+
+
+def report_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--since",
+        metavar="AGE",
+        default="1d",
+        help="count the jobs that have ended since then: 90s, 30m, 2h, 7d, 1w (default: 1d)",
+    )
+    parser.add_argument(
+        "--by",
+        metavar="KEYS",
+        default="",
+        help="count them by these together: day, vo, user, queue, reason, dn; separated by commas "
+        "(default: by each of day, vo, user, queue and reason)",
+    )
+    _owner_arguments(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="print CSV instead of tables")
+    form.add_argument("--json", action="store_true", help="print JSON instead of tables")
+
+
+def report(arguments: argparse.Namespace) -> int:
+    from arc_lrms_oar.admin.job_selection import parse_age, selection
+    from arc_lrms_oar.admin.report import parse_keys, report
+    from arc_lrms_oar.commands.connect import client_of, settings_of
+
+    age = parse_age("--since", arguments.since)
+    keys = parse_keys(arguments.by)
+    chosen = selection(
+        users=arguments.user, queues=arguments.queue, vos=arguments.vo, dn=arguments.dn
+    )
+    form = "json" if arguments.json else "csv" if arguments.csv else "table"
+    settings = settings_of(arguments.config)
+    return report(settings, client_of(settings), age, chosen, keys, form)
 
 
 def explain_arguments(parser: argparse.ArgumentParser) -> None:

@@ -53,12 +53,18 @@ class Selection:
     def has_identity(self, values: Mapping[str, Any]) -> bool:
         """Whether the user, queue and the like that do not change are those of a selected job."""
         return (
+            self.has_owner(values)
+            and _matches(values["name"], self.name)
+            and (not self.ids or self._has_id(values["grid_job_id"], values["job_id"]))
+        )
+
+    def has_owner(self, values: Mapping[str, Any]) -> bool:
+        """Whether user, queue, VO and DN are those of a selected job."""
+        return (
             (not self.users or values["user"] in self.users)
             and (not self.queues or values["queue"] in self.queues)
             and (not self.vos or values["vo"] in self.vos)
             and _matches(values["dn"], self.dn)
-            and _matches(values["name"], self.name)
-            and (not self.ids or self._has_id(values["grid_job_id"], values["job_id"]))
         )
 
     def may_have(self, entry: EndedJob, now: float) -> bool:

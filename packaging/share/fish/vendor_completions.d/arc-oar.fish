@@ -50,8 +50,8 @@ function _shtab_arc_oar_using
   test "$_shtab_arc_oar_cmdpath" = "$argv"
 end
 
-set -g _shtab_arc_oar_commands submit scan info query jobs explain hold resume cancel drain translate install uninstall doctor
-set -g _shtab_arc_oar_opts_with_value --arc-datadir --config --confirm --dn --fields --from --lrms --name --newer --older --options --queue --sort --state --user --vo
+set -g _shtab_arc_oar_commands submit scan info query jobs explain report hold resume cancel drain translate install uninstall doctor
+set -g _shtab_arc_oar_opts_with_value --arc-datadir --by --config --confirm --dn --fields --from --lrms --name --newer --older --options --queue --since --sort --state --user --vo
 
 complete -c arc-oar -e
 complete -c arc-oar -f
@@ -97,6 +97,17 @@ complete -c arc-oar -n '_shtab_arc_oar_using; and test $_shtab_arc_oar_npos -eq 
 complete -c arc-oar -n '_shtab_arc_oar_using explain' -s h -l help -d 'show this help message and exit'
 complete -c arc-oar -n '_shtab_arc_oar_using explain' -l json -d 'print JSON instead of text'
 complete -c arc-oar -n '_shtab_arc_oar_using explain' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'ARC'"'"'s configuration file (default: $ARC_CONFIG, else the file that the running A-REX uses, else /etc/arc.conf)'
+complete -c arc-oar -n '_shtab_arc_oar_using; and test $_shtab_arc_oar_npos -eq 0' -a report -d 'Count the jobs that have ended by day, VO, user, queue and reason. Reads the control directory, A-REX'"'"'s accounting and, for the reasons of failed jobs whose files A-REX has removed, OAR.'
+complete -c arc-oar -n '_shtab_arc_oar_using report' -s h -l help -d 'show this help message and exit'
+complete -c arc-oar -n '_shtab_arc_oar_using report' -l since -x -d 'count the jobs that have ended since then: 90s, 30m, 2h, 7d, 1w (default: 1d)'
+complete -c arc-oar -n '_shtab_arc_oar_using report' -l by -x -d 'count them by these together: day, vo, user, queue, reason, dn; separated by commas (default: by each of day, vo, user, queue and reason)'
+complete -c arc-oar -n '_shtab_arc_oar_using report' -l user -x -d 'only of these mapped users'
+complete -c arc-oar -n '_shtab_arc_oar_using report' -l queue -x -d 'only of these ARC queues'
+complete -c arc-oar -n '_shtab_arc_oar_using report' -l vo -x -d 'only of these virtual organisations'
+complete -c arc-oar -n '_shtab_arc_oar_using report' -l dn -x -d 'only of grid users whose distinguished name matches the pattern, such as '"'"'*CN=Ann*'"'"''
+complete -c arc-oar -n '_shtab_arc_oar_using report' -l csv -d 'print CSV instead of tables'
+complete -c arc-oar -n '_shtab_arc_oar_using report' -l json -d 'print JSON instead of tables'
+complete -c arc-oar -n '_shtab_arc_oar_using report' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'ARC'"'"'s configuration file (default: $ARC_CONFIG, else the file that the running A-REX uses, else /etc/arc.conf)'
 complete -c arc-oar -n '_shtab_arc_oar_using; and test $_shtab_arc_oar_npos -eq 0' -a hold -d 'Keep waiting jobs from being started, by oarhold. Lists the jobs and asks for their number before it does anything.'
 complete -c arc-oar -n '_shtab_arc_oar_using hold' -s h -l help -d 'show this help message and exit'
 complete -c arc-oar -n '_shtab_arc_oar_using hold' -l state -x -d 'only jobs in these states of A-REX or OAR, jobs with a problem (problem), or failed jobs (failed); separated by commas, as all lists'
