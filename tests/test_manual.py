@@ -89,3 +89,8 @@ def test_paths_in_contributing_exist() -> None:
     paths = [path for path in named if not path.startswith("build/")]
     assert len(paths) > 20
     assert [path for path in paths if not any([*top.glob(path)] for top in roots)] == []
+
+
+def test_readme_has_two_screens() -> None:
+    """What does not fit belongs into the manual."""
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 100
