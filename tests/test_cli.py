@@ -18,7 +18,7 @@ from support.fake_gm_kick import FakeGmKick
 from support.isolation import NO_ARC
 from support.job_script import without_script
 from support.oar_site import Site
-from support.scan_jobs import finished
+from support.scan_jobs import ended, finished
 
 from arc_lrms_oar import cli, entrypoint, replacement
 from arc_lrms_oar.local_ids import is_unsubmitted
@@ -180,7 +180,7 @@ FAILURES = {
 @pytest.mark.parametrize("kind", FAILURES)
 def test_each_line_of_scan_has_time_and_level(site: Site, kind: str) -> None:
     words, option = FAILURES[kind]
-    files = site.running(state="Terminated")
+    files = ended(site, code=3)
     if kind == "OAR is unavailable":
         site.oar.set("fail_times", "oarstat:99:25:DB error\nsecond line\nthird line")
     elif kind == "job without its GRAMi file":
