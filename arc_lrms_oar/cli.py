@@ -123,6 +123,9 @@ def commands() -> dict[str, Command]:
             cli_commands.translate_arguments,
             cli_commands.translate,
             only_prints=True,
+            description="Uses the arc.conf that an administrator edits, and not that of the "
+            "running A-REX. Exits with 1 if this CE would refuse the job: its queue or a runtime "
+            "environment is missing, or it requests more cores than OAR has, where OAR is at hand.",
         ),
         # For the admin: the installation.
         "install": Command(

@@ -73,7 +73,7 @@ def query_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def query(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.admin.query import query_jobs
+    from arc_lrms_oar.admin.job_query import query_jobs
     from arc_lrms_oar.commands.connect import client_of, settings_of
 
     settings = settings_of(arguments.config)
@@ -332,7 +332,7 @@ def translate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def translate(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.commands.translate_output import show
+    from arc_lrms_oar.admin.translation import show
 
     return show(
         arguments.file,

@@ -393,10 +393,15 @@ def test_translate_to_json(
     )
     options = ("--json", "--queue", "long", "--config", site.ce.conf)
     code, out, err = translated(capsys, monkeypatch, text, *options)
-    assert (code, err) == (0, "")
+    assert (code, err) == (1, "")
     first, second = json.loads(out)
+    assert [line.partition(":")[0] for line in first["refused"]] == ["queue long"]
+    assert [line.partition(":")[0] for line in second["refused"]] == [
+        *("runtimeenvironment A/B", "queue long"),
+    ]
     for one in (first, second):
-        assert set(one) == {"description", "oarsub", "ignored", "script"}
+        assert set(one) == {"description", "oarsub", "ignored", "script", "refused", "config"}
+        assert one["config"] == str(site.ce.conf)
         assert set(one["description"]) == DESCRIBED
         assert one["oarsub"][0] == "oarsub"
         assert one["oarsub"][one["oarsub"].index("-q") + 1] == "long"
@@ -422,14 +427,39 @@ def test_translate_to_text(
     code, out, err = translated(capsys, monkeypatch, text, "--config", site.ce.conf)
     assert (code, err) == (0, "")
     parts = out.split("\n\n")
-    assert [part.splitlines()[0] for part in parts] == [
+    assert parts[0] == f"Configuration:\n  {site.ce.conf}"
+    assert [part.splitlines()[0] for part in parts[1:]] == [
         "Description:",
         "Command:",
         "Without effect on OAR:",
     ]
-    assert parts[1].splitlines()[1].startswith("  oarsub --name j-GRIDID -q default -l /core=1 ")
+    assert parts[2].splitlines()[1].startswith("  oarsub --name j-GRIDID -q default -l /core=1 ")
     code, out, _ = translated(capsys, monkeypatch, text, "--script")
     assert "\n\nJob script:\n#!/bin/bash\n" in out
+
+
+def test_translate_names_the_job_that_oar_has_no_cores_for(
+    site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for count, status in ((8, 0), (9, 1)):
+        text = f"&(executable=/bin/true)(count={count})"
+        code, out, _ = translated(capsys, monkeypatch, text, "--config", site.ce.conf)
+        assert code == status
+        assert ("  count: it requests 9 slots, and OAR has 8\n" in out) is bool(status)
+    site.oar.set("db_down")
+    code, _, err = translated(capsys, monkeypatch, text, "--config", site.ce.conf)
+    assert (code, err) == (0, "")
+
+
+def test_translate_reads_the_file_that_an_admin_edits(
+    site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = site.ce.place / "running.conf"
+    running.write_text("[queue:old]\n")
+    monkeypatch.setattr("arc_lrms_oar.arex.config.RUNTIME_CONFIG", str(running))
+    monkeypatch.setattr("arc_lrms_oar.arex.config.SYSTEM_CONFIG", str(site.ce.conf))
+    code, out, _ = translated(capsys, monkeypatch, "&(executable=a)(queue=default)")
+    assert (code, out.splitlines()[1].strip()) == (0, str(site.ce.conf))
 
 
 def test_translate_a_grami_file(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

@@ -165,7 +165,7 @@ def _cancel(settings: Settings, client: OarClient, rows: Sequence[JobRow]) -> No
     jobs (seen on 6.17).
     """
     gm_jobs = os.path.join(find_arc().tools_dir, "gm-jobs")
-    words = [gm_jobs, "-d", settings.control_dir, "-J", "-S"]
+    words = [gm_jobs, "-d", settings.control_dir, "-J", "-S", "-x", "ERROR"]
     words += [word for row in rows for word in ("-k", row.grid_job_id)]
     try:
         done = process.run(words, _TIMEOUT, process.clean_environment())

@@ -12,10 +12,10 @@ import re
 import sys
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from arc_lrms_oar.arex.config import find_config, load
+from arc_lrms_oar.arex.config import edited_config, load
 from arc_lrms_oar.commands.prepare import check_site, prepare, without_postponement
 from arc_lrms_oar.errors import JobError, OarLrmsError
 from arc_lrms_oar.identity import Identity
@@ -32,6 +32,12 @@ _GRAMI = re.compile(r"(?:\s*#[^\n]*\n)*\s*joboption_[A-Za-z0-9_]+=")
 _SESSIONS = "/var/spool/arc/sessiondir"
 _GRID_ID = "GRIDID"
 _SCRIPT = "job.sh"
+# What becomes of exclusiveexecution without countpernode: with count, and without.
+_LOST = (
+    "exclusiveexecution: A-REX loses it without countpernode, so the nodes may be shared",
+    "exclusiveexecution: A-REX refuses a job that has it without count and countpernode "
+    "(500 emies:adl parsing error)",
+)
 _FIELDS = (
     *("name", "executable", "arguments", "environment", "stdin", "stdout", "stderr", "queue"),
     *("cpu_time", "wall_time", "memory", "disk", "count", "count_per_node", "exclusive"),
@@ -45,13 +51,15 @@ class Translation:
     """One job: its description, the oarsub command, attributes without effect, the job script.
 
     In `description`, attributes that the user has not set are None; times are in seconds, memory
-    and disk in MB. `ignored` are lines "attribute: reason".
+    and disk in MB. `ignored` are lines "attribute: reason", and so are `refused`: for these the CE
+    of the configuration refuses the job.
     """
 
     description: dict[str, Any]
     oarsub: list[str]
     ignored: list[str]
     script: str
+    refused: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -62,11 +70,15 @@ class _Asked:
     description: dict[str, Any]
     values: grami.Values
     ignored: list[str]
+    refused: list[str] = field(default_factory=list)
 
 
 def settings_for(config: str | None) -> Settings:
-    """Return the settings of the file `config`, else of this machine, else the defaults."""
-    path = find_config(config)
+    """Return the settings of the file `config`, else of the arc.conf that an admin edits.
+
+    On a machine without one they are the defaults.
+    """
+    path = edited_config(config)
     if config or os.access(path, os.R_OK):
         return load(path)
     return Settings()
@@ -150,24 +162,15 @@ def _from_xrsl(text: str, settings: Settings, queue: str | None) -> list[_Asked]
         grid_id = _GRID_ID if len(jobs) == 1 else f"{_GRID_ID}{number}"
         paths = JobPaths(f"{_SESSIONS}/{grid_id}", settings.control_dir, grid_id)
         values = grami_values(replace(read, description=asked), paths)
-        ignored += _lost(asked, read.unset)
+        refused: list[str] = []
+        if asked.exclusive and not asked.count_per_node:
+            lines = refused if "count" in read.unset else ignored
+            lines.append(_LOST["count" in read.unset])
         if not asked.queue:
             ignored.append(_choose_queue(values, settings))
         description = _description(asked, read.unset, read.rerun)
-        found.append(_Asked(asked, description, values, ignored))
+        found.append(_Asked(asked, description, values, ignored, refused))
     return found
-
-
-def _lost(asked: JobDescription, unset: Collection[str]) -> list[str]:
-    """Lines about what ARC's client or A-REX loses on the way to the GRAMi file."""
-    if not asked.exclusive or asked.count_per_node:
-        return []
-    if "count" in unset:
-        return [
-            "exclusiveexecution: A-REX refuses a job that has it without count and countpernode "
-            "(500 emies:adl parsing error)"
-        ]
-    return ["exclusiveexecution: A-REX loses it without countpernode, so the nodes may be shared"]
 
 
 def _choose_queue(values: grami.Values, settings: Settings) -> str:
@@ -181,20 +184,25 @@ def _choose_queue(values: grami.Values, settings: Settings) -> str:
 
 def _translation(asked: _Asked, settings: Settings, source: str) -> Translation:
     values, missing = _with_known_environments(asked.values, settings)
+    refused = [*asked.refused]
+    ignored = [*asked.ignored]
+    # Without a configuration no CE is meant.
+    (refused if settings.config_file else ignored).extend(missing)
     session_dir = values.get("joboption_directory", "")
     script = os.path.join(submit_journal.private_dir(session_dir), _SCRIPT)
     prepared = prepare(values, source, settings, script, time.time(), Identity())
     queue = prepared.job.queue or ""
     if queue and settings.queues and queue not in settings.queues:
-        missing.append(f"queue {queue}: not in arc.conf, so A-REX refuses the job")
+        refused.append(f"queue {queue}: not in arc.conf, so A-REX refuses the job")
     if settings.queue(queue).identity:
-        missing.append("identity: its rules are not applied, because this job has no grid user")
-    request, refused = _as_oar_takes_it(prepared.request, settings.dialect)
+        ignored.append("identity: its rules are not applied, because this job has no grid user")
+    request, changed = _as_oar_takes_it(prepared.request, settings.dialect)
     return Translation(
         asked.description,
         ["oarsub", *request.argv()],
-        [*asked.ignored, *missing, *prepared.ignored, *refused],
+        [*ignored, *prepared.ignored, *changed],
         prepared.text,
+        refused,
     )
 
 

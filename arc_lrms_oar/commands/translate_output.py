@@ -1,4 +1,4 @@
-"""Print translations as text or as JSON.
+"""Format translations as text.
 
 Values that users chose may hold any bytes. In the text, control characters are escaped for the
 terminal; the oarsub command and the job script are printed unchanged.
@@ -6,44 +6,14 @@ terminal; the oarsub command and the job script are printed unchanged.
 
 from __future__ import annotations
 
-import json
 import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arc_lrms_oar.commands.translate import Translation, read_text, settings_for, translate
-from arc_lrms_oar.errors import OarLrmsError
+from arc_lrms_oar.commands.translate import Translation
 
 _UNITS = {"cpu_time": "s", "wall_time": "s", "memory": "MB", "disk": "MB"}
-
-
-def show(
-    file: str,
-    config: str | None = None,
-    queue: str | None = None,
-    language: str | None = None,
-    as_json: bool = False,
-    with_script: bool = False,
-) -> int:
-    """Translate the job description in `file` (`-`: standard input); returns the exit status."""
-    source = "standard input" if file == "-" else file
-    try:
-        found = translate(read_text(file), settings_for(config), queue, language, source)
-    except OarLrmsError as error:
-        shown = getattr(error, "shown", "")
-        if not shown:
-            raise
-        print(f"{source}: {shown}", file=sys.stderr)
-        return 1
-    text = as_text(found, with_script)
-    if as_json:
-        text = json.dumps([vars(one) for one in found], indent=2) + "\n"
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
-    sys.stdout.buffer.flush()
-    return 0
 
 
 def as_text(found: Sequence[Translation], with_script: bool) -> str:
@@ -58,6 +28,9 @@ def as_text(found: Sequence[Translation], with_script: bool) -> str:
             parts.append(
                 "Without effect on OAR:\n" + "".join(f"  {_safe(x)}\n" for x in one.ignored)
             )
+        if one.refused:
+            lines = "".join(f"  {_safe(x)}\n" for x in one.refused)
+            parts.append(f"The CE refuses this job:\n{lines}")
         if with_script:
             parts.append(f"Job script:\n{one.script}")
     return "\n".join(parts)

@@ -159,16 +159,16 @@ def test_cancel_goes_through_arex(jobs: Site, tools: Path) -> None:
     jobs.running("f" * 12, "CANCELING")
     assert acted(jobs, "cancel", selection(users=jobs.ce.user), confirmed=4) == 0
     (words,) = calls(tools)
-    assert words[:4] == ["-d", str(jobs.ce.control), "-J", "-S"]
-    assert words[4::2] == ["-k"] * 4
-    assert sorted(words[5::2]) == [letter * 12 for letter in "abcd"]
+    assert words[:6] == ["-d", str(jobs.ce.control), "-J", "-S", "-x", "ERROR"]
+    assert words[6::2] == ["-k"] * 4
+    assert sorted(words[7::2]) == [letter * 12 for letter in "abcd"]
     assert asked(jobs) == []
 
 
 def test_cancel_while_oar_is_unavailable(jobs: Site, tools: Path) -> None:
     jobs.oar.set("db_down")
     assert acted(jobs, "cancel", selection(ids=["a" * 12]), confirmed=1) == 0
-    assert calls(tools)[0][4:] == ["-k", "a" * 12]
+    assert calls(tools)[0][6:] == ["-k", "a" * 12]
 
 
 def test_many_jobs_take_several_commands(

@@ -113,8 +113,8 @@ def test_nothing_is_ignored() -> None:
 
 def test_queue_that_is_not_in_arc_conf() -> None:
     line = "queue q: not in arc.conf, so A-REX refuses the job"
-    assert line in one("&(executable=/bin/true)(queue=q)", "[queue:other]\n").ignored
-    assert one("&(executable=/bin/true)(queue=q)", "[queue:q]\n").ignored == []
+    assert one("&(executable=/bin/true)(queue=q)", "[queue:other]\n").refused == [line]
+    assert one("&(executable=/bin/true)(queue=q)", "[queue:q]\n").refused == []
 
 
 def test_job_that_cannot_be_requested_is_named() -> None:
@@ -149,7 +149,7 @@ def test_values_with_blanks_are_quoted() -> None:
 )
 def test_whole_nodes_that_arex_loses(extra: str, line: str) -> None:
     (found,) = translate(f"&(executable=/bin/true){extra}", Settings())
-    assert line in found.ignored
+    assert line in (found.ignored if "loses" in line else found.refused)
     assert not any("network_address" in word for word in found.oarsub)
 
 
@@ -166,3 +166,13 @@ def test_adl_is_not_read(language: str | None) -> None:
     with pytest.raises(OarLrmsError) as caught:
         translate(text, Settings(), language=language, source="job.adl")
     assert str(caught.value) == "job.adl: this is XML, perhaps ADL; only xRSL and GRAMi are read"
+
+
+def test_missing_runtime_environment_is_refused_by_a_ce(tmp_path: Path) -> None:
+    text = "&(executable=/bin/true)(queue=q)(runtimeenvironment=A/B)"
+    conf = f"[arex]\ncontroldir={tmp_path}\n"
+    assert one(text, conf).refused[0].startswith("runtimeenvironment A/B: not enabled on this")
+    (nowhere,) = translate(text, Settings(control_dir=str(tmp_path)))
+    assert nowhere.refused == []
+    assert nowhere.ignored[0].startswith("runtimeenvironment A/B: not enabled on this machine")
+    assert "\n\nThe CE refuses this job:\n  runtime" in as_text([one(text, conf)], False)

@@ -158,7 +158,7 @@ complete -c arc-oar -n '_shtab_arc_oar_using drain' -l stop -d 'let A-REX accept
 complete -c arc-oar -n '_shtab_arc_oar_using drain' -l dry-run -d 'print the changed lines, change nothing'
 complete -c arc-oar -n '_shtab_arc_oar_using drain' -l json -d 'print JSON instead of text'
 complete -c arc-oar -n '_shtab_arc_oar_using drain' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'ARC'"'"'s configuration file (default: $ARC_CONFIG, else the file that the running A-REX uses, else /etc/arc.conf)'
-complete -c arc-oar -n '_shtab_arc_oar_using; and test $_shtab_arc_oar_npos -eq 0' -a translate -d 'Show the oarsub command line for a job description.'
+complete -c arc-oar -n '_shtab_arc_oar_using; and test $_shtab_arc_oar_npos -eq 0' -a translate -d 'Show the oarsub command line for a job description. Uses the arc.conf that an administrator edits, and not that of the running A-REX. Exits with 1 if this CE would refuse the job: its queue or a runtime environment is missing, or it requests more cores than OAR has, where OAR is at hand.'
 complete -c arc-oar -n '_shtab_arc_oar_using translate' -s h -l help -d 'show this help message and exit'
 complete -c arc-oar -n '_shtab_arc_oar_using translate' -l from -xka "xrsl grami" -d 'language of FILE (default: detected)'
 complete -c arc-oar -n '_shtab_arc_oar_using translate' -l queue -x -d 'translate for this queue of ARC'
