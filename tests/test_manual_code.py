@@ -63,7 +63,10 @@ def test_commands_succeed(code: Code, tmp_path: Path) -> None:
     program = tmp_path / "arc-oar"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m arc_lrms_oar "$@"\n')
     program.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    conf = tmp_path / "arc.conf"
+    conf.write_text("[queue:default]\n")
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "ARC_CONFIG": str(conf)}
     done = subprocess.run(
         ["bash", "-euc", code.text],
         cwd=ROOT,
