@@ -26,6 +26,12 @@ from arc_lrms_oar.commands.translate import translate
 ROOT = Path(__file__).parent.parent
 CLASSES = {"sh run", "sh norun", "ini arc.conf", "ini", "xrsl", "text", "text oarsub"}
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.M | re.S)
+# Commands with arguments in the text, and in blocks that are only indented.
+MENTIONED = re.compile(
+    r"(?:`|^ {4,})((?:arc-oar|python3 -m arc_lrms_oar|testbed/testbed) [^\s`]+ (?:\\\n|[^`\n])+)",
+    re.M,
+)
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "testbed/README.md", "bench/README.md")
 OWN_COMMANDS = (["arc-oar"], ["python3", "-m", "arc_lrms_oar"])
 
 
@@ -81,9 +87,24 @@ def test_commands_succeed(code: Code, tmp_path: Path) -> None:
 
 @of_kind("sh run", "sh norun")
 def test_own_commands_have_valid_arguments(code: Code) -> None:
+    check_commands(code.text)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*sorted((ROOT / "docs").rglob("*.md")), *(ROOT / name for name in DOCUMENTS)],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_mentioned_commands_have_valid_arguments(page: Path) -> None:
+    for found in MENTIONED.finditer(FENCE.sub("", page.read_text())):
+        check_commands(found[1])
+
+
+def check_commands(text: str) -> None:
+    """Fails the test if a command of this repository would refuse its arguments."""
     table = cli.commands()
     own = cli.parser(table, table)
-    for words in commands(code.text):
+    for words in commands(text):
         for start in OWN_COMMANDS:
             if words[: len(start)] == start:
                 parse(own, words[len(start) :])
