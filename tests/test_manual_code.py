@@ -66,9 +66,9 @@ def test_every_block_is_classified() -> None:
 
 @of_kind("sh run")
 def test_commands_succeed(code: Code, tmp_path: Path) -> None:
-    program = tmp_path / "arc-oar"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m arc_lrms_oar "$@"\n')
-    program.chmod(0o755)
+    for name, arguments in (("arc-oar", " -m arc_lrms_oar"), ("python3", "")):
+        (tmp_path / name).write_text(f'#!/bin/sh\nexec {sys.executable}{arguments} "$@"\n')
+        (tmp_path / name).chmod(0o755)
     conf = tmp_path / "arc.conf"
     conf.write_text("[queue:default]\n")
     path = f"{tmp_path}:{os.environ['PATH']}"
