@@ -86,7 +86,10 @@ def act(settings: Settings, client: OarClient, name: str, request: Request) -> i
     others = len(in_progress) - len(rows)
     if others:
         print(f"{others} more selected jobs are left alone: they {action.left_alone}")
-    if request.dry_run or not rows:
+    if not rows:
+        print(f"No selected job can be {action.past}.")
+        return 0
+    if request.dry_run:
         print(f"{len(rows)} jobs would be {action.past}")
         return 0
     _confirm(action, len(rows), request.confirmed)

@@ -32,7 +32,7 @@ _DROPPED_FIRST = (
     *("start", "wall_time", "queue", "user", "note"),
 )
 # These are left out if no job has them.
-_OPTIONAL = ("name", "vo", "dn")
+_OPTIONAL = ("start", "name", "vo", "dn")
 # These are dropped for a grid job ID in full.
 _FOR_WHOLE_ID = ("dn", "vo", "name")
 # These columns are cut, each to this width at least.
@@ -112,7 +112,7 @@ def _fitting(texts: dict[str, list[str]], rows: Sequence[JobRow], limit: int) ->
     for name in _DROPPED_FIRST:
         if _total(widths) <= limit:
             break
-        del widths[name]
+        widths.pop(name, None)
         if name in _INSTEAD:
             other, text = _INSTEAD[name]
             cells = texts[other]

@@ -101,6 +101,13 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert all(line.startswith("4711") for line in lines[1:])
 
 
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+def test_columns_that_no_job_has_are_left_out(width: int) -> None:
+    bare = [row(name="", dn="", vo="", start=None, note="n" * 200)]
+    heading = table_lines(bare, NOW, width, False)[0]
+    assert not {"name", "VO", "DN", "start"} & set(re.split(r"  +", heading))
+
+
 def test_narrow_terminal_keeps_user_queue_state_and_times() -> None:
     lines = table_lines(ROWS, NOW, 80, False)
     assert re.split(r"  +", lines[0]) == [

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -21,7 +22,10 @@ from support.ce import GRID_ID
 from support.oar_site import Site
 from support.scan_jobs import OTHER
 
-from arc_lrms_oar.admin.jobs_watch import EventRates
+from arc_lrms_oar.admin.event_rates import EventRates
+from arc_lrms_oar.admin.job_output import Listing
+from arc_lrms_oar.admin.job_row import JobRow
+from arc_lrms_oar.admin.watch_view import View
 
 from .test_job_table import NOW, overview, row
 
@@ -52,7 +56,8 @@ class Watched:
         """Read until `words` appear; returns everything read so far."""
         deadline = time.monotonic() + 60
         while words not in self.seen and time.monotonic() < deadline:
-            self.seen += os.read(self.mine, 65536).decode()
+            if select.select([self.mine], [], [], 1)[0]:
+                self.seen += os.read(self.mine, 65536).decode()
         assert words in self.seen
         return self.seen
 
@@ -106,6 +111,67 @@ def test_output_fits_the_screen(site: Site, screens: list[Watched]) -> None:
     assert "40 jobs in progress: 40 Running" in shown
     os.write(screens[0].mine, b"q")
     assert screens[0].end() == 0
+
+
+def test_keys_scroll_sort_and_filter(site: Site, screens: list[Watched]) -> None:
+    for number in range(40):
+        site.running(f"{number:050}")
+    screens.append(Watched(site, 100, 12, NO_COLOR="1"))
+    watched = screens[0]
+    watched.until("33 more, by problems, oldest ")
+    for keys, shown in (
+        (b"j", "32 more, 1 above, by problems, oldest "),
+        (b"\x1b[6~", "25 more, 8 above, "),
+        (b"G", "end, 33 above, "),
+        (b"g", "33 more, by problems"),
+        (b"s", "33 more, by age "),
+        (b"r", "33 more, by age reversed "),
+        (b"/", "filter: _  (Enter: apply"),
+        (b"00000007", "filter: 00000007_"),
+        (b"\r", "end, by age reversed, filter: 00000007 (Esc: none)"),
+        (b"\x1b", "33 more, by age reversed "),
+    ):
+        watched.seen = ""
+        os.write(watched.mine, keys)
+        watched.until(shown)
+    os.write(watched.mine, b"q")
+    assert watched.end() == 0
+
+
+SIZE = (80, 10)
+
+
+def shown(view: View, rows: list[JobRow], size: tuple[int, int] = SIZE) -> list[str]:
+    return view.lines(overview(rows), "title", NOW, size, False)
+
+
+def test_screen_is_never_longer_or_wider_than_the_terminal() -> None:
+    rows = [row(grid_job_id=f"{number}" * 12, note="n" * 300) for number in range(9)]
+    for columns in (20, 80, 200):
+        for height in range(3, 20):
+            lines = shown(View(Listing()), rows, (columns, height))
+            assert len(lines) <= height
+            assert max(map(len, lines)) <= columns
+
+
+def test_filter_finds_any_field_and_q_is_a_letter_of_it() -> None:
+    view = View(Listing())
+    rows = [row(queue="q1"), row(queue="q2", dn="/CN=Query"), row(queue="x", user="nobody")]
+    shown(view, rows)
+    assert view.obey(b"/quer\x7f\x7f\r")
+    assert [line.split()[3] for line in shown(view, rows)[4:-1]] == ["user", "q2"]
+    assert not view.obey(b"q")
+
+
+def test_scrolling_stays_within_the_jobs() -> None:
+    view = View(Listing())
+    rows = [row(job_id=number) for number in range(20)]
+    shown(view, rows)
+    view.obey(b"kk\x1b[5~")
+    assert shown(view, rows)[4].startswith("0 ")
+    view.obey(b"  " * 9)
+    assert shown(view, rows)[-2].startswith("19 ")
+    assert shown(view, rows[:3])[4].startswith("0 ")
 
 
 def test_pipe_gets_plain_tables_until_interrupted(site: Site) -> None:
