@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 pytestmark = pytest.mark.live
 
 METRICS = "/var/spool/arc/oar.prom"
+SITE_METRICS = "/var/spool/arc/oar_site.prom"
 LOG = "/var/log/arc/job.helper.errors"
 JOBS: dict[str, tuple[str, dict[str, str]]] = {
     "running": (shell("sleep 600", walltime="15 minutes", extra="(count=2)"), {}),
@@ -51,12 +52,13 @@ def rows(grid: Grid, **more: Any) -> dict[str, dict[str, Any]]:
 
 
 def metric(grid: Grid, name: str, **labels: str) -> float:
-    """Return a value from scan's metrics file, parsed with Prometheus's own parser."""
-    for family in text_string_to_metric_families(grid.read(METRICS)):
+    """Return a value from the metrics files, parsed with Prometheus's own parser."""
+    text = grid.read(METRICS) + grid.read(SITE_METRICS)
+    for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name == f"arc_oar_{name}" and sample.labels == labels:
                 return float(sample.value)
-    raise AssertionError(f"no {name} {labels} in {grid.read(METRICS)!r}")
+    raise AssertionError(f"no {name} {labels} in {text!r}")
 
 
 def test_jobs(grid: Grid, jobs: dict[str, Job]) -> None:
@@ -141,7 +143,34 @@ def test_metrics(grid: Grid, jobs: dict[str, Job]) -> None:
     assert metric(grid, "verdicts_total", reason="success") >= 1
     assert metric(grid, "verdicts_total", reason="exit_code") >= 1
     assert metric(grid, "command_duration_seconds_sum", command="oarstat") > 0
-    assert grid.bed.run(["cat", METRICS], user="otheruser").stdout
+    assert metric(grid, "queue_time_seconds_count") >= 2
+    assert metric(grid, "report_delay_seconds_count") >= 2
+    assert metric(grid, "end_to_end_delay_seconds_count") >= 2
+    assert metric(grid, "last_report_timestamp_seconds") > 0
+    assert grid.bed.run(["cat", METRICS, SITE_METRICS], user="otheruser").stdout
+
+
+def test_metrics_of_the_site(grid: Grid, bed: Bed, jobs: dict[str, Job]) -> None:
+    job = jobs["running"]
+
+    def server_is(up: int) -> None:
+        job.wait_until(lambda: metric(grid, "server_up") == up, f"server up: {up}", 180)
+
+    server_is(1)
+    job.wait_until(lambda: metric(grid, "slots", state="used") == 2, "two slots used", 180)
+    assert metric(grid, "slots", state="free") == 6
+    assert metric(grid, "nodes", state="Alive") == 4
+    assert metric(grid, "site_jobs", state="waiting") == 1
+    assert metric(grid, "last_activity_timestamp_seconds") > 0
+    last = metric(grid, "accounting_last_end_timestamp_seconds")
+    assert metric(grid, "last_report_timestamp_seconds") - last < 600
+    bed.service("oar", "stop")
+    try:
+        server_is(0)
+        assert metric(grid, "up") == 1
+    finally:
+        bed.service("oar", "start")
+    server_is(1)
 
 
 def test_oar_away_is_one_line_and_its_return_another(
