@@ -27,7 +27,20 @@ _NODE_FAULTS = (
     "database-restart",
     "restore-dump",
 )
+_SERVER_FAULTS = (
+    "oar-kill",
+    "oar-restart",
+    "database-kill",
+    "database-restart",
+    "restore-dump",
+)
 _DISK_FAULTS = ("control-full", "session-full")
+# Parts of the reasons of failed submissions, and the faults that explain them.
+_FAILED_SUBMISSIONS = {
+    "OAR did not answer": _SERVER_FAULTS,
+    "session directory": _DISK_FAULTS,
+    "cannot write the job ID": _DISK_FAULTS,
+}
 
 
 class Case(NamedTuple):
@@ -74,11 +87,22 @@ def wrong_cause(case: Case) -> str:
     if not in_lrms:
         return "the reason is unknown to the checker"
     code, text = int(in_lrms[1]), in_lrms[2]
+    if case.job.unsubmitted:
+        return _failed_submission(case, code, text)
     for start, right_code, check in _CAUSES:
         if text.startswith(start):
             if right_code is not None and code != right_code:
                 return f"the code should be {right_code}"
             return check(case, text)
+    return "the reason is unknown to the checker"
+
+
+def _failed_submission(case: Case, code: int, text: str) -> str:
+    if code != NO_CODE:
+        return f"the code should be {NO_CODE}"
+    for part, faults in _FAILED_SUBMISSIONS.items():
+        if part in text:
+            return "" if case.during(*faults) else "nothing disturbed its submission"
     return "the reason is unknown to the checker"
 
 

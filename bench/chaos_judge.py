@@ -94,8 +94,7 @@ class _OneJob:
         self.held: Mapping[int, OarJob] = {one.job_id: one for one in held}
         self.faults = faults
         self.notes = notes
-        local_id = int(job.local_id) if job.local_id.isdigit() else 0
-        self.last = self.held.get(local_id)
+        self.last = self.held.get(job.oar_id)
         self.case = Case(planned, job, self.last, faults)
         self.lost = self.case.target_of("restore-dump", "lost ")
         self.revived = self.case.target_of("restore-dump", "revived ")
@@ -121,8 +120,8 @@ class _OneJob:
         while one is not None and one.job_id not in chain:
             chain.add(one.job_id)
             one = self.held.get(one.resubmits)
-        if self.job.local_id and self.last is None:
-            yield f"OAR does not have its job {self.job.local_id}", LOST if self.lost else ""
+        if self.job.oar_id and self.last is None:
+            yield f"OAR does not have its job {self.job.oar_id}", LOST if self.lost else ""
         for job_id, one in self.held.items():
             if one.state not in ENDED:
                 excuse = self._no_space() if self.job.unexplained else ""
@@ -130,7 +129,7 @@ class _OneJob:
                 yield f"OAR job {job_id} is left as {one.state}", excuse
             elif job_id not in chain and (one.state != "Error" or one.start):
                 excuse = LOST if self.lost else ""
-                yield f"OAR job {job_id} ran beside {self.job.local_id or 'none'}", excuse
+                yield f"OAR job {job_id} ran beside {self.job.oar_id or 'none'}", excuse
 
     def _runs(self) -> Iterator[tuple[str, str]]:
         """The program runs once in each OAR job, and in no OAR job that is not known."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 ENDED = ("Terminated", "Error")
 # Seconds: A-REX's work on a job goes on a little after a fault, and so does OAR's.
 _AFTERMATH = 60.0
+# How a local job ID starts that is none of OAR's: that of a job whose submission failed.
+_UNSUBMITTED = "not-submitted-"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,16 @@ class GridJob:
     begun: float = 0.0
     ended: float = 0.0
     unexplained: bool = False
+
+    @property
+    def oar_id(self) -> int:
+        """The ID of its job in OAR, 0 if it has none."""
+        return int(self.local_id) if self.local_id.isdigit() else 0
+
+    @property
+    def unsubmitted(self) -> bool:
+        """Whether submission has handed the job over to scan as failed."""
+        return self.local_id.startswith(_UNSUBMITTED)
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,11 @@ FORGOTTEN = GOOD._replace(held=()).with_fault("restore-dump", "lost chaos-0007-a
 GIVEN_UP = case("long", failed(512, "Job is lost: OAR does not know it"), 512, None)._replace(
     held=()
 )
+UNSUBMITTED = GOOD._replace(held=(), notes=()).with_job(
+    failure=failed(512, "the session directory cannot be written at submission: No space left"),
+    local_id="not-submitted-0123456789ab",
+    account=Account(True, 512, 0, 0, 0, 0, 0),
+)
 NO_ROOM = case(
     "short", failed(512, "The session directory could not be used on the node"), 512, None
 ).with_fault("session-full")
@@ -108,7 +113,10 @@ NO_ROOM = case(
     "right",
     [
         *(GOOD, FAILING, KILLED, TOO_LONG, PREEMPTED, NODE, DELETED, AGAIN, SUBMIT_KILLED),
-        NO_ROOM,
+        *(NO_ROOM, UNSUBMITTED.with_fault("session-full")),
+        UNSUBMITTED.with_job(failure=failed(512, "OAR did not answer for 30 min")).with_fault(
+            "database-kill"
+        ),
         # Killed while it waited: neither start nor end.
         KILLED._replace(notes=()).with_oar(start=0, stop=0).with_account(start=0, end=0, wall=0),
         # Killed before its submission.
@@ -195,6 +203,19 @@ def test_nothing_wrong(right: Case) -> None:
         (GIVEN_UP.with_fault("restore-dump", "lost chaos-0008-xY4"), "OAR has lost no such job"),
         (REFUSED, "nothing disturbed its submission"),
         (REFUSED.with_fault("submit-kill", "job.xY4.grami"), "nothing disturbed its submission"),
+        (UNSUBMITTED, "nothing disturbed its submission"),
+        (UNSUBMITTED.with_fault("oar-kill"), "nothing disturbed its submission"),
+        (
+            UNSUBMITTED.with_job(failure=failed(512, "OAR refused the job: no queue")),
+            "the reason is unknown to the checker",
+        ),
+        (
+            UNSUBMITTED.with_job(failure=failed(3, "the session directory")),
+            "the code should be 512",
+        ),
+        (UNSUBMITTED.with_fault("session-full")._replace(held=GOOD.held), "ran beside none"),
+        (UNSUBMITTED.with_job(account=None), "has no complete accounting record"),
+        (UNSUBMITTED.with_account(exit_code=0), "has exit code 0 in the accounting, not 512"),
         (NO_ROOM._replace(faults=()), "its session directory was in order"),
         (GOOD.with_job(failure="Something else"), "the reason is unknown to the checker"),
         (GOOD.with_job(failure=failed(512, "Oh")), "the reason is unknown to the checker"),
