@@ -18,22 +18,15 @@ _NOT_SUBMITTED = (
     "Failed extracting LRMS ID due to some internal error",
 )
 _IN_LRMS = re.compile(r"LRMS error: \(([0-9]+)\) (.*)", re.S)
-_NODE_FAULTS = (
-    "sshd-kill",
-    "node-dead",
-    "oar-kill",
-    "oar-restart",
-    "database-kill",
-    "database-restart",
-    "restore-dump",
-)
 _SERVER_FAULTS = (
     "oar-kill",
     "oar-restart",
     "database-kill",
     "database-restart",
+    "database-full",
     "restore-dump",
 )
+_NODE_FAULTS = ("sshd-kill", "node-refuses", "node-dead", *_SERVER_FAULTS)
 _DISK_FAULTS = ("control-full", "session-full")
 # Parts of the reasons of failed submissions, and the faults that explain them.
 _FAILED_SUBMISSIONS = {

@@ -17,9 +17,11 @@ from chaos_site import DISKS, set_clock
 from load_oar import Oar
 
 _NODES = [f"127.0.0.{number}" for number in range(1, 5)]
+_DENIED = "/etc/hosts.deny"
 _DUMP = "/tmp/chaos.dump"
-# Seconds: how long a process to be killed is waited for, and how old it is then at most.
-_PROCESS_TIMEOUT, _OLDEST = 15.0, 0.6
+# Seconds: how long a target is waited for, between two looks for a job, and how old a process to be
+# killed is at most.
+_TARGET_TIMEOUT, _LOOK_AGAIN, _OLDEST = 15.0, 0.3, 0.6
 _COMMAND_TIMEOUT = 30.0
 _JOBS = "SELECT job_id, job_name FROM jobs WHERE job_name LIKE 'chaos-%' AND state {} ORDER BY 1"
 _ALIVE = "NOT IN ('Terminated', 'Error')"
@@ -61,6 +63,7 @@ class Faults:
         for name in ("postgres", "sshd", "oar", "arex"):
             self.bed.service(name, "start")
         set_clock(self.bed, 0)
+        self._accept()
         self._revive_nodes()
         held = self._oar.sql("SELECT job_id FROM jobs WHERE state IN ('Hold', 'Suspended')").split()
         if held:
@@ -83,7 +86,7 @@ class Faults:
         self._fill(fault.kind.partition("-")[0])
         return ()
 
-    _begin_session_full = _begin_control_full
+    _begin_session_full = _begin_database_full = _begin_control_full
 
     def _end_control_full(self, fault: Fault, _hit: Sequence[str]) -> None:
         self._free(fault.kind.partition("-")[0])
@@ -122,6 +125,10 @@ class Faults:
 
     _end_database_restart = _end_database_kill
 
+    def _end_database_full(self, fault: Fault, hit: Sequence[str]) -> None:
+        self._free(fault.kind.partition("-")[0])
+        self._end_database_kill(fault, hit)
+
     def _begin_sshd_kill(self, fault: Fault) -> Sequence[str]:
         """Kill the sshd of the nodes; with half of the choices, its connections as well."""
         Sshd(self.bed.inside, self.bed.suite).kill()
@@ -133,6 +140,19 @@ class Faults:
     def _end_sshd_kill(self, _fault: Fault, _hit: Sequence[str]) -> None:
         self.bed.service("sshd", "start")
         self._revive_nodes()
+
+    def _begin_node_refuses(self, fault: Fault) -> Sequence[str]:
+        """Let one node close all new connections; hosts_access(5) has the syntax."""
+        node = _chosen(_NODES, fault)
+        self.bed.run(["tee", "-a", _DENIED], input=f"ALL@{node}: ALL\n")
+        return (node,)
+
+    def _end_node_refuses(self, _fault: Fault, _hit: Sequence[str]) -> None:
+        self._accept()
+        self._revive_nodes()
+
+    def _accept(self) -> None:
+        self.bed.run(["sed", "-i", r"/^ALL@127\.0\.0\./d", _DENIED])
 
     def _begin_node_dead(self, fault: Fault) -> Sequence[str]:
         node = _chosen(_NODES, fault)
@@ -187,12 +207,10 @@ class Faults:
         return self._on_job("= 'Running'", fault, ["oarhold", "-r"])
 
     def _end_hold(self, _fault: Fault, hit: Sequence[str]) -> None:
+        query = "SELECT max(job_id) FROM jobs WHERE job_name = '{}'"
         for name in hit:
-            (job_id,) = self._oar.sql(
-                f"SELECT max(job_id) FROM jobs WHERE job_name = '{name}'"
-            ).split() or ("",)
-            if job_id:
-                with suppress(BedError, subprocess.TimeoutExpired):
+            with suppress(BedError, subprocess.TimeoutExpired):
+                for job_id in self._oar.sql(query.format(name)).split():
                     self._run(["oarresume", job_id])
 
     _end_suspend = _end_hold
@@ -211,10 +229,14 @@ class Faults:
         arguments: Sequence[str] = (),
         user: str | None = None,
     ) -> Sequence[str] | None:
-        """Run a command of OAR on a job in this state; return the job's name."""
+        """Run a command of OAR on the next job in this state; return the job's name."""
+        deadline = time.monotonic() + _TARGET_TIMEOUT
         jobs = self._jobs(state)
-        if not jobs:
-            return None
+        while not jobs:
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(_LOOK_AGAIN)
+            jobs = self._jobs(state)
         job_id = _chosen(list(jobs), fault)
         with suppress(BedError, subprocess.TimeoutExpired):
             self._run([*command, job_id, *arguments], user=user)
@@ -222,7 +244,7 @@ class Faults:
 
     def _kill_script(self, script: str, fault: Fault) -> Sequence[str] | None:
         """Kill the next process of one of A-REX's scripts, at some moment of its life."""
-        deadline = time.monotonic() + _PROCESS_TIMEOUT
+        deadline = time.monotonic() + _TARGET_TIMEOUT
         known = {pid for pid, _ in self._processes()}
         while time.monotonic() < deadline:
             for pid, words in self._processes():

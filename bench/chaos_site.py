@@ -1,6 +1,6 @@
 """Prepare a bed for a chaos run, and undo that: disks that can be filled, a clock that can jump.
 
-* The control and the session directory become small file systems in memory.
+* The control and the session directory and PostgreSQL's data become small file systems in memory.
 * OAR's clock is that of its database: `get_date` of OAR/IO.pm asks for current_timestamp (OAR 2.5
   and 2.6). It is changed to add the seconds in a table. The kernel's clock cannot be set for a bed
   alone: time namespaces have a boot-time clock of their own, but no date (time_namespaces(7)).
@@ -19,8 +19,10 @@ from bed.arcconf import CONTROLDIR, DEFAULT_TEMPLATE, SESSIONDIR
 from chaos_jobs import NOTES
 from load_oar import Oar
 
-DISKS = {"control": CONTROLDIR, "session": SESSIONDIR}
-_MB = 96
+DISKS = {"control": CONTROLDIR, "session": SESSIONDIR, "database": "/var/lib/postgresql"}
+_MB = 160
+# What writes to the disks, in the order in which it can be stopped.
+_WRITERS = ("arex", "oar", "postgres")
 _DATE = "EXTRACT(EPOCH FROM current_timestamp)"
 _JUMPED = f"{_DATE} + (SELECT seconds FROM chaos_clock)"
 _OAR_MODULE = "/usr/share/perl5/OAR/IO.pm"
@@ -44,20 +46,22 @@ types = idempotent
 
 @contextmanager
 def prepared(bed: Bed, conf: Path = DEFAULT_TEMPLATE, cores: int = 0) -> Iterator[None]:
-    """Prepare a running bed; afterwards it has its earlier directories and clock, and `conf`.
+    """Prepare a running bed; afterwards it has its earlier files and database, and `conf`.
 
-    Its nodes get `cores` cores in total, and keep them, if they have fewer.
+    Its nodes get `cores` cores in total meanwhile, if they have fewer.
     """
     module, oar_conf = bed.path(_OAR_MODULE), bed.path(_OAR_CONF)
     before = module.read_bytes(), oar_conf.read_bytes()
-    bed.service("arex", "stop")
-    _make_disks(bed)
+    for name in _WRITERS:
+        bed.service(name, "stop")
     try:
+        _make_disks(bed)
+        bed.service("postgres", "start")
         bed.run(["install", "-d", "-m", "1777", NOTES])
         Oar(bed).have_cores(cores)
         _make_clock(bed)
         oar_conf.write_bytes(before[1] + b'\nWALLTIME_CHANGE_ENABLED="yes"\n')
-        bed.service("oar", "restart")
+        bed.service("oar", "start")
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as template:
             text = DEFAULT_TEMPLATE.read_text()
             template.write(text[: text.index("[custom:oar]")] + _SETTINGS)
@@ -65,14 +69,15 @@ def prepared(bed: Bed, conf: Path = DEFAULT_TEMPLATE, cores: int = 0) -> Iterato
             bed.reconf(Path(template.name))
         yield
     finally:
-        bed.service("arex", "stop")
+        for name in _WRITERS:
+            bed.service(name, "stop")
         for path in DISKS.values():
             bed.run(["umount", "-l", path], check=False)
         module.write_bytes(before[0])
         oar_conf.write_bytes(before[1])
-        _end_jobs(bed)
         bed.run(["rm", "-rf", NOTES])
-        bed.service("oar", "restart")
+        bed.service("postgres", "start")
+        bed.service("oar", "start")
         bed.reconf(conf)
 
 
@@ -82,10 +87,19 @@ def set_clock(bed: Bed, seconds: int) -> None:
 
 
 def _make_disks(bed: Bed) -> None:
-    dhparam = bed.path(f"{CONTROLDIR}/dhparam.pem").read_text()
+    """Mount empty file systems that have only what the daemons need to start."""
+    kept = f"{CONTROLDIR}/dhparam.pem", f"{DISKS['database']}/."
     for path in DISKS.values():
-        bed.run(["mount", "-t", "tmpfs", "-o", f"size={_MB}m,mode=755", "tmpfs", path])
-    bed.run(["sh", "-c", f"umask 177; cat >{CONTROLDIR}/dhparam.pem"], input=dhparam)
+        keep = " ".join(one for one in kept if one.startswith(f"{path}/"))
+        script = f"""
+new=$(mktemp -d)
+mount -t tmpfs -o size={_MB}m,mode=755 tmpfs $new
+[ -z '{keep}' ] || cp -a {keep} $new
+mount --bind $new {path}
+umount $new
+rmdir $new
+"""
+        bed.run(["sh", "-e"], input=script)
 
 
 def _make_clock(bed: Bed) -> None:
@@ -99,11 +113,3 @@ def _make_clock(bed: Bed) -> None:
     if changes != 1:
         raise BedError(f"{_OAR_MODULE} reads the date in another way than OAR 2.5 and 2.6")
     module.write_text(text, errors="surrogateescape")
-
-
-def _end_jobs(bed: Bed) -> None:
-    """End what is left in OAR: jobs that a restored dump has revived cannot be deleted."""
-    Oar(bed).sql(
-        "UPDATE jobs SET state = 'Error' WHERE state NOT IN ('Terminated', 'Error');"
-        "UPDATE assigned_resources SET assigned_resource_index = 'LOG'"
-    )

@@ -13,6 +13,8 @@ from load_plan import Planned
 # What the backend requests for a job of one slot.
 _REQUEST = "/core=1,walltime=3:0:0"
 _NODES = 4
+# With cpusets, a core of OAR must be a CPU of the machine; the testbed uses this number of them.
+_CPUS = 2
 _ALREADY_KILLED = 6
 # OAR writes stop_time when a job is Finishing; only the log of its states has the end of that.
 _JOBS = """SELECT job_id, job_name, state, exit_code, (
@@ -39,7 +41,7 @@ class Oar:
         lines = []
         for core in range(has + 1, cores + 1):
             node = 1 + core % _NODES
-            properties = f"-p host=node{node} -p cpu={node} -p core={core} -p cpuset={core}"
+            properties = f"-p host=node{node} -p cpu={node} -p core={core} -p cpuset={core % _CPUS}"
             lines.append(f"oarnodesetting -a -h 127.0.0.{node} {properties} -p mem=4096")
         self.bed.run(["sh", "-e"], input="\n".join(lines), timeout=600)
 
