@@ -121,7 +121,7 @@ def _graph(
     unit = panel["fieldConfig"]["defaults"].get("unit", "short")
     drawn = [one for one in series if any(value > 0 for value in one.values)][:MOST_SERIES]
     drawn = drawn or list(series[:1])
-    left, right, top, bottom = 52, width - 170, 32, tall - 24
+    left, right, top, bottom = 66, width - 170, 32, tall - 24
     tops = [list(one.values) for one in drawn]
     if stacked:
         for below, above in zip(tops, tops[1:]):
@@ -194,7 +194,7 @@ def number(value: float, unit: str) -> str:
         return f"{100 * value:.0f} %"
     if unit == "s":
         if value >= 60:
-            return f"{value / 60:.3g} min"
+            return f"{value / 60:.2g} min"
         return f"{1000 * value:.0f} ms" if 0 < value < 1 else f"{value:.3g} s"
     return f"{value:.3g}"
 
