@@ -15,6 +15,8 @@ from chaos_records import ENDED, GridJob, Happened, OarJob, Records
 
 # Seconds between a time in the accounting and OAR's: the job's own script notes it on the node.
 _TOLERANCE = 15
+# What A-REX records for a failed job without an exit code in its diag: one that never ran.
+_NEVER_RAN = 1
 LOST = "the restored dump does not have its OAR job"
 # A-REX then leaves the file with the reason empty, cleans the session directory without running
 # cancel-OAR-job, and does not repeat what it could not write into its accounting.
@@ -161,6 +163,8 @@ class _OneJob:
                 yield "has no complete accounting record", self._no_space()
             return
         right = KILLED_WITH if self.job.failure.startswith(CANCELED) else code_of(self.job.failure)
+        if right and (self.job.unsubmitted or (self.last is not None and not self.last.start)):
+            right = _NEVER_RAN
         if self.job.local_id and right is not None and account.exit_code != right:
             yield f"has exit code {account.exit_code} in the accounting, not {right}", ""
         if self.last is None or not self.last.start or self.last.state not in ENDED:

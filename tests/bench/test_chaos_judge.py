@@ -102,7 +102,7 @@ GIVEN_UP = case("long", failed(512, "Job is lost: OAR does not know it"), 512, N
 UNSUBMITTED = GOOD._replace(held=(), notes=()).with_job(
     failure=failed(512, "the session directory cannot be written at submission: No space left"),
     local_id="not-submitted-0123456789ab",
-    account=Account(True, 512, 0, 0, 0, 0, 0),
+    account=Account(True, 1, 0, 0, 0, 0, 0),
 )
 NO_ROOM = case(
     "short", failed(512, "The session directory could not be used on the node"), 512, None
@@ -118,7 +118,9 @@ NO_ROOM = case(
             "database-kill"
         ),
         # Killed while it waited: neither start nor end.
-        KILLED._replace(notes=()).with_oar(start=0, stop=0).with_account(start=0, end=0, wall=0),
+        KILLED._replace(notes=())
+        .with_oar(start=0, stop=0)
+        .with_account(exit_code=1, start=0, end=0, wall=0),
         # Killed before its submission.
         KILLED._replace(held=(), notes=()).with_job(local_id="", account=None),
         # An incomplete OAR job of a killed oarsub, which never ran.
@@ -215,7 +217,7 @@ def test_nothing_wrong(right: Case) -> None:
         ),
         (UNSUBMITTED.with_fault("session-full")._replace(held=GOOD.held), "ran beside none"),
         (UNSUBMITTED.with_job(account=None), "has no complete accounting record"),
-        (UNSUBMITTED.with_account(exit_code=0), "has exit code 0 in the accounting, not 512"),
+        (UNSUBMITTED.with_account(exit_code=0), "has exit code 0 in the accounting, not 1"),
         (NO_ROOM._replace(faults=()), "its session directory was in order"),
         (GOOD.with_job(failure="Something else"), "the reason is unknown to the checker"),
         (GOOD.with_job(failure=failed(512, "Oh")), "the reason is unknown to the checker"),
@@ -224,6 +226,8 @@ def test_nothing_wrong(right: Case) -> None:
         (GOOD.with_account(complete=False), "has no complete accounting record"),
         (GOOD.with_account(exit_code=3), "has exit code 3 in the accounting, not 0"),
         (KILLED.with_account(exit_code=0), "has exit code 0 in the accounting, not 265"),
+        (KILLED.with_account(exit_code=1), "has exit code 1 in the accounting, not 265"),
+        (KILLED.with_oar(start=0), "has exit code 265 in the accounting, not 1"),
         (GOOD.with_account(start=START - 60), f"has start {START - 60} in the accounting"),
         (GOOD.with_account(end=0), "has end 0 in the accounting"),
         (GOOD.with_account(wall=0).with_oar(stop=START + 100), "has wall time 0"),
