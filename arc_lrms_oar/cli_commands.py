@@ -169,11 +169,16 @@ def jobs_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def jobs(arguments: argparse.Namespace) -> int:
+    import gc
+
     from arc_lrms_oar.admin.job_fields import parse_fields
     from arc_lrms_oar.admin.job_output import CSV, JSON, TABLE, Listing
     from arc_lrms_oar.admin.jobs import jobs
     from arc_lrms_oar.commands.connect import client_of, settings_of
 
+    if not arguments.watch:
+        # See docs/performance.md.
+        gc.disable()
     listing = Listing(
         selection=selection_of(arguments),
         fields=parse_fields("--fields", arguments.fields),

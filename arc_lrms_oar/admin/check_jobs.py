@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
-from arc_lrms_oar.admin.left_jobs import LrmsScripts, diag_of, is_reported, still_in_oar
+from arc_lrms_oar.admin.left_jobs import LrmsScripts, is_reported, still_in_oar
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.job_listing import ENDED, JobListing
 from arc_lrms_oar.errors import ControlDirError, OarUnavailable
@@ -68,7 +68,7 @@ def check_scripts_of_jobs(jobs: Sequence[GridJob]) -> Iterator[Finding]:
 
 def check_left_jobs(client: OarClient, jobs: Sequence[GridJob]) -> Iterator[Finding]:
     """Whether a job that A-REX has ended goes on in OAR."""
-    unreported = [job for job in jobs if job.state in ENDED and not is_reported(diag_of(job))]
+    unreported = [job for job in jobs if job.state in ENDED and not is_reported(job)]
     try:
         left = still_in_oar(client, unreported)
     except OarUnavailable as error:

@@ -19,7 +19,7 @@ from arc_lrms_oar.admin.job_row import (
     with_oar_job,
 )
 from arc_lrms_oar.admin.job_selection import EVERY_JOB, Selection
-from arc_lrms_oar.admin.left_jobs import LrmsScripts, diag_of, is_reported, still_in_oar
+from arc_lrms_oar.admin.left_jobs import LrmsScripts, is_reported, still_in_oar
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.job_listing import ENDED, IN_OAR, EndedJob, JobListing
 from arc_lrms_oar.errors import OarUnavailable
@@ -157,11 +157,12 @@ class OverviewReader:
         for entry in ended:
             if not entry.failed or entry in self._reported:
                 continue
-            job = self._every.read(entry)
-            if job is not None and not is_reported(diag_of(job)):
-                unreported[job.grid_id] = job
-            else:
+            if is_reported(self._every.unread(entry)):
                 self._reported.add(entry)
+                continue
+            job = self._every.read(entry)
+            if job is not None:
+                unreported[job.grid_id] = job
         states = still_in_oar(self._client, unreported.values())
         return {
             grid_id: with_oar_job(row_of_ended(self._settings, unreported[grid_id]), state)

@@ -8,6 +8,7 @@ job goes on (docs/internals/arc.md#jobs-of-another-lrms).
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 
 from arc_lrms_oar.admin import arc_locations
@@ -47,9 +48,11 @@ def _missing(name: str) -> str:
     return "" if os.path.exists(path) else path
 
 
-def is_reported(diag: Diag) -> bool:
-    """Whether scan has reported the end of the job with this diag to A-REX."""
-    return "lrmsexitcode" in diag.values
+def is_reported(job: GridJob) -> bool:
+    """Whether scan has reported the end of a job that A-REX has ended: its diag says so."""
+    # Not parsed: `jobs` asks this of every failed job.
+    diag = controldir.read_end(job, "diag", LIMIT)
+    return re.search(rb"(?im)^[ \t]*lrmsexitcode=", diag) is not None
 
 
 def diag_of(job: GridJob) -> Diag:

@@ -13,7 +13,7 @@ from arc_lrms_oar.admin.job_table import BOLD, coloured, summary_lines, table_li
 
 # What the key s sorts by, in turn; "" is the usual order, problems first.
 _ORDERS = ("", "age", "user", "queue", "state", "wall_time", "start", "name", "note", "job_id")
-_HELP = "up down pgup pgdn scroll  s sort  r reverse  / filter  q quit"
+_HELP = "q quit  arrows scroll  s sort  r reverse  / filter"
 # What a terminal sends for a key: ECMA-48 sequences, UTF-8 characters, or single bytes.
 _KEY = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|.", re.S)
 _UP, _DOWN = ("\x1b[A", "\x1bOA", "k"), ("\x1b[B", "\x1bOB", "j")

@@ -120,6 +120,11 @@ class JobListing:
         """The job in full; None if A-REX has removed it meanwhile or it cannot be read."""
         return controldir.read_any_job(self.control_dir, ENDED_FOLDER, ended.status_name)
 
+    def unread(self, ended: EndedJob) -> GridJob:
+        """The job without what its files say: for the paths of its files."""
+        layout = controldir.layout_of(ended.status_name)
+        return GridJob(ended.grid_id, "", layout, self.control_dir, ended.since)
+
     def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
         path = os.path.join(self.control_dir, folder)
         try:
