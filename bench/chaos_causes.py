@@ -18,7 +18,7 @@ _NOT_SUBMITTED = (
     "Failed extracting LRMS ID due to some internal error",
 )
 _IN_LRMS = re.compile(r"LRMS error: \(([0-9]+)\) (.*)", re.S)
-_SERVER_FAULTS = (
+SERVER_FAULTS = (
     "oar-kill",
     "oar-restart",
     "database-kill",
@@ -26,11 +26,11 @@ _SERVER_FAULTS = (
     "database-full",
     "restore-dump",
 )
-_NODE_FAULTS = ("sshd-kill", "node-refuses", "node-dead", *_SERVER_FAULTS)
+_NODE_FAULTS = ("sshd-kill", "node-refuses", "node-dead", *SERVER_FAULTS)
 _DISK_FAULTS = ("control-full", "session-full")
 # Parts of the reasons of failed submissions, and the faults that explain them.
 _FAILED_SUBMISSIONS = {
-    "OAR did not answer": _SERVER_FAULTS,
+    "OAR did not answer": SERVER_FAULTS,
     "session directory": _DISK_FAULTS,
     "cannot write the job ID": _DISK_FAULTS,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from chaos_causes import CANCELED, KILLED_WITH, Case, code_of, wrong_cause
+from chaos_causes import CANCELED, KILLED_WITH, SERVER_FAULTS, Case, code_of, wrong_cause
 from chaos_plan import JOB_KINDS, Plan, PlannedJob
 from chaos_records import ENDED, GridJob, Happened, OarJob, Records
 
@@ -21,6 +21,8 @@ LOST = "the restored dump does not have its OAR job"
 # A-REX then leaves the file with the reason empty, cleans the session directory without running
 # cancel-OAR-job, and does not repeat what it could not write into its accounting.
 NO_SPACE = "A-REX has no space in its control directory"
+# Seen with OAR 2.5.9: nothing in OAR ends such a job or starts its program any more.
+STUCK = "OAR's server or database failed while OAR launched it"
 REVIVED = "the restored dump has its OAR job as it was before its end"
 
 
@@ -103,7 +105,7 @@ class _OneJob:
 
     def findings(self) -> Iterator[tuple[str, str]]:
         if self.job.state != "FINISHED":
-            yield f"is in {self.job.state or 'no state'}", ""
+            yield f"is in {self.job.state or 'no state'}", self._stuck()
             return
         yield from self._oar_jobs()
         yield from self._runs()
@@ -196,6 +198,10 @@ class _OneJob:
 
     def _no_space(self) -> str:
         return NO_SPACE if self.case.during("control-full") else ""
+
+    def _stuck(self) -> str:
+        launching = self.last is not None and self.last.state in ("toLaunch", "Launching")
+        return STUCK if launching and self.case.during(*SERVER_FAULTS) else ""
 
     def _wanted(self) -> str:
         code = JOB_KINDS[self.planned.kind].exit_code

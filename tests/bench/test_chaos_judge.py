@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from chaos_judge import LOST, NO_SPACE, REVIVED, Finding, judge
+from chaos_judge import LOST, NO_SPACE, REVIVED, STUCK, Finding, judge
 from chaos_plan import Plan, PlannedJob
 from chaos_records import Account, GridJob, Happened, OarJob, Records
 from chaos_saved import Saved
@@ -289,6 +289,14 @@ def test_given_up_in_a_full_control_directory() -> None:
     left = full.with_oar(state="Running", status=None).findings()
     assert {one.excuse for one in left} == {NO_SPACE}
     assert not any(one.excuse for one in GOOD.with_oar(state="Running").findings())
+
+
+def test_left_in_its_launch_by_a_failed_server() -> None:
+    stuck = GOOD.with_job(state="INLRMS").with_oar(state="Launching", status=None)
+    assert [one.excuse for one in stuck.with_fault("database-restart").findings()] == [STUCK]
+    assert [one.excuse for one in stuck.findings()] == [""]
+    running = stuck.with_oar(state="Running").with_fault("database-restart")
+    assert [one.excuse for one in running.findings()] == [""]
 
 
 def test_stored_run_is_checked_again(tmp_path: Path) -> None:
