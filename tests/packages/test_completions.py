@@ -36,9 +36,8 @@ def test_commands() -> None:
 
 
 def test_options_of_a_command() -> None:
-    assert bash_offers(["arc-oar", "jobs", "--"]) == [
-        *("--help", "--state", "--watch", "--json", "--config")
-    ]
+    assert bash_offers(["arc-oar", "query", "--"]) == ["--help", "--json", "--config"]
+    assert {"--user", "--sort", "--watch", "--csv"} <= set(bash_offers(["arc-oar", "jobs", "--"]))
 
 
 def test_values_of_an_option() -> None:
