@@ -15,8 +15,10 @@ pytestmark = pytest.mark.live
 
 CONF = "/root/doctor-faults.conf"
 PACKAGE = "/usr/lib/python3/dist-packages/arc_lrms_oar"
+SECOND = "/usr/local/lib/python3.11/dist-packages"
 RTES = f"{arcconf.CONTROLDIR}/rte"
 NODES = "for n in 1 2 3 4; do oarnodesetting -s {} -h 127.0.0.$n; done >/dev/null"
+INSTALL = "python3 -m arc_lrms_oar install --lrms OAR"
 BLOCK = "\n[custom:oar]\n"
 
 
@@ -44,6 +46,32 @@ def option(line: str, level: str, check: str, message: str) -> Change:
     """An option in [custom:oar]."""
     return Change(BLOCK, f"{BLOCK}{line}\n", level, check, message)
 
+
+# Values that an option cannot have, and what doctor names as right.
+WRONG_VALUES = {
+    "checkpoint_signal = 99": "the number of a signal",
+    "checkpoint = often": "seconds (3600)",
+    "max_waiting = many": "a whole number",
+    "max_user_running = -1": "a whole number",
+    "best_effort_slots = maybe": "free or used",
+    "local_jobs = perhaps": "yes or no",
+    "memory_unit = PB": "kB, MB or GB",
+    "memory_scope = rack": "core or node",
+    "resubmitted = maybe": "follow or delete",
+    "usage_interval = often": "seconds (3600)",
+    "gpus = many": "a whole number",
+    "metrics_file = oar.prom": "the absolute path of a file that ends in .prom",
+    "identity = nonsense": "voms FQAN",
+    "lost_cycles = few": "a whole number",
+    "submit_budget = 9999": "at most 600 seconds",
+    "command_timeout = never": "seconds (3600)",
+    "types = no such=x;y": "a blank between job types",
+    "notify = shout": "mail:ADDRESS or exec:/PROGRAM",
+    "properties = a'b": "a property, a number",
+    "resources = core": "= at character 5",
+    "project = a b;c": "one word",
+    "bin_path = usr/bin": "the absolute path of a directory",
+}
 
 CHANGES = {
     "backend": Change("lrms = OAR", "lrms = fork", "FAIL", "configuration", "lrms is fork"),
@@ -87,6 +115,14 @@ CHANGES = {
     "resources": option(
         "resources = /rack=1/core={count}", "FAIL", "resource levels", "property rack"
     ),
+    "core-level": option("core_level = kern", "FAIL", "resource levels", "property kern"),
+    "other-gpu-level": option(
+        "gpus = 1\ngpu_level = box", "FAIL", "resource levels", "property box"
+    ),
+    "memory-that-is-no-number": option(
+        "memory_property = host", "warn", "resource levels", "no valid host"
+    ),
+    "unknown-oar-queue": option("oar_queue = ghost", "FAIL", "queue default", "no queue ghost"),
     "cores-per-node": option("cores_per_node = 7", "warn", "resource levels", "nodes have 2"),
     "properties": option("properties = mem > 9999999", "FAIL", "properties", "no resource"),
     "properties-syntax": option("properties = nosuch = 1", "FAIL", "properties", "nosuch = 1"),
@@ -140,6 +176,50 @@ FAULTS = {
         "FAIL",
         "scripts",
         "is missing",
+    ),
+    "info-module-missing": Fault(
+        "rm /usr/share/arc/OARmod.pm", INSTALL, "FAIL", "scripts", "OARmod.pm is missing"
+    ),
+    "submit-script-missing": Fault(
+        "rm /usr/share/arc/submit-OAR-job", INSTALL, "FAIL", "scripts", "submit-OAR-job is missing"
+    ),
+    "cancel-script-not-executable": Fault(
+        "chmod a-x /usr/share/arc/cancel-OAR-job", INSTALL, "FAIL", "scripts", "has mode 0644"
+    ),
+    "script-replaced": Fault(
+        "echo '# another' >>/usr/share/arc/submit-OAR-job",
+        INSTALL,
+        "FAIL",
+        "scripts",
+        "is not this package's file",
+    ),
+    "second-copy": Fault(
+        f"mkdir -p {SECOND} && cp -r {PACKAGE} {SECOND} && chmod -R a+rX {SECOND}",
+        f"rm -r {SECOND}/arc_lrms_oar",
+        "warn",
+        "Python",
+        "there are 2 copies",
+    ),
+    "session-directory-missing": Fault(
+        f"mv {arcconf.SESSIONDIR} {arcconf.SESSIONDIR}.moved",
+        f"mkdir -p -m 755 {arcconf.SESSIONDIR}",
+        "FAIL",
+        "session directory of griduser",
+        "No such file",
+    ),
+    "oarstat-not-executable": Fault(
+        "chmod o-rx /usr/bin/oarstat",
+        "chmod 6755 /usr/bin/oarstat",
+        "FAIL",
+        "OAR commands as griduser",
+        "oarstat cannot be run: Permission denied",
+    ),
+    "oarnodes-missing": Fault(
+        "mv /usr/bin/oarnodes /usr/bin/moved-oarnodes",
+        "mv /usr/bin/moved-oarnodes /usr/bin/oarnodes",
+        "FAIL",
+        "OAR commands as griduser",
+        "oarnodes cannot be run: No such file",
     ),
     "runtime-environment-without-its-file": Fault(
         f"mkdir -p {RTES}/enabled; ln -s /nonexistent {RTES}/enabled/GONE",
@@ -219,6 +299,15 @@ def test_fault_in_arc_conf(doctor: Doctor, name: str) -> None:
     assert any(matches(row, change) for row in rows), rows
 
 
+@pytest.mark.parametrize("line", WRONG_VALUES)
+def test_wrong_value(doctor: Doctor, line: str) -> None:
+    (row,) = doctor.problems(doctor.plain.replace(BLOCK, f"{BLOCK}{line}\n"))
+    assert (row["level"], row["check"]) == ("FAIL", "configuration")
+    assert f"[custom:oar] {line.partition(' = ')[0]} = " in row["message"]
+    assert f": expected {WRONG_VALUES[line]}" in row["message"]
+    assert row["cure"]
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_of_the_machine(doctor: Doctor, name: str) -> None:
     fault = FAULTS[name]
@@ -228,6 +317,16 @@ def test_fault_of_the_machine(doctor: Doctor, name: str) -> None:
     finally:
         doctor.bed.run(["sh", "-ec", fault.cure], cwd="/")
     assert any(matches(row, fault) for row in rows), rows
+    assert doctor.problems(doctor.plain) == []
+
+
+def test_server_that_is_stopped(doctor: Doctor) -> None:
+    doctor.bed.service("oar", "stop")
+    try:
+        rows = doctor.problems(doctor.plain)
+    finally:
+        doctor.bed.service("oar", "start")
+    assert [(row["level"], row["check"]) for row in rows] == [("FAIL", "OAR server")]
     assert doctor.problems(doctor.plain) == []
 
 
