@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from arc_lrms_oar import cli_commands, entrypoint
+from arc_lrms_oar import cli_commands, cli_job_commands, entrypoint
 from arc_lrms_oar.version import __version__
 
 SCRIPT = "arc-oar"
@@ -63,49 +63,49 @@ def commands() -> dict[str, Command]:
         ),
         "query": Command(
             "Print state, exit code and reason of OAR jobs",
-            cli_commands.query_arguments,
-            cli_commands.query,
+            cli_job_commands.query_arguments,
+            cli_job_commands.query,
             only_prints=True,
         ),
         # For the admin: the jobs.
         "jobs": Command(
             "List all grid jobs with their state in A-REX and in OAR",
-            cli_commands.jobs_arguments,
-            cli_commands.jobs,
+            cli_job_commands.jobs_arguments,
+            cli_job_commands.jobs,
             only_prints=True,
         ),
         "explain": Command(
             "Show everything known about one job",
-            cli_commands.explain_arguments,
-            cli_commands.explain,
+            cli_job_commands.explain_arguments,
+            cli_job_commands.explain,
             only_prints=True,
             description="Prints the request, the oarsub command line, the events in A-REX and in "
             "OAR, the outcome, the files of the job and what to do.",
         ),
         "report": Command(
             "Count the jobs that have ended by day, VO, user, queue and reason",
-            cli_commands.report_arguments,
-            cli_commands.report,
+            cli_job_commands.report_arguments,
+            cli_job_commands.report,
             only_prints=True,
             description="Reads the control directory, A-REX's accounting and, for the reasons of "
             "failed jobs whose files A-REX has removed, OAR.",
         ),
         "hold": Command(
             "Keep waiting jobs from being started, by oarhold",
-            cli_commands.hold_arguments,
-            cli_commands.hold,
+            cli_job_commands.hold_arguments,
+            cli_job_commands.hold,
             description="Lists the jobs and asks for their number before it does anything.",
         ),
         "resume": Command(
             "Release held and suspended jobs, by oarresume",
-            cli_commands.resume_arguments,
-            cli_commands.resume,
+            cli_job_commands.resume_arguments,
+            cli_job_commands.resume,
             description="Lists the jobs and asks for their number before it does anything.",
         ),
         "cancel": Command(
             "Cancel grid jobs through A-REX",
-            cli_commands.cancel_arguments,
-            cli_commands.cancel,
+            cli_job_commands.cancel_arguments,
+            cli_job_commands.cancel,
             description="Lists the jobs and asks for their number before it does anything. A-REX "
             "gets the same request as from the job's user. With the path of a GRAMi file this "
             "command deletes the OAR job of that file without a question, as A-REX's script "
@@ -113,8 +113,8 @@ def commands() -> dict[str, Command]:
         ),
         "drain": Command(
             "Show whether A-REX drains and which jobs are left; start or stop draining",
-            cli_commands.drain_arguments,
-            cli_commands.drain,
+            cli_job_commands.drain_arguments,
+            cli_job_commands.drain,
             description="A-REX that drains refuses new jobs, publishes that, and goes on with "
             "those that it has. It has to be restarted after --start and --stop.",
         ),

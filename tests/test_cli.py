@@ -307,7 +307,7 @@ def test_help_imports_no_command(site: Site) -> None:
     loaded = run(["-c", code], site.ce.place).stdout.split()
     packages = {name.split(".")[1] for name in loaded if name.startswith("arc_lrms_oar.")}
     small = {"console", "errors", "log", "replacement", "version"}
-    assert packages == {"cli", "cli_commands", "entrypoint", *small}
+    assert packages == {"cli", "cli_commands", "cli_job_commands", "entrypoint", *small}
 
 
 def test_query(site: Site) -> None:

@@ -23,11 +23,12 @@ _ROWS = (
 _SAME_BOX = {
     "__main__": "cli",
     "cli_commands": "cli",
+    "cli_job_commands": "cli",
     "options": "settings",
     "option_types": "settings",
 }
 _LABELS = {
-    "cli": "cli, cli_commands",
+    "cli": "cli, cli_commands, cli_job_commands",
     "settings": "settings, options",
     _HELPERS: "files, process, errors, log and other helpers",
 }
