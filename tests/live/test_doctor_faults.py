@@ -49,6 +49,17 @@ def option(line: str, level: str, check: str, message: str) -> Change:
 
 # Values that an option cannot have, and what doctor names as right.
 WRONG_VALUES = {
+    "lost_time = x": "seconds (3600)",
+    "default_walltime = -5": "seconds (3600)",
+    "core_level = a b": "the name of one of OAR's resource properties",
+    "cpu_level = a b": "the name of one of OAR's resource properties",
+    "gpu_level = a b": "the name of one of OAR's resource properties",
+    "memory_property = a b": "the name of one of OAR's resource properties",
+    "oar_queue = a b": "one word",
+    "remote_sessiondir = x": "the absolute path of a directory",
+    "private_key = key": "the absolute path of a file",
+    "ssh_timeout = x": "seconds (3600)",
+    "cores_per_node = x": "a whole number",
     "checkpoint_signal = 99": "the number of a signal",
     "checkpoint = often": "seconds (3600)",
     "max_waiting = many": "a whole number",
