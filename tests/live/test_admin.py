@@ -99,7 +99,7 @@ def test_ordinary_users_see_their_own_jobs(grid: Grid, jobs: dict[str, Job]) -> 
 
 EXPLAINED = {
     "running": ["\n  state        Running\n", "OAR     started on 127.0.0."],
-    "waiting": [" Waiting\n", "-t postpone=2037-01-01 00:00:00"],
+    "waiting": [" Waiting\n", "-t 'postpone=2037-01-01 00:00:00'"],
     "ended": ["reason         Job finished with exit code 0 (success)", "the job succeeded"],
     "failed": [
         "reason         Job finished with exit code 3 (exit_code)",
