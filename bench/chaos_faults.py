@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -196,7 +197,8 @@ class Faults:
         return self._kill_script("scan-OAR-job", fault)
 
     def _begin_submit_kill(self, fault: Fault) -> Sequence[str] | None:
-        return self._kill_script("submit-OAR-job", fault)
+        hit = self._kill_script("submit-OAR-job", fault)
+        return hit and [grid_id_of(path) for path in hit]
 
     def _begin_hold(self, fault: Fault) -> Sequence[str] | None:
         return self._on_job("= 'Waiting'", fault, ["oarhold"])
@@ -290,6 +292,12 @@ class Faults:
 
     def _run(self, argv: Sequence[str], user: str | None = None) -> None:
         self.bed.run(argv, user=user, timeout=_COMMAND_TIMEOUT)
+
+
+def grid_id_of(path: str) -> str:
+    """Return the grid job ID of a GRAMi file of ARC 6 (job.ID.grami) or 7 (jobs/…/grami)."""
+    six = re.search(r"job\.(\w+)\.grami$", path)
+    return six[1] if six else "".join(path.split("/")[-5:-1])
 
 
 def _method(what: str, fault: Fault) -> str:

@@ -21,6 +21,9 @@ LOST = "the restored dump does not have its OAR job"
 # A-REX then leaves the file with the reason empty, cleans the session directory without running
 # cancel-OAR-job, and does not repeat what it could not write into its accounting.
 NO_SPACE = "A-REX has no space in its control directory"
+# The orphaned oarsub goes on, but A-REX has removed the job script: the shell exits with 127.
+NOTHING_RAN = "its submission was killed, and nothing ran in the OAR job that oarsub made"
+_NO_SCRIPT = 127 << 8
 # Seen with OAR 2.5.9: nothing in OAR ends such a job or starts its program any more.
 STUCK = "OAR's server or database failed while OAR launched it"
 REVIVED = "the restored dump has its OAR job as it was before its end"
@@ -132,7 +135,7 @@ class _OneJob:
                 excuse = REVIVED if self.revived else excuse
                 yield f"OAR job {job_id} is left as {one.state}", excuse
             elif job_id not in chain and (one.state != "Error" or one.start):
-                excuse = LOST if self.lost else ""
+                excuse = LOST if self.lost else self._nothing_ran(one)
                 yield f"OAR job {job_id} ran beside {self.job.oar_id or 'none'}", excuse
 
     def _runs(self) -> Iterator[tuple[str, str]]:
@@ -198,6 +201,11 @@ class _OneJob:
 
     def _no_space(self) -> str:
         return NO_SPACE if self.case.during("control-full") else ""
+
+    def _nothing_ran(self, one: OarJob) -> str:
+        killed = not self.job.local_id and self.case.target_of("submit-kill")
+        began = str(one.job_id) in self.notes.begun
+        return NOTHING_RAN if killed and not began and one.status == _NO_SCRIPT else ""
 
     def _stuck(self) -> str:
         launching = self.last is not None and self.last.state in ("toLaunch", "Launching")

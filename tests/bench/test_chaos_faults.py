@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bed import Bed, BedError
-from chaos_faults import Faults
+from chaos_faults import Faults, grid_id_of
 from chaos_plan import FAULT_KINDS, RESTORE, Fault
 
 
@@ -49,3 +49,9 @@ def test_all_nodes_are_set_alive_by_their_address() -> None:
     assert [argv for argv in bed.refused if "Alive" in argv] == [
         ["oarnodesetting", "-s", "Alive", "-h", f"127.0.0.{number}"] for number in range(1, 5)
     ]
+
+
+def test_killed_submission_is_known_by_its_grid_job() -> None:
+    control = "/var/spool/arc/jobstatus"
+    assert grid_id_of(f"{control}/job.aB3.grami") == "aB3"
+    assert grid_id_of(f"{control}/jobs/295/00b/842/3c6/grami") == "29500b8423c6"

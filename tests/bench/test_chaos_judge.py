@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from chaos_judge import LOST, NO_SPACE, REVIVED, STUCK, Finding, judge
+from chaos_judge import LOST, NO_SPACE, NOTHING_RAN, REVIVED, STUCK, Finding, judge
 from chaos_plan import Plan, PlannedJob
 from chaos_records import Account, GridJob, Happened, OarJob, Records
 from chaos_saved import Saved
@@ -289,6 +289,14 @@ def test_given_up_in_a_full_control_directory() -> None:
     left = full.with_oar(state="Running", status=None).findings()
     assert {one.excuse for one in left} == {NO_SPACE}
     assert not any(one.excuse for one in GOOD.with_oar(state="Running").findings())
+
+
+def test_nothing_ran_in_the_job_of_an_orphaned_oarsub() -> None:
+    orphan = SUBMIT_KILLED._replace(held=(replace(GOOD.held[0], status=32512),))
+    assert [one.excuse for one in orphan.findings()] == [NOTHING_RAN]
+    began = orphan._replace(notes=("begin 12",))
+    assert "" in {one.excuse for one in began.findings()}
+    assert "" in {one.excuse for one in orphan._replace(faults=()).findings()}
 
 
 def test_left_in_its_launch_by_a_failed_server() -> None:
