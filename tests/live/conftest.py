@@ -12,6 +12,8 @@ from bed.suites import suite_named
 
 HERE = Path(__file__).parent
 SUITE = os.environ.get("ARC_OAR_TESTBED_SUITE", "bookworm")
+# Each process of pytest-xdist has a testbed of its own.
+LABEL = "-" + os.environ["PYTEST_XDIST_WORKER"] if "PYTEST_XDIST_WORKER" in os.environ else ""
 ARC_6 = suite_named(SUITE).python_backends
 collect_ignore = ["test_upgrade_arc.py"] if ARC_6 else ["test_slurmpy.py"]
 RTES = {
@@ -31,7 +33,7 @@ RTES = {
 @pytest.fixture(scope="session")
 def bed() -> Bed:
     """The testbed of the suite in $ARC_OAR_TESTBED_SUITE, running with the tests' arc.conf."""
-    bed = Bed(SUITE)
+    bed = Bed(SUITE, label=LABEL)
     reason = bed.reason_unavailable()
     if reason and os.environ.get("CI"):
         pytest.fail(f"in CI the testbed must run: {reason}")
