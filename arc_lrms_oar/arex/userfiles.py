@@ -130,7 +130,8 @@ def replace(path: str, content: bytes, owner: Owner) -> bool:
     """Replace a file that `overwrite` could not write, for example one under a lease.
 
     Only root can do that, and only in a directory that root alone can write: nobody else can put
-    anything in the place of the new file, which belongs to `owner`. Returns False if it fails.
+    anything in the place of the new file, which belongs to `owner`. Returns False if it fails, and
+    then leaves no file of its own behind, on a full disk either.
     """
     if os.geteuid() != 0:
         return False
@@ -156,6 +157,8 @@ def replace(path: str, content: bytes, owner: Owner) -> bool:
         os.rename(aside, name, src_dir_fd=directory, dst_dir_fd=directory)
         return True
     except OSError:
+        with suppress(OSError):
+            os.unlink(aside, dir_fd=directory)
         return False
     finally:
         os.close(directory)

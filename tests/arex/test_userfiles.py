@@ -307,3 +307,19 @@ def test_file_is_replaced_only_where_nobody_else_can_write(place: Path) -> None:
         assert userfiles.replace(str(path), b"other", USER) is False
     os.chown(place, 0, 0)
     assert path.read_bytes() == b"text"
+
+
+@needs_root
+def test_replacement_leaves_nothing_on_a_full_disk(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = users_file(place / "file", b"old")
+
+    def full(descriptor: int, data: memoryview) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.write", full)
+        assert userfiles.replace(str(path), b"text", USER) is False
+    assert os.listdir(place) == ["file"]
+    assert path.read_bytes() == b"old"

@@ -27,6 +27,11 @@ MUTATIONS: tuple[Mutation, ...] = (
         "a full disk counts as written", "    if error.errno in _DISK_FULL:\n", "    if 0:\n"
     ),
     _mutation("a full quota is not tried again", "(errno.ENOSPC, errno.EDQUOT)", "(errno.ENOSPC,)"),
+    _mutation(
+        "a replacement stays on a full disk",
+        "        with suppress(OSError):\n            os.unlink(aside, dir_fd=directory)\n",
+        "",
+    ),
     _mutation("a longer file keeps its rest", "os.ftruncate(descriptor, len(content))", "pass"),
     _mutation(
         "a short write ends the file",
