@@ -1,6 +1,6 @@
 """The process of one command: the scripts that A-REX starts, exit status, signals and stderr.
 
-A-REX starts submit-OAR-job and cancel-OAR-job for each job and scan-OAR-job every few seconds, so
+A-REX starts submit-OAR-job and cancel-OAR-job for each job and scan-OAR-job again and again, so
 this module imports nothing that they do not need (docs/performance.md). The command line for people
 is `arc_lrms_oar.cli`.
 
@@ -111,14 +111,22 @@ def cancel(config: str | None, target: str) -> int:
 
 
 def scan(config: str | None, *control_dirs: str) -> int:
-    """Report the ended jobs of the control directories to A-REX."""
+    """Report the ended jobs of the control directories to A-REX.
+
+    Started by A-REX, it stays and repeats that (`scan_interval`); otherwise it runs one cycle.
+    """
     from arc_lrms_oar.commands.connect import client_of, settings_of
     from arc_lrms_oar.scan.reconcile import scan
+    from arc_lrms_oar.scan.watch import ArexClock, started_by_arex, watch
 
     settings = settings_of(config)
     log = Log("scan-OAR-job", settings.log_level)
+    client = client_of(settings)
     try:
-        scan(settings, client_of(settings), control_dirs, log)
+        if settings.scan_interval and started_by_arex():
+            watch(settings, client.transport, control_dirs, log, ArexClock())
+        else:
+            scan(settings, client, control_dirs, log)
     except OarUnavailable:
         # scan has logged it.
         return 1

@@ -223,10 +223,18 @@ OPTIONS: tuple[Option, ...] = (
         "Time for which a submission is retried while OAR is unavailable (at most 600)",
     ),
     Option(
+        "scan_interval",
+        types.TIME,
+        "2",
+        "Shortest time between two queries to OAR for ended jobs; it grows by itself up to 10 with "
+        "the number of jobs, with the time that OAR takes to answer, and while no job starts or "
+        "ends; 0: one query each time that A-REX starts scan, every 10 seconds",
+    ),
+    Option(
         "lost_cycles",
         types.NUMBER,
         "5",
-        "Consecutive scans after which a job that OAR does not know is reported as lost",
+        "Consecutive scan cycles after which a job that OAR does not know is reported as lost",
     ),
     Option(
         "lost_time",

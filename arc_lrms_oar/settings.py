@@ -73,6 +73,7 @@ class Settings(NamedTuple):
     cpu_level: str = _DEFAULTS["cpu_level"]
     command_timeout: int = _DEFAULTS["command_timeout"]
     submit_budget: int = _DEFAULTS["submit_budget"]
+    scan_interval: int = _DEFAULTS["scan_interval"]
     lost_cycles: int = _DEFAULTS["lost_cycles"]
     lost_time: int = _DEFAULTS["lost_time"]
     resubmitted: str = _DEFAULTS["resubmitted"]

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from bed.arcconf import CONTROLDIR, DEFAULT_TEMPLATE
 from bed.grid import xrsl
 from bed.layout import CHECKOUT_INSIDE
 from load_judge import GridJob
-from load_plan import Planned
+from load_plan import Runnable
 
 # The testbed's setting, shorter than ARC's default so that tests wait less.
 _SHORT_WAKEUP = "wakeupperiod = 5\n"
@@ -41,20 +42,27 @@ def unfinished(bed: Bed) -> bool:
 
 
 class ARex:
-    """A bed's A-REX, restarted with `lrms` as its batch system and ARC's own wake-up period."""
+    """A bed's A-REX, restarted with `lrms` as its batch system and ARC's own wake-up period.
 
-    def __init__(self, bed: Bed, lrms: str) -> None:
+    `options` are lines for the block `[custom:oar]`.
+    """
+
+    def __init__(self, bed: Bed, lrms: str, options: str = "") -> None:
         self.bed = bed
         self.control = Path()
         self._client: subprocess.Popen[str] | None = None
+        self.restart(lrms, options)
+
+    def restart(self, lrms: str, options: str = "") -> None:
+        """Restart A-REX with another configuration."""
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as template:
             text = DEFAULT_TEMPLATE.read_text().replace(_SHORT_WAKEUP, "")
-            template.write(text.replace("lrms = OAR", f"lrms = {lrms}"))
+            template.write(text.replace("lrms = OAR", f"lrms = {lrms}") + options)
             template.flush()
-            bed.reconf(Path(template.name))
-        self.control = bed.path(CONTROLDIR)
+            self.bed.reconf(Path(template.name))
+        self.control = self.bed.path(CONTROLDIR)
 
-    def submit(self, jobs: Sequence[Planned]) -> list[str]:
+    def submit(self, jobs: Sequence[Runnable]) -> list[str]:
         """Submit jobs and return their grid job IDs."""
         descriptions = [xrsl(*job.command, walltime="3 hours") for job in jobs]
         return [str(name) for name in self._rest(new=descriptions)]
@@ -78,7 +86,7 @@ class ARex:
 
     def jobs(self, names: Sequence[str]) -> list[GridJob]:
         """Return these jobs, once all that were in the LRMS have an accounting record."""
-        local_ids = {name: self._local_id(name) for name in names}
+        local_ids = {name: self.local_id(name) for name in names}
         wanted = {name for name, local_id in local_ids.items() if local_id}
         deadline = time.monotonic() + _ACCOUNTING_TIMEOUT
         accounts = self._accounts()
@@ -89,7 +97,7 @@ class ARex:
         return [
             GridJob(
                 self._state(name, finished),
-                self._read(name, "failed").strip(),
+                self.read(name, "failed").strip(),
                 local_ids[name],
                 accounts.get(name),
             )
@@ -103,17 +111,34 @@ class ARex:
                 return path.read_text().strip()
         return ""
 
-    def _local_id(self, name: str) -> str:
-        found = re.search(r"^localid=(.*)$", self._read(name, "local"), re.M)
+    def in_lrms(self, names: Sequence[str]) -> int:
+        """Return how many of these jobs are INLRMS."""
+        return sum(self._state(name, {}) == "INLRMS" for name in names)
+
+    def finished_at(self, name: str) -> float | None:
+        """Return when the job became FINISHED (seconds since 1970), None if it is not."""
+        for path in (f"job.{name}.status", f"{name}.status"):
+            with suppress(OSError):
+                return (self.control / "finished" / path).stat().st_mtime
+        return None
+
+    def local_id(self, name: str) -> str:
+        """Return the job ID in the batch system, "" if the job has none."""
+        found = re.search(r"^localid=(.*)$", self.read(name, "local"), re.M)
         return found[1] if found else ""
 
-    def _read(self, name: str, kind: str) -> str:
-        six = self.control / f"job.{name}.{kind}"
-        seven = self.control / "jobs" / name[:3] / name[3:6] / name[6:9] / name[9:] / kind
-        for path in (six, seven):
-            if path.exists():
-                return path.read_text(errors="replace")
+    def read(self, name: str, kind: str) -> str:
+        """Return the text of a control file of the job, "" if it does not exist."""
+        with suppress(OSError):
+            return self.path(name, kind).read_text(errors="replace")
         return ""
+
+    def path(self, name: str, kind: str) -> Path:
+        """Return the path of a control file of the job."""
+        if (self.control / "jobs").is_dir():
+            parts = (name[:3], name[3:6], name[6:9], name[9:])
+            return self.control.joinpath("jobs", *parts, kind)
+        return self.control / f"job.{name}.{kind}"
 
     def _accounts(self) -> dict[str, int]:
         """Return the exit code in each completed accounting record, by grid job ID."""

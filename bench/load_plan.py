@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import random
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 FAILS_WITH = 3
 _KILLED, _FAILING = 0.20, 0.10
 # Seconds; longer than any load takes, so that a job to be killed never ends by itself.
 _SLEEP = "7200"
+
+
+class Runnable(Protocol):
+    """A job that can be submitted."""
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command line of the job."""
 
 
 class Planned(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from arc_lrms_oar.arex.controldir import CANCELING, IN_LRMS, grid_id_of, read_job
@@ -48,19 +48,21 @@ class IndexedJob(NamedTuple):
 
 
 class JobIndex:
-    """The index of one control directory.
+    """The index of one control directory, for one cycle or for several of one process.
 
-    After `refresh`: `without_id` lists the `.local` files that hold no job ID, `shared` all jobs
-    of each job ID that several jobs have, `new_jobs` counts the jobs that have got their first
-    job ID since the last cycle (0 if there is no cache), and `gone` has the job IDs of those that
-    were in the LRMS then and are not any more, by the names of their status files. `unsubmitted`
-    lists the jobs whose submission failed. `disowned` are those that had a job ID in the last
-    cycle, by that job ID, and are marked as not submitted now, which only their user can have done;
-    they keep the job ID.
+    After `refresh`: `jobs` are the jobs in the LRMS by job ID; of the jobs that share a job ID only
+    the first. `without_id` lists the `.local` files that hold no job ID, `shared` all jobs of each
+    job ID that several jobs have, `new_jobs` counts the jobs that have got their first job ID since
+    the last cycle (0 if there is no cache), and `gone` has the job IDs of those that were in the
+    LRMS then and are not any more, by the names of their status files. `unsubmitted` lists the jobs
+    whose submission failed. `disowned` are those that had a job ID in the last cycle, by that job
+    ID, and are marked as not submitted now, which only their user can have done; they keep the job
+    ID.
     """
 
     def __init__(self, cache: JobCache) -> None:
         self.control_dir = cache.control_dir
+        self.jobs: dict[int, IndexedJob] = {}
         self.without_id: list[str] = []
         self.shared: dict[int, list[IndexedJob]] = {}
         self.new_jobs = 0
@@ -68,19 +70,75 @@ class JobIndex:
         self.unsubmitted: list[IndexedJob] = []
         self.disowned: dict[int, IndexedJob] = {}
         self._cache = cache
-        self._rows: Rows = {}
+        self._rows: Rows | None = None
+        self._unsaved = False
+        # The inodes in the last listing, and the directory's modification time before the last two.
+        self._inodes: dict[str, int] = {}
+        self._stamps = (_NEVER, _NEVER)
 
     def refresh(self, cycle_number: int) -> dict[int, IndexedJob]:
-        """Read the directory and return the jobs in the LRMS by job ID.
+        """Read the directory and return `jobs`, after a look at every status file.
 
-        `cycle_number` grows by one in each cycle and selects the files that are read again. Of the
-        jobs that share a job ID only the first is returned. Raises ControlDirError if this is not
-        a control directory.
+        `cycle_number` grows by one in each cycle and selects the files that are read again. Raises
+        ControlDirError if this is not a control directory.
         """
-        before = self._cache.rows()
-        rows = self._rows = self._listed(before or {}, cycle_number)
-        changed = rows != before
-        if changed and before is not None:
+        before = self._cache.rows() if self._rows is None else self._rows
+        self._forget_changes()
+        self._list(before or {}, cycle_number)
+        self._compare(before)
+        self.save()
+        return self.jobs
+
+    def refresh_quickly(self) -> dict[int, IndexedJob]:
+        """Read what has changed since `refresh` of this object, and return `jobs`.
+
+        A-REX replaces a status file by a new one (ARC 6.17 and 7.0 `hed/libs/common/FileUtils.cpp`,
+        FileCreate), so the listing alone shows which jobs in the LRMS have another state; nothing
+        is listed while the directory's modification time stays the same. The cache is written by
+        `save`.
+        """
+        self._forget_changes()
+        before = self._rows or {}
+        if not self._is_unchanged():
+            self._list(before, None)
+            self._compare(before)
+        return self.jobs
+
+    def save(self) -> None:
+        """Write the cache, if it is not as the index is now."""
+        if self._unsaved and self._rows is not None:
+            self._cache.save(self._cache.id_ranges, self._rows)
+            self._unsaved = False
+
+    def invalidate(self, status_names: Iterable[str]) -> None:
+        """Have the next cycle read the files of these jobs again: their job IDs have changed."""
+        rows = self._rows or {}
+        self._change({name: [_NEVER, *rows[name][1:]] for name in rows.keys() & set(status_names)})
+
+    def forget(self, status_names: Iterable[str]) -> None:
+        """Drop the job IDs of jobs that may be submitted anew from now on."""
+        rows = self._rows or {}
+        names = rows.keys() & set(status_names)
+        self._change({name: [_NEVER, rows[name][1], 0, rows[name][3]] for name in names})
+
+    def _change(self, changed: Rows) -> None:
+        if changed and self._rows is not None:
+            self._rows.update(changed)
+            self._stamps = (_NEVER, _NEVER)
+            self._cache.id_ranges = ranges_of(row[2] for row in self._rows.values() if row[2] > 0)
+            self._unsaved = True
+            self.save()
+
+    def _forget_changes(self) -> None:
+        self.new_jobs = 0
+        self.gone = {}
+
+    def _compare(self, before: Rows | None) -> None:
+        """Set everything that follows from the rows, if they are not those `before`."""
+        rows = self._rows or {}
+        if rows == before and self.jobs:
+            return
+        if before is not None:
             self.new_jobs = sum(
                 _is_new(before.get(name)) for name, row in rows.items() if row[2] > 0
             )
@@ -88,7 +146,9 @@ class JobIndex:
             self.gone = {
                 name: before[name][2] for name in before.keys() - here if before[name][2] > 0
             }
-        found: dict[int, IndexedJob] = {}
+        self.jobs = {}
+        self.shared = {}
+        self.unsubmitted = []
         for name, (when, _, job_id, canceling) in rows.items():
             if not job_id:
                 continue
@@ -96,46 +156,50 @@ class JobIndex:
             if job_id == _UNSUBMITTED:
                 self.unsubmitted.append(job)
                 continue
-            if found.setdefault(job_id, job) is not job:
-                self.shared.setdefault(job_id, [found[job_id]]).append(job)
-        ranges = ranges_of(found)
-        if changed or ranges != self._cache.id_ranges:
-            self._cache.save(ranges, rows)
-        return found
+            if self.jobs.setdefault(job_id, job) is not job:
+                self.shared.setdefault(job_id, [self.jobs[job_id]]).append(job)
+        ranges = ranges_of(self.jobs)
+        if rows != before or ranges != self._cache.id_ranges:
+            self._cache.id_ranges = ranges
+            self._unsaved = True
 
-    def invalidate(self, status_names: Iterable[str]) -> None:
-        """Have the next cycle read the files of these jobs again: their job IDs have changed."""
-        names = set(status_names).intersection(self._rows)
-        for name in names:
-            self._rows[name] = [_NEVER, *self._rows[name][1:]]
-        self._save(names)
+    def _is_unchanged(self) -> bool:
+        """Whether a listing would show what the last one showed.
 
-    def forget(self, status_names: Iterable[str]) -> None:
-        """Drop the job IDs of jobs that may be submitted anew from now on."""
-        names = set(status_names).intersection(self._rows)
-        for name in names:
-            self._rows[name] = [_NEVER, self._rows[name][1], 0, self._rows[name][3]]
-        self._save(names)
+        A change within the resolution of the directory's modification time leaves it as it is, so
+        each new time is listed twice.
+        """
+        stamp = modified(self.control_dir)
+        complete = not self.without_id and not self.disowned
+        unchanged = complete and self._stamps == (stamp, stamp)
+        self._stamps = (self._stamps[1], stamp)
+        return unchanged
 
-    def _save(self, changed: Collection[str]) -> None:
-        if changed:
-            ids = ranges_of(row[2] for row in self._rows.values() if row[2] > 0)
-            self._cache.save(ids, self._rows)
-
-    def _listed(self, before: Rows, cycle_number: int) -> Rows:
-        folder = os.path.join(self.control_dir, "processing")
+    def _list(self, before: Rows, cycle_number: int | None) -> None:
+        folder = processing(self.control_dir)
         rows: Rows = {}
+        inodes = {}
+        self.without_id = []
+        self.disowned = {}
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    row = self._row(entry, before.get(entry.name), cycle_number)
+                    name = entry.name
+                    row = before.get(name)
+                    inode = inodes[name] = entry.inode()
+                    # After two changes of a state a file may have its first inode again, which
+                    # happens on the way into the LRMS.
+                    same = row is not None and row[0] != _NEVER and row[2] > 0
+                    same = same and self._inodes.get(name) == inode
+                    if cycle_number is not None or not same:
+                        row = self._row(entry, row, cycle_number or 0)
                     if row is not None:
-                        rows[entry.name] = row
+                        rows[name] = row
         except OSError as error:
             raise ControlDirError(
                 f"{folder}: not the processing directory of a control directory: {error.strerror}"
             ) from None
-        return rows
+        self._rows, self._inodes = rows, inodes
 
     def _row(
         self, entry: os.DirEntry[str], row: list[int] | None, cycle_number: int
@@ -164,6 +228,22 @@ class JobIndex:
             self.without_id.append(job.file("local"))
             return None
         return [status.st_mtime_ns, status.st_ino, job.local_id, int(job.state == CANCELING)]
+
+
+def processing(control_dir: str) -> str:
+    """The directory of the status files of the jobs that A-REX is processing."""
+    return os.path.join(control_dir, "processing")
+
+
+def modified(control_dir: str) -> int:
+    """When a job entered, left or changed its state in `processing`, in ns since 1970; 0: unknown.
+
+    A-REX renames a new file there for each change of a state.
+    """
+    try:
+        return os.stat(processing(control_dir)).st_mtime_ns
+    except OSError:
+        return _NEVER
 
 
 def _is_new(before: list[int] | None) -> bool:

@@ -14,7 +14,8 @@ One cycle is a pipeline. The methods of `Cycle` are its steps, in this order:
     kick           wake A-REX once for all reported jobs
 
 If OAR is unavailable in a step up to `decide`, the cycle ends and nothing has changed. A failure
-that concerns one job is logged by `Context.one_job` and never stops the others.
+that concerns one job is logged by `Context.one_job` and never stops the others. `scan.watch` runs
+cycles at intervals.
 
 The modules that the later steps use are imported by those steps, not at the top: loading them
 takes some 15 ms, in which OAR already works on the query.
@@ -33,7 +34,7 @@ from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.scan.context import Context
 from arc_lrms_oar.scan.ended_query import EndedQuery
-from arc_lrms_oar.scan.job_cache import JobCache
+from arc_lrms_oar.scan.indexed_dir import IndexedDir
 from arc_lrms_oar.scan.state import ABANDONED, REPORTED, UNSUBMITTED, ScanState
 from arc_lrms_oar.scan.throttled_log import OAR_UNAVAILABLE
 from arc_lrms_oar.settings import Settings
@@ -55,22 +56,36 @@ def scan(settings: Settings, client: OarClient, control_dirs: Sequence[str], log
     """
     reported: list[str] = []
     for control_dir in control_dirs:
-        with ScanState.locked(control_dir) as state:
-            if state is None:
-                log.say("WARNING", f"{control_dir}: another scan is running")
-            else:
-                reported += Cycle(Context(settings, client, control_dir, state, log)).run()
+        done = run_cycle(settings, client, IndexedDir(control_dir), log)
+        if done is None:
+            log.say("WARNING", f"{control_dir}: another scan is running")
+        else:
+            reported += done
     return reported
+
+
+def run_cycle(
+    settings: Settings, client: OarClient, directory: IndexedDir, log: Log
+) -> list[str] | None:
+    """Run one cycle and return the grid job IDs that were reported.
+
+    Returns None, and does nothing, while another scan runs its cycle. Raises as `scan` does.
+    """
+    with ScanState.locked(directory.path) as state:
+        if state is None:
+            return None
+        context = Context(settings, client, directory.path, state, log)
+        return Cycle(context, directory).run()
 
 
 class Cycle:
     """One cycle of scan on one control directory."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, directory: IndexedDir) -> None:
         self.context = context
         self.client = context.client
-        self.cache = JobCache(context.control_dir)
-        self.jobs: dict[int, IndexedJob] = {}
+        self.directory = directory
+        self.jobs: Mapping[int, IndexedJob] = {}
 
     def run(self) -> list[str]:
         """Run all steps and return the grid job IDs that were reported."""
@@ -109,19 +124,18 @@ class Cycle:
 
     def start_query(self) -> EndedQuery:
         """Start OAR's command; it runs while the next steps load their code and read files."""
-        context = self.context
-        return EndedQuery(self.client, context.state, self.cache.id_ranges, context.now)
+        ranges = self.directory.cache.id_ranges
+        return EndedQuery(self.client, self.context.state, ranges, self.context.now)
 
     def refresh_index(self) -> None:
         """Set `jobs` to the jobs that A-REX has in the LRMS, by job ID; raises ControlDirError."""
         from arc_lrms_oar.arex.controldir import grid_id_of
-        from arc_lrms_oar.scan.job_index import JobIndex
         from arc_lrms_oar.scan.ownership import Ownership
 
         context = self.context
-        self.index = JobIndex(self.cache)
+        self.index = self.directory.refresh(context.state)
         self.ownership = Ownership(context.settings, context.control_dir)
-        self.jobs = self.index.refresh(context.state.next_cycle_number())
+        self.jobs = self.index.jobs
         for path in self.index.without_id:
             context.problem.say("WARNING", f"no OAR job ID in {path}")
         for same in self.index.shared.values():
@@ -138,7 +152,7 @@ class Cycle:
             from arc_lrms_oar.scan.by_name import owners_of_shared
 
             owners, corrected = owners_of_shared(context, self.ownership, self.index.shared)
-            self.jobs.update(owners)
+            self.jobs = {**self.jobs, **owners}
             self.index.invalidate(corrected)
         if context.metrics is not None:
             context.metrics.jobs = dict(Counter(job.state for job in self.jobs.values()))

@@ -34,6 +34,7 @@ _cycle = in_file("scan/reconcile.py", "tests/scan/test_scan.py", "tests/scan/tes
 _decisions = in_file("scan/decisions.py", "tests/scan/test_reconcile.py")
 _context = in_file("scan/context.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
 _apply = in_file("scan/apply.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
+_watch = in_file("scan/watch.py", "tests/scan/test_watch.py")
 
 MUTATIONS: tuple[Mutation, ...] = (
     # What happens to a job
@@ -153,14 +154,30 @@ MUTATIONS: tuple[Mutation, ...] = (
     _index("all files are read again in the same cycle", " + zlib.crc32(entry.name.encode())", ""),
     _index(
         "jobs with the same job ID are not found",
-        "if found.setdefault(job_id, job) is not job:",
-        "if found.setdefault(job_id, job) is None:",
+        "if self.jobs.setdefault(job_id, job) is not job:",
+        "if self.jobs.setdefault(job_id, job) is None:",
     ),
     _index(
         "a followed job keeps its old job ID",
-        "            self._rows[name] = [_NEVER, *",
-        "            self._rows[name] = [self._rows[name][0], *",
+        "{name: [_NEVER, *rows[name][1:]]",
+        "{name: [*rows[name]]",
     ),
+    _index(
+        "a kept index trusts the inode of a job that is not in the LRMS",
+        " != _NEVER and row[2] > 0",
+        " != _NEVER",
+    ),
+    _index(
+        "a kept index does not notice a replaced status file",
+        "self._inodes.get(name) == inode",
+        "True",
+    ),
+    _index(
+        "a kept index lists each modification time once",
+        "self._stamps == (stamp, stamp)",
+        "self._stamps[1] == stamp",
+    ),
+    _index("a kept index drops jobs without an ID", "not self.without_id and not", "not"),
     _cache("a cache of other types is used", "is type(canceling) is int", "is type(canceling)"),
     _cache("unordered ranges are used", "if ends == sorted(ends) and", "if"),
     # Whose job it is
@@ -310,6 +327,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "if report.job.grid_id in failed:",
         "if False:",
     ),
+    # A process that stays
+    _watch("it does not leave in time", "_STAY = 58.5", "_STAY = 68.5"),
+    _watch("it goes on after SIGTERM", "signalled is None and", "True and"),
+    _watch("it goes on without A-REX", " and os.getppid() == self._parent", ""),
+    _watch("the cache is lost", "        watched.save()\n", "        pass\n"),
+    _watch("a slow OAR is not spared", "load.answer * _ANSWER_SHARE", "load.answer"),
+    _watch("another scan is logged again and again", "self._busy.add(directory.path)", "pass"),
     # Jobs that A-REX has cancelled
     _cancel("they are deleted at once", "not 0 <= now - job.changed <= _INTERVAL", "True"),
     _deletion("they are never deleted", "        client.delete(ids)\n", "        pass\n"),

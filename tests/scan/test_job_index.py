@@ -262,3 +262,104 @@ def test_invalidated_job_is_read_again(any_ce: Ce) -> None:
     local.write_text(local.read_text().replace("localid=5\n", "localid=6\n"))
     index.invalidate([files.status.name, "never heard of"])
     assert list(look(any_ce)) == [6]
+
+
+def kept(ce: Ce) -> JobIndex:
+    """An index that has been refreshed twice, as in a process that stays."""
+    index = JobIndex(JobCache(str(ce.control)))
+    index.refresh(0)
+    index.refresh_quickly()
+    return index
+
+
+def test_changes_that_a_kept_index_notices(any_ce: Ce) -> None:
+    names = [f"{number:012}" for number in range(1, 6)]
+    jobs = {name: any_ce.in_lrms(name, int(name)) for name in names}
+    early = any_ce.in_lrms("e" * 12, 77, "PREPARING")
+    index = kept(any_ce)
+    assert sorted(index.jobs) == [1, 2, 3, 4, 5]
+    jobs[names[0]].status.unlink()
+    status(jobs[names[1]], "CANCELING", 1000)
+    status(jobs[names[2]], "FINISHING", 1000)
+    status(early, "INLRMS", 1000)
+    any_ce.in_lrms("f" * 12, 6)
+    found = index.refresh_quickly()
+    assert found == look(any_ce)
+    assert sorted(found) == [2, 4, 5, 6, 77]
+    assert [job_id for job_id, job in found.items() if job.canceling] == [2]
+    assert index.new_jobs == 2
+    assert index.refresh_quickly() == found
+    assert index.new_jobs == 0
+
+
+def test_kept_index_notices_a_job_whose_status_file_has_its_first_inode_again(any_ce: Ce) -> None:
+    """PREPARING, SUBMIT, INLRMS: the inode of the first file is free when the third is made."""
+    files = any_ce.in_lrms("a" * 12, 5, "PREPARING")
+    index = kept(any_ce)
+    assert index.jobs == {}
+    files.status.write_text("INLRMS\n")
+    any_ce.in_lrms("b" * 12, 6)
+    assert sorted(index.refresh_quickly()) == [5, 6]
+
+
+def test_kept_index_notices_a_job_that_gets_its_id_later(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, "")
+    index = kept(any_ce)
+    assert index.without_id == [str(files.file("local"))]
+    files.file("local").write_text("localid=5\n")
+    assert list(index.refresh_quickly()) == [5]
+    assert index.without_id == []
+
+
+def test_kept_index_lists_nothing_while_nothing_changes(
+    any_ce: Ce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each new modification time of the directory is listed twice: its clock may be coarse."""
+    any_ce.in_lrms("a" * 12, 5)
+    os.utime(any_ce.control / "processing", (1000, 1000))
+    index = JobIndex(JobCache(str(any_ce.control)))
+    index.refresh(0)
+    listed: list[str] = []
+    scandir = os.scandir
+
+    def counted(path: str) -> object:
+        listed.append(path)
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", counted)
+    for _ in range(5):
+        assert list(index.refresh_quickly()) == [5]
+    assert len(listed) == 2
+    names = opened(monkeypatch)
+    any_ce.in_lrms("b" * 12, 6)
+    assert sorted(index.refresh_quickly()) == [5, 6]
+    assert [name for name in names if "a" * 12 in name] == []
+
+
+def test_kept_index_is_written_when_it_is_saved(any_ce: Ce) -> None:
+    any_ce.in_lrms("a" * 12, 5)
+    index = kept(any_ce)
+    any_ce.in_lrms("b" * 12, 6)
+    index.refresh_quickly()
+    assert before(any_ce) == [(5, 5)]
+    index.save()
+    assert before(any_ce) == [(5, 6)]
+    first = (any_ce.control / CACHE).stat().st_ino
+    index.save()
+    assert (any_ce.control / CACHE).stat().st_ino == first
+
+
+def test_kept_index_of_a_job_with_another_id(any_ce: Ce) -> None:
+    files = any_ce.in_lrms("a" * 12, 5)
+    index = kept(any_ce)
+    local = files.file("local")
+    local.write_text(local.read_text().replace("localid=5\n", "localid=6\n"))
+    index.invalidate([files.status.name])
+    assert list(index.refresh_quickly()) == [6]
+
+
+def test_kept_index_of_a_directory_that_is_gone(any_ce: Ce) -> None:
+    index = kept(any_ce)
+    (any_ce.control / "processing").rename(any_ce.control / "gone")
+    with pytest.raises(ControlDirError):
+        index.refresh_quickly()

@@ -9,11 +9,17 @@ import time
 
 import pytest
 from standin import Standin
-from support.ce import GRID_ID, JobFiles
+from support.ce import GRID_ID, Ce, JobFiles
 from support.oar_site import Site
 from support.scan_jobs import OTHER, Hours, ended, noted, said
 
 from arc_lrms_oar.commands.cancel import cancel
+
+
+@pytest.fixture(name="site", params=[False, True], ids=["new process", "same process"])
+def _site(ce: Ce, oar: Standin, request: pytest.FixtureRequest) -> Site:
+    """A CE on which each cycle has a process of its own, then one on which all share one."""
+    return Site(ce, oar, request.param)
 
 
 @pytest.mark.parametrize(("delay", "reported"), [(1, 4), (10, 12), (100, 60)])

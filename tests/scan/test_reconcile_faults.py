@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 
 import pytest
-from support.ce import GRID_ID, JobFiles
+from standin import Standin
+from support.ce import GRID_ID, Ce, JobFiles
 from support.fake_transport import FakeTransport
 from support.oar_site import Site
 from support.scan_jobs import OTHER, Hours, ended, said
@@ -22,6 +23,12 @@ from arc_lrms_oar.scan.reconcile import scan
 
 # More than fit into one command (oar.client.RECORDS_IN_ONE_CALL).
 MANY = 1500
+
+
+@pytest.fixture(name="site", params=[False, True], ids=["new process", "same process"])
+def _site(ce: Ce, oar: Standin, request: pytest.FixtureRequest) -> Site:
+    """A CE on which each cycle has a process of its own, then one on which all share one."""
+    return Site(ce, oar, request.param)
 
 
 def test_slow_oarstat(site: Site) -> None:
@@ -201,6 +208,7 @@ class Ended(FakeTransport):
         return Completed(list(argv), 0, json.dumps(words if "-s" in argv else rows), "")
 
 
+@pytest.mark.parametrize("site", [False], indirect=True)
 def test_very_many_jobs_that_end_in_one_cycle(site: Site, hours: Hours) -> None:
     """All are reported, and the number of queries depends on the size of the answers only."""
     for job_id in range(1, MANY + 1):

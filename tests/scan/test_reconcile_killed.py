@@ -1,4 +1,8 @@
-"""Scan killed at any of its steps and started again leaves the same files as an undisturbed run."""
+"""Scan killed at any of its steps and started again leaves the same files as an undisturbed run.
+
+The steps are those of one cycle, and those of a process that stays for two: the jobs end between
+them.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.local import LocalTransport
 from arc_lrms_oar.oar.transport import Completed
 from arc_lrms_oar.scan.reconcile import scan
+from arc_lrms_oar.scan.watch import watch
 
 SECOND = "s" * 50
 WORKERS = 4
@@ -30,8 +35,11 @@ class Recorded(FakeTransport):
     def __init__(self, transport: LocalTransport) -> None:
         self.transport = transport
         self.answers: dict[tuple[str, ...], Completed] = {}
+        self.nothing_ended = False
 
     def run(self, argv: Sequence[str], timeout: float | None = None) -> Completed:
+        if self.nothing_ended and "--sql" in argv:
+            return Completed(list(argv), 0, "", "")
         if tuple(argv) not in self.answers:
             self.answers[tuple(argv)] = self.transport.run(argv, timeout)
         return self.answers[tuple(argv)]
@@ -67,8 +75,26 @@ def state(ce: Ce) -> dict[str, tuple[str, bytes]]:
     }
 
 
+class OneWait:
+    """The clock of a process that stays for two cycles; the jobs end while it waits."""
+
+    def __init__(self, transport: Recorded) -> None:
+        self._transport = transport
+        self._time = 0.0
+        transport.nothing_ended = True
+
+    def now(self) -> float:
+        return self._time
+
+    def sleep(self, seconds: float) -> bool:
+        self._time += 10
+        first, self._transport.nothing_ended = self._transport.nothing_ended, False
+        return first
+
+
+@pytest.mark.parametrize("stays", [False, True], ids=["one cycle", "two cycles"])
 @pytest.mark.parametrize("first", range(1, WORKERS + 1))
-def test_every_step(place: Path, oar: Standin, first: int) -> None:
+def test_every_step(place: Path, oar: Standin, first: int, stays: bool) -> None:
     site = Site(made(place / "undisturbed"), oar)
     site.add_job_of(GRID_ID, state="Terminated", exit_code=3 << 8)
     site.add_job_of(SECOND, state="Terminated", exit_code=0)
@@ -78,12 +104,19 @@ def test_every_step(place: Path, oar: Standin, first: int) -> None:
     def run(ce: Ce) -> list[str]:
         return scan(settings, OarClient(recorded, "2"), [str(ce.control)], Log("Scan", "FATAL"))
 
-    assert sorted(run(site.ce)) == sorted([GRID_ID, SECOND])
+    def work(ce: Ce) -> None:
+        if stays:
+            clock = OneWait(recorded)
+            watch(settings, recorded, [str(ce.control)], Log("Scan", "FATAL"), clock)
+        else:
+            run(ce)
+
+    run(site.ce)
     wanted = state(site.ce)
     step, kills = first, 0
     while True:
         ce = made(place / str(step))
-        killed = killed_before(step, partial(run, ce))
+        killed = killed_before(step, partial(work, ce))
         for path in ce.control.glob("job.*.lrms_done"):
             assert path.read_bytes().endswith(b"\n"), f"half, step {step}"
         if not killed:

@@ -18,7 +18,8 @@ from arc_lrms_oar.job import grami
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.retry import Retry
-from arc_lrms_oar.scan.reconcile import scan
+from arc_lrms_oar.scan.indexed_dir import IndexedDir
+from arc_lrms_oar.scan.reconcile import run_cycle, scan
 from arc_lrms_oar.settings import Settings
 from support.ce import GRID_ID, Ce, JobFiles
 from support.fake_clock import FakeClock
@@ -26,14 +27,19 @@ from support.fake_clock import FakeClock
 
 @dataclass
 class Site:
-    """A CE whose arc.conf has the stand-in's commands as `bin_path`."""
+    """A CE whose arc.conf has the stand-in's commands as `bin_path`.
+
+    With `stays`, all scans are cycles of one process that keeps its index.
+    """
 
     ce: Ce
     oar: Standin
+    stays: bool = False
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
         self.oar.owner = self.ce.user
+        self._kept = IndexedDir(str(self.ce.control))
         self.configure()
 
     def configure(self, lines: str = "", **blocks: str) -> None:
@@ -60,8 +66,10 @@ class Site:
         return prepared.request.argv()
 
     def scan(self) -> list[str]:
-        settings = self.settings()
-        return scan(settings, client_of(settings), [str(self.ce.control)], Log("Scan", "INFO"))
+        settings, log = self.settings(), Log("Scan", "INFO")
+        if self.stays:
+            return run_cycle(settings, client_of(settings), self._kept, log) or []
+        return scan(settings, client_of(settings), [str(self.ce.control)], log)
 
     def running(self, grid_id: str = GRID_ID, status: str = "INLRMS", **columns: Any) -> JobFiles:
         """Create a grid job and its OAR job with these columns; no process runs."""
