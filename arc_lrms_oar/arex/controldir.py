@@ -104,6 +104,14 @@ def grid_id_of(status_name: str) -> str | None:
     return match[1] if match else None
 
 
+def is_reported(control_dir: str, status_name: str) -> bool:
+    """Whether the job with this status file has `lrms_done`, so that it is A-REX's again."""
+    grid_id = grid_id_of(status_name)
+    if grid_id is None:
+        return False
+    return os.path.exists(control_file(control_dir, grid_id, "lrms_done", layout_of(status_name)))
+
+
 def layout_of(status_name: str) -> int:
     """The layout, 6 or 7, of the control files of the job with this status file."""
     return 6 if status_name.startswith("job.") else 7

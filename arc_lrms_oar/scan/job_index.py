@@ -21,7 +21,7 @@ from arc_lrms_oar.scan.job_cache import JobCache, Rows
 _NEVER = 0
 # In place of the job ID of a job whose submission failed.
 _UNSUBMITTED = -1
-# Each status file is read at least once in this number of cycles.
+# Each status file is read at least once in this number of calls of `refresh`.
 _REREAD_CYCLES = 64
 
 

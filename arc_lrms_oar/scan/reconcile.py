@@ -203,9 +203,18 @@ class Cycle:
         """OAR's records of the ended jobs, and all jobs in question as their files are now.
 
         A job is left out where A-REX has moved it on, and where its files now name another job ID.
+        A-REX takes a while to fetch many reports; OAR is not asked for those jobs again.
         """
+        from arc_lrms_oar.arex.controldir import is_reported
+
         context = self.context
-        records = self.client.records(ended)
+        records = self.client.records(
+            {
+                job_id: word
+                for job_id, word in ended.items()
+                if not is_reported(context.control_dir, self.jobs[job_id].status_name)
+            }
+        )
         found = {}
         moved = set()
         for job_id in (*ended, *missing):

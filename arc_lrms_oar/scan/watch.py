@@ -28,14 +28,15 @@ from arc_lrms_oar.settings import Settings
 # Seconds between two looks of A-REX (ARC 6.17 and 7.0 `grid-manager/jobs/JobsList.cpp`,
 # ExternalHelpers), which is also the longest interval between two cycles.
 AREX_INTERVAL = 10.0
-# Seconds after which the process ends: a cycle that begins before fits in the rest of a minute.
+# Seconds until the last cycle must have ended: the rest of a minute is for the process's start, and
+# for saving the index.
 _STAY = 58.5
 # The longest sleep: a change in the control directory shortens the interval, and A-REX may die.
 _LONGEST_SLEEP = 1.0
 # Jobs in the LRMS for which OAR is asked in one second.
 _JOBS_PER_SECOND = 1500
-# OAR's commands take at most this part of the time: 1/8.
-_ANSWER_SHARE = 8
+# OAR's commands take at most this part of the time: 1/5.
+_ANSWER_SHARE = 5
 # An interval is at most this part of the time since the last change in the control directory.
 _QUIET_SHARE = 30
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -178,12 +179,13 @@ class Watch:
         """Wait until the next cycle is due; returns False if it is time to leave."""
         jobs = sum(directory.size for directory in self._directories)
         ended = time.time()
+        took = self._clock.now() - began
         while True:
             load = Load(jobs, answer, self._quiet(ended))
             due = began + interval(self._settings.scan_interval, load)
             now = self._clock.now()
-            if now >= due or now >= end:
-                return due < end
+            if now >= min(due, end):
+                return now + took < end
             if not self._clock.sleep(min(due - now, end - now, _LONGEST_SLEEP)):
                 return False
 

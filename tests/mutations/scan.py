@@ -295,6 +295,11 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     # The cycle
     _cycle(
+        "OAR is asked again for the jobs whose reports A-REX has not fetched",
+        "if not is_reported(context.control_dir, self.jobs[job_id].status_name)",
+        "if is_reported",
+    ),
+    _cycle(
         "a job that A-REX has moved on is reported",
         "elif job is not None and job.reported:",
         "elif job is None:",
@@ -329,6 +334,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     # A process that stays
     _watch("it does not leave in time", "_STAY = 58.5", "_STAY = 68.5"),
+    _watch("its last cycle may overrun", "now + took < end", "now < end"),
     _watch("it goes on after SIGTERM", "signalled is None and", "True and"),
     _watch("it goes on without A-REX", " and os.getppid() == self._parent", ""),
     _watch("the cache is lost", "        watched.save()\n", "        pass\n"),

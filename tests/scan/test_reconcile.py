@@ -294,6 +294,18 @@ def test_job_that_arex_moves_on_during_the_cycle(
     assert files.done() is None
 
 
+def test_oar_is_not_asked_again_for_a_job_whose_report_arex_has_not_fetched(
+    any_site: Site,
+) -> None:
+    site = any_site
+    ended(site)
+    assert site.scan() == [GRID_ID]
+    before = site.argvs("oarstat")
+    assert site.scan() == []
+    later = site.argvs("oarstat")[len(before) :]
+    assert [argv for argv in later if "-f" in argv or ("--json" in argv and "-j" in argv)] == []
+
+
 @pytest.mark.parametrize("moment", [2**40, 2**60, 10**30, -5])
 def test_odd_times_of_one_job_do_not_stop_the_others(
     site: Site, monkeypatch: pytest.MonkeyPatch, moment: int

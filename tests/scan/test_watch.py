@@ -68,7 +68,7 @@ INTERVALS = [
     (Load(3000, 0.1, 0), 2),
     (Load(10_000, 0.1, 0), 10_000 / 1500),
     (Load(100_000, 0.1, 0), 10),
-    (Load(10, 0.5, 0), 4),
+    (Load(10, 0.5, 0), 2.5),
     (Load(10, 60, 0), 10),
     (Load(10, 0.1, 120), 4),
     (Load(0, 0, 86400), 10),
@@ -170,6 +170,23 @@ def test_leaves_before_arex_looks_again(site: Site) -> None:
     waits = stay(site, goes_on=True)
     assert 57 <= waits.time - 1000 <= 59
     assert max(waits.slept) <= 1
+
+
+def test_cycle_that_would_not_end_in_time_is_left_to_the_next_process(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = Waits(goes_on=True)
+    began = []
+
+    def slow_cycle(*_: object) -> list[str]:
+        began.append(waits.time - 1000)
+        waits.time += 25
+        return []
+
+    monkeypatch.setattr("arc_lrms_oar.scan.watch.run_cycle", slow_cycle)
+    transport = site.client().transport
+    watch(site.settings(), transport, [str(site.ce.control)], Log("Scan", "INFO"), waits)
+    assert began == [0, 25]
 
 
 def test_cache_is_saved_at_the_end(site: Site) -> None:
