@@ -305,6 +305,7 @@ def test_kept_index_notices_a_job_whose_status_file_has_its_first_inode_again(an
 def test_kept_index_notices_a_job_that_gets_its_id_later(any_ce: Ce) -> None:
     files = any_ce.in_lrms("a" * 12, "")
     index = kept(any_ce)
+    index.refresh_quickly()
     assert index.without_id == [str(files.file("local"))]
     files.file("local").write_text("localid=5\n")
     assert list(index.refresh_quickly()) == [5]
