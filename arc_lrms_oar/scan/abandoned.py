@@ -24,6 +24,8 @@ from arc_lrms_oar.scan.state import ABANDONED
 
 # Seconds between two requests to delete a job.
 _INTERVAL = 60.0
+# A job without files for this number of seconds is removed: it is not just being moved.
+_REMOVED_AFTER = 10.0
 
 
 def delete(context: Context, in_lrms: Iterable[str], ownership: Ownership) -> None:
@@ -40,7 +42,7 @@ def delete(context: Context, in_lrms: Iterable[str], ownership: Ownership) -> No
     due: dict[int, tuple[str, GridJob]] = {}
     for section in set(sections) - back:
         row = state.section(section)
-        job = _ended_job(context.control_dir, section[len(ABANDONED) :], row)
+        job = _ended_job(context.control_dir, section[len(ABANDONED) :], row, now)
         if job is not None and not 0 <= now - row.get("deleted", 0) < _INTERVAL:
             due[int(row.get("job", 0))] = section, job
     try:
@@ -63,11 +65,14 @@ def delete(context: Context, in_lrms: Iterable[str], ownership: Ownership) -> No
         problem.say("WARNING", what, f": {error}", 2 * _INTERVAL)
 
 
-def _ended_job(control_dir: str, grid_id: str, row: dict[str, float]) -> GridJob | None:
+def _ended_job(
+    control_dir: str, grid_id: str, row: dict[str, float], now: float
+) -> GridJob | None:
     """The job if A-REX has ended or removed it, else None: A-REX is moving it, or restarting.
 
-    A job that is removed has had no files in two cycles, which `row` counts.
+    A job that is removed has had no files for some time. `row` keeps since when.
     """
+    since = row.pop("absent", now)
     for layout in (6, 7):
         for folder in FOLDERS:
             name = status_name(grid_id, layout)
@@ -78,5 +83,5 @@ def _ended_job(control_dir: str, grid_id: str, row: dict[str, float]) -> GridJob
                 return None
         if os.path.lexists(control_file(control_dir, grid_id, "local", layout)):
             return None
-    row["absent"] = row.get("absent", 0) + 1
-    return GridJob(grid_id, "", 7, control_dir, 0.0) if row["absent"] > 1 else None
+    row["absent"] = min(since, now)
+    return GridJob(grid_id, "", 7, control_dir, 0.0) if now - since >= _REMOVED_AFTER else None

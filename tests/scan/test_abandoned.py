@@ -61,16 +61,36 @@ def test_job_that_ended_in_oar_at_the_same_time(site: Site) -> None:
     assert deleted(site) == []
 
 
-def test_files_that_the_user_has_removed(site: Site) -> None:
+def test_files_that_the_user_has_removed(site: Site, hours: Hours) -> None:
     """`arckill` cancels a job and removes its files from A-REX."""
     files = site.running()
     site.scan()
     for path in (files.status, *files.ce.control.glob(f"job.{GRID_ID}.*")):
         path.unlink()
-    site.scan()
+    for _ in range(3):
+        site.scan()
     assert deleted(site) == []
+    hours.ahead += 10
     site.scan()
     assert deleted(site) == [["1"]]
+
+
+def test_files_that_are_away_twice_for_a_short_time(site: Site, hours: Hours) -> None:
+    files = site.running()
+    site.scan()
+    aside = {path: path.read_bytes() for path in files.ce.control.glob(f"job.{GRID_ID}.*")}
+    aside[files.status] = files.status.read_bytes()
+    for _ in range(2):
+        for path in aside:
+            path.unlink()
+        site.scan()
+        for path, content in aside.items():
+            path.write_bytes(content)
+        hours.ahead += 10
+        files.status.rename(files.ce.control / "aside")
+        site.scan()
+        (files.ce.control / "aside").rename(files.status)
+    assert deleted(site) == []
 
 
 def test_arex_restarts(any_site: Site) -> None:
