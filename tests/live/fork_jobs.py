@@ -58,7 +58,7 @@ JOBS: dict[str, tuple[str, dict[str, str]]] = {
     "interpreter": program("#!/no/such/shell\n"),
     "without interpreter": program("echo ran\n"),
     "cancelled": (shell("echo started; sleep 300"), {}),
-    "wall time": (shell("sleep 75", walltime="1 minute"), {}),
+    "wall time": (shell("sleep 150", walltime="1 minute"), {}),
     "detached": (shell("setsid sleep 20 >/dev/null 2>&1 & echo done"), {}),
     # Environment and arguments.
     "environment": (
