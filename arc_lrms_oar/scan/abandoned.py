@@ -65,9 +65,7 @@ def delete(context: Context, in_lrms: Iterable[str], ownership: Ownership) -> No
         problem.say("WARNING", what, f": {error}", 2 * _INTERVAL)
 
 
-def _ended_job(
-    control_dir: str, grid_id: str, row: dict[str, float], now: float
-) -> GridJob | None:
+def _ended_job(control_dir: str, grid_id: str, row: dict[str, float], now: float) -> GridJob | None:
     """The job if A-REX has ended or removed it, else None: A-REX is moving it, or restarting.
 
     A job that is removed has had no files for some time. `row` keeps since when.
