@@ -124,7 +124,7 @@ def show(config: str | None, as_json: bool) -> int:
             "draining": wanted,
             "running_drains": running,
             "jobs_left": len(left),
-            "by_state": _by_state(left),
+            "by_state": overview.by_state,
             "last_end": last,
             "oar_error": overview.oar_error,
         }
@@ -134,7 +134,7 @@ def show(config: str | None, as_json: bool) -> int:
     if running is not None and running != wanted:
         state = "drains" if running else "accepts new jobs"
         print(f"The running A-REX {state}: it has to be restarted ({_RESTART})")
-    counts = ", ".join(f"{count} {state}" for state, count in _by_state(left).items())
+    counts = ", ".join(f"{count} {state}" for state, count in overview.by_state.items())
     print(f"{len(left)} jobs are left{f': {counts}' if counts else ''}")
     if last is not None:
         print(f"The last of those that run ends at {moment(last, now)} at the latest")
@@ -151,14 +151,6 @@ def _running() -> bool | None:
         return is_draining(read_blocks(RUNTIME_CONFIG))
     except OarLrmsError:
         return None
-
-
-def _by_state(rows: Sequence[JobRow]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for row in rows:
-        state = row.state or row.arex_state
-        found[state] = found.get(state, 0) + 1
-    return dict(sorted(found.items()))
 
 
 def _expected_end(row: JobRow) -> float | None:

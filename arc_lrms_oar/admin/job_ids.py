@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-# The shortest start of a grid job ID that is taken for one.
+# With fewer characters a text is not taken for the start of a grid job ID.
 SHORTEST_PREFIX = 4
 
 _CONTROL_FILE = re.compile(r"(?:^|.*/)job\.([A-Za-z0-9]+)\.[a-z_]+")

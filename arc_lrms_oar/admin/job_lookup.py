@@ -9,6 +9,7 @@ from arc_lrms_oar.admin.job_ids import SHORTEST_PREFIX, ids_in
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.job_listing import JobListing
 from arc_lrms_oar.errors import OarLrmsError
+from arc_lrms_oar.local_ids import oar_job_id
 
 
 class Found(NamedTuple):
@@ -49,8 +50,8 @@ def find_job(every: JobListing, text: str) -> Found:
                 return Found(job, job.local_id)
         if wanted in in_progress:
             return Found(in_progress[wanted], in_progress[wanted].local_id)
-    if ids and ids[0].isdecimal() and len(ids[0]) < 19 and int(ids[0]):
-        number = int(ids[0])
+    number = oar_job_id(ids[0]) if ids else None
+    if number is not None:
         found = [job for job in in_progress.values() if job.local_id == number]
         job = max(found or _ended_with(every, number), key=_status_time, default=None)
         return Found(job, number)

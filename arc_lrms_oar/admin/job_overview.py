@@ -7,6 +7,7 @@ only the directory entry is read, and its files if it is selected.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,6 +53,13 @@ class Overview:
     left_out: int
     oar_error: str
     unreadable: int
+
+    @property
+    def by_state(self) -> dict[str, int]:
+        """The number of jobs in progress by OAR's state, or A-REX's where OAR has none; sorted."""
+        return dict(
+            sorted(Counter(row.state or row.arex_state for row in self.in_progress).items())
+        )
 
 
 class OverviewReader:

@@ -11,6 +11,7 @@ from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.arex.job_listing import JobListing, failure_of
 from arc_lrms_oar.commands.query import QueryResult, query, table
 from arc_lrms_oar.errors import OarLrmsError
+from arc_lrms_oar.local_ids import oar_job_id
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.states import UNKNOWN
 from arc_lrms_oar.settings import Settings
@@ -30,8 +31,9 @@ def query_jobs(settings: Settings, client: OarClient, texts: Sequence[str], as_j
     failed = False
     for text in texts:
         # A job ID of OAR needs no control directory.
-        if text.isdecimal() and len(text) < 19:
-            targets.append(Found(None, int(text)))
+        job_id = oar_job_id(text)
+        if job_id is not None:
+            targets.append(Found(None, job_id))
             continue
         try:
             targets.append(find_job(every, text))

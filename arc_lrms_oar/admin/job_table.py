@@ -155,11 +155,7 @@ def _fit_line(line: str, limit: int | None) -> str:
 
 def summary_lines(overview: Overview, shown: int) -> list[str]:
     """Counts by state, and notes on an unavailable OAR and on jobs that are not shown."""
-    states: dict[str, int] = {}
-    for row in overview.in_progress:
-        state = row.state or row.arex_state
-        states[state] = states.get(state, 0) + 1
-    counts = ", ".join(f"{count} {printable(state)}" for state, count in sorted(states.items()))
+    counts = ", ".join(f"{count} {printable(state)}" for state, count in overview.by_state.items())
     failed = sum(entry.failed for entry in overview.ended.values())
     lines = [
         f"{len(overview.in_progress)} jobs in progress{': ' if counts else ''}{counts}; "

@@ -45,11 +45,9 @@ def read_keys(keyboard: int | None, seconds: float) -> bytes | None:
 def screen() -> Iterator[int | None]:
     """Switch the terminal to the alternate screen and single-key input, and restore it.
 
-    Yields the keyboard's file descriptor, or None if there is no keyboard to read.
+    Standard output is a terminal. Yields the keyboard's file descriptor, or None if there is no
+    keyboard to read.
     """
-    if not sys.stdout.isatty():
-        yield None
-        return
     if not sys.stdin.isatty():
         with _alternate_screen():
             yield None
