@@ -132,7 +132,7 @@ TILES = (
     ),
     Tile(
         "Oldest end not reported",
-        "Time since the oldest end of a job in OAR that A-REX has not been told.",
+        "Time since the oldest end of a job in OAR that scan has not reported to A-REX.",
         Query(series("oldest_unreported_end_seconds"), "{{instance}}"),
         (Step(None, "green"), Step(60, "yellow"), Step(900, "red")),
         "s",

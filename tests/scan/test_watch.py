@@ -29,7 +29,7 @@ CACHE = "arc_lrms_oar.jobs"
 class Waits:
     """A clock that only waiting advances; `events` happen one by one, each in one interval.
 
-    After the last of them scan is told to end, unless it `goes_on`.
+    After the last one scan is told to end, except with `goes_on`.
     """
 
     def __init__(self, *events: Callable[[], object], goes_on: bool = False) -> None:
