@@ -32,6 +32,7 @@ from arc_lrms_oar.settings import Settings
 
 WALL_TIME = 60
 LONGEST_WAIT = 180.0
+_LONGEST_DELETION = 30.0
 _SUBMIT_BUDGET = 20.0
 _FILE_TIMEOUT = 10.0
 _CLOCK_TOLERANCE = 5.0
@@ -78,13 +79,13 @@ def probe(
                     cure = "see oarsub's message; OAR's admission rules decide who may use a queue"
                     yield fail(_name(queue, user), str(error), cure)
         try:
-            _follow(client, sent, sleep)
+            _follow(client, sent, sleep, LONGEST_WAIT)
         except OarUnavailable as error:
             yield fail("probe", f"OAR became unavailable: {error}", "see the findings on OAR above")
         for one in sent:
             yield from _judge(settings, one, sleep)
     finally:
-        _clean(client, sent)
+        _clean(client, sent, sleep)
 
 
 def _name(queue: str, user: Account) -> str:
@@ -134,9 +135,11 @@ def _grami(settings: Settings, queue: str, session: str) -> str:
     return "".join(f"joboption_{name}={shlex.quote(text)}\n" for name, text in values.items())
 
 
-def _follow(client: OarClient, sent: Sequence[Probe], sleep: Callable[[float], None]) -> None:
-    """Wait until all jobs have ended, or for LONGEST_WAIT seconds; raises OarUnavailable."""
-    deadline = time.monotonic() + LONGEST_WAIT
+def _follow(
+    client: OarClient, sent: Sequence[Probe], sleep: Callable[[float], None], longest: float
+) -> None:
+    """Wait until all jobs have ended, or for `longest` seconds; raises OarUnavailable."""
+    deadline = time.monotonic() + longest
     left = {one.job_id: one for one in sent}
     while left:
         records = client.records(client.states(left))
@@ -225,13 +228,21 @@ def _clocks(one: Probe, printed: dict[str, str]) -> Finding:
     return ok("clocks", f"{printed['host']} and this machine agree")
 
 
-def _clean(client: OarClient, sent: Sequence[Probe]) -> None:
-    """Delete the jobs that have not ended, and all files."""
-    for one in sent:
-        if one.record is None or not has_ended(one.record.state):
+def _clean(client: OarClient, sent: Sequence[Probe], sleep: Callable[[float], None]) -> None:
+    """Delete the jobs that have not ended, and all files.
+
+    A deleted job can write files until OAR has ended it, so its files are removed after that.
+    """
+    left = [one for one in sent if one.record is None or not has_ended(one.record.state)]
+    try:
+        for one in left:
             with contextlib.suppress(OarLrmsError):
                 client.delete([one.job_id])
-        _remove(one.session, Owner(one.user.uid, one.user.gid))
+        with contextlib.suppress(OarLrmsError):
+            _follow(client, left, sleep, _LONGEST_DELETION)
+    finally:
+        for one in sent:
+            _remove(one.session, Owner(one.user.uid, one.user.gid))
 
 
 def _remove(session: str, owner: Owner) -> None:

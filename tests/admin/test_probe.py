@@ -131,6 +131,7 @@ def test_clocks(site: Site, monkeypatch: pytest.MonkeyPatch, shift: int, way: st
 
 
 def test_oar_becomes_unavailable(site: Site) -> None:
+    site.oar.set("autorun", 0)
     site.oar.set("fail_times", "oarstat:99:25:DB connection error")
     found = send(site)
     assert shown(found) == [("FAIL", "probe"), ("warn", f"{NAME}{user().name}")]
@@ -138,11 +139,16 @@ def test_oar_becomes_unavailable(site: Site) -> None:
 
 
 def test_interrupted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+    """The running job is ended before its files are removed, as it writes until then."""
+    monkeypatch.setattr(probing, "_PROGRAM", "while :; do echo >file; done")
+    left = [KeyboardInterrupt]
 
-    monkeypatch.setattr(probing, "_follow", interrupt)
+    def interrupt(_: float) -> None:
+        if left and site.oar.job(1)["state"] == "Running":
+            raise left.pop()
+
     with pytest.raises(KeyboardInterrupt):
-        send(site)
-    assert list(site.ce.sessions.iterdir()) == []
+        list(probe(site.settings(), ["default"], [user()], str(site.ce.sessions), interrupt))
     assert site.argvs("oardel") == [["oardel", "1"]]
+    assert list(site.ce.sessions.iterdir()) == []
+    assert site.oar.job(1)["state"] == "Error"
