@@ -48,6 +48,13 @@ class Bed:
         state = State.load(self.directory)
         return state is not None and bool(state.cgroups)
 
+    def package_kind(self) -> str:
+        """Return how the package is installed in this testbed, one of suites.KINDS."""
+        state = State.load(self.directory)
+        if state is None:
+            raise BedError("the testbed is not up: start it with `testbed up`")
+        return state.package
+
     def up(
         self,
         conf: Path | None = None,

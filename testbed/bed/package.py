@@ -21,8 +21,20 @@ from .suites import KINDS
 PACKAGE = "arc_lrms_oar"
 DIST_PACKAGES = "/usr/lib/python3/dist-packages"
 KIND_ENV = "ARC_OAR_TESTBED_PACKAGE"
+APT_TIMEOUT = 600
 # Directory inside with the built packages, by version.
 BUILT = "/var/cache/arc-lrms-oar"
+# Makes a directory of built packages one that apt installs from, without a network.
+REPOSITORY = """
+cd "$1"
+for deb in *.deb; do
+    dpkg-deb --field "$deb"
+    printf 'Filename: ./%s\\nSize: %s\\n' "$deb" "$(stat -c %s "$deb")"
+    printf 'SHA256: %s\\n\\n' "$(sha256sum <"$deb" | cut -d' ' -f1)"
+done >Packages
+echo "deb [trusted=yes] file:$1 ./" >/etc/apt/sources.list.d/arc-lrms-oar.list
+mkdir -p /var/lib/apt/lists/partial
+"""
 
 
 def kind_named(kind: str | None) -> str:
@@ -63,15 +75,33 @@ def _run(build: Sequence[str]) -> str:
 
 
 def _install_deb(inside: Namespace, checkout: Path, progress: Progress) -> None:
-    slurmpy, main = build_deb(inside, checkout, progress)
-    wanted = [main]
+    build_deb(inside, checkout, progress)
+    serve_debs(inside)
+    wanted = ["arc-lrms-oar"]
     if inside.path(f"{DIST_PACKAGES}/arc/lrms/slurm.py").exists():
-        wanted.append(slurmpy)
-    done = inside.run(["dpkg", "-i", *wanted], env={"DEBIAN_FRONTEND": "noninteractive"}, cwd="/")
+        wanted.append("arc-lrms-oar-slurmpy")
+    apt_get(inside, "install", "--reinstall", *wanted)
+    progress(f"installed {' and '.join(wanted)}")
+
+
+def serve_debs(inside: Namespace, version: str = "") -> None:
+    """Let apt install the packages that build_deb() has built for `version`."""
+    _checked(inside, ["sh", "-euc", REPOSITORY, "sh", f"{BUILT}/{version or 'own'}"])
+    apt_get(inside, "update")
+
+
+def apt_get(inside: Namespace, *words: str) -> str:
+    """Run apt-get without questions; returns what it prints, raises BedError."""
+    return _checked(inside, ["apt-get", "-y", "--no-install-recommends", *words])
+
+
+def _checked(inside: Namespace, argv: list[str]) -> str:
+    environment = {"DEBIAN_FRONTEND": "noninteractive"}
+    done = inside.run(argv, env=environment, cwd="/", timeout=APT_TIMEOUT)
+    output = (done.stdout + done.stderr).decode(errors="replace")
     if done.returncode != 0:
-        output = (done.stdout + done.stderr).decode(errors="replace")
         raise BedError("cannot install the Debian package", tail_of(output))
-    progress(f"installed {' and '.join(Path(path).name for path in wanted)}")
+    return output
 
 
 def _install_copy(inside: Namespace, checkout: Path, progress: Progress) -> None:

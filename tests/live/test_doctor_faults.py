@@ -10,15 +10,21 @@ from typing import NamedTuple
 
 import pytest
 from bed import Bed, arcconf
+from bed.suites import suite_named
+from live.conftest import SUITE
+from live.installation import restoring
+
+from arc_lrms_oar.version import __version__
 
 pytestmark = pytest.mark.live
 
 CONF = "/root/doctor-faults.conf"
 PACKAGE = "/usr/lib/python3/dist-packages/arc_lrms_oar"
-SECOND = "/usr/local/lib/python3.11/dist-packages"
+SECOND = f"/usr/local/lib/python{suite_named(SUITE).python}/dist-packages"
 RTES = f"{arcconf.CONTROLDIR}/rte"
 NODES = "for n in 1 2 3 4; do oarnodesetting -s {} -h 127.0.0.$n; done >/dev/null"
-INSTALL = "python3 -m arc_lrms_oar install --lrms OAR"
+# In place of the command that restores the package's files.
+RESTORE = "restore"
 BLOCK = "\n[custom:oar]\n"
 
 
@@ -189,27 +195,20 @@ FAULTS = {
         "is missing",
     ),
     "info-module-missing": Fault(
-        "rm /usr/share/arc/OARmod.pm", INSTALL, "FAIL", "scripts", "OARmod.pm is missing"
+        "rm /usr/share/arc/OARmod.pm", RESTORE, "FAIL", "scripts", "OARmod.pm is missing"
     ),
     "submit-script-missing": Fault(
-        "rm /usr/share/arc/submit-OAR-job", INSTALL, "FAIL", "scripts", "submit-OAR-job is missing"
+        "rm /usr/share/arc/submit-OAR-job", RESTORE, "FAIL", "scripts", "submit-OAR-job is missing"
     ),
     "cancel-script-not-executable": Fault(
-        "chmod a-x /usr/share/arc/cancel-OAR-job", INSTALL, "FAIL", "scripts", "has mode 0644"
+        "chmod a-x /usr/share/arc/cancel-OAR-job", RESTORE, "FAIL", "scripts", "has mode 0644"
     ),
     "script-replaced": Fault(
         "echo '# another' >>/usr/share/arc/submit-OAR-job",
-        INSTALL,
+        RESTORE,
         "FAIL",
         "scripts",
         "is not this package's file",
-    ),
-    "second-copy": Fault(
-        f"mkdir -p {SECOND} && cp -r {PACKAGE} {SECOND} && chmod -R a+rX {SECOND}",
-        f"rm -r {SECOND}/arc_lrms_oar",
-        "warn",
-        "Python",
-        "there are 2 copies",
     ),
     "session-directory-missing": Fault(
         f"mv {arcconf.SESSIONDIR} {arcconf.SESSIONDIR}.moved",
@@ -326,8 +325,36 @@ def test_fault_of_the_machine(doctor: Doctor, name: str) -> None:
     try:
         rows = doctor.problems(doctor.plain)
     finally:
-        doctor.bed.run(["sh", "-ec", fault.cure], cwd="/")
+        cure = restoring(doctor.bed) if fault.cure == RESTORE else fault.cure
+        doctor.bed.run(["sh", "-ec", cure], cwd="/")
     assert any(matches(row, fault) for row in rows), rows
+    assert doctor.problems(doctor.plain) == []
+
+
+def test_second_copy(doctor: Doctor) -> None:
+    """Python finds the copy in /usr/local first; the cure keeps what a package manager owns."""
+    bed, second = doctor.bed, f"{SECOND}/arc_lrms_oar"
+    copy = f"mkdir -p {SECOND}; cp -r {PACKAGE} {SECOND}; chmod -R a+rX {SECOND}"
+    bed.run(["sh", "-ec", f"{copy}; sed -i 's/{__version__}/9.9.9/' {second}/version.py"])
+    try:
+        (row,) = doctor.problems(doctor.plain)
+        which = ["python3", "-c", "import arc_lrms_oar; print(*arc_lrms_oar.__path__)"]
+        assert bed.run(which, cwd="/").stdout == f"{second}\n"
+        kept = __version__
+        if bed.package_kind() == "deb":
+            kept += ", package arc-lrms-oar"
+        assert (row["level"], row["check"]) == ("warn", "Python")
+        assert row["message"] == (
+            f"there are 2 copies of the package: {second} (9.9.9) is used, "
+            f"and {PACKAGE} ({kept}) is not"
+        )
+        unwanted = second if bed.package_kind() == "deb" else PACKAGE
+        assert row["cure"] == f"keep one copy; run: rm -r {unwanted}"
+        bed.run(["sh", "-c", row["cure"].partition("run: ")[2]])
+        assert [row for row in doctor.problems(doctor.plain) if row["check"] == "Python"] == []
+    finally:
+        bed.run(["rm", "-rf", second])
+        bed.install()
     assert doctor.problems(doctor.plain) == []
 
 

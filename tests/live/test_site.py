@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 from bed import Bed, arcconf
+from live.installation import removing, restoring
 
 pytestmark = pytest.mark.live
 
@@ -97,7 +98,7 @@ def test_files_that_are_not_as_they_should_be(bed: Bed, doctor: Doctor) -> None:
         f"chmod a-x /usr/share/arc/cancel-OAR-job; chmod g+w {PACKAGE}/cli.py;"
         f"cd {tools}; mv gm-kick gone-gm-kick",
         "cd $(dirname $(find /usr/lib /usr/libexec -name gone-gm-kick)); mv gone-gm-kick gm-kick;"
-        f"chmod g-w {PACKAGE}/cli.py; cd /; python3 -m arc_lrms_oar install",
+        f"chmod g-w {PACKAGE}/cli.py; cd /; {restoring(bed)}",
     ):
         run = doctor()
     assert run.status == 2
@@ -106,17 +107,27 @@ def test_files_that_are_not_as_they_should_be(bed: Bed, doctor: Doctor) -> None:
         ("warn", "gm-kick"),
         ("FAIL", "permissions"),
     ], run.rows
-    assert [row["message"] for row in run.rows if row["check"] == "scripts"] == [
+    scripts = [row for row in run.rows if row["check"] == "scripts"]
+    assert [row["message"] for row in scripts] == [
         "/usr/share/arc/cancel-OAR-job has mode 0644, expected 0755",
         "/usr/share/arc/scan-OAR-job is not this package's file; an upgrade may have replaced it",
         "/usr/share/arc/OARmod.pm is missing",
     ]
-    assert run.line("scripts")["cure"].endswith(" -m arc_lrms_oar install --lrms OAR")
-    # uninstall restores the file that install replaced, even if it is not from this package.
-    bed.run(["python3", "-m", "arc_lrms_oar", "uninstall"], cwd="/")
+    assert {row["cure"] for row in scripts} == {f"run: {restoring(bed)}"}
+    assert doctor().status == 0
+
+
+def test_uninstall_restores_a_file_that_install_replaced(bed: Bed, doctor: Doctor) -> None:
+    """Even if that file is not from ARC's packages."""
+    if bed.package_kind() != "copy":
+        pytest.skip("the files belong to a package, which install leaves alone")
+    package = ["python3", "-m", "arc_lrms_oar"]
+    bed.run(["cp", "/usr/share/arc/scan-fork-job", "/usr/share/arc/scan-OAR-job"])
+    bed.run([*package, "install"], cwd="/")
+    bed.run([*package, "uninstall"], cwd="/")
     bed.run(["cmp", "/usr/share/arc/scan-fork-job", "/usr/share/arc/scan-OAR-job"])
     bed.run(["rm", "/usr/share/arc/scan-OAR-job"])
-    bed.run(["python3", "-m", "arc_lrms_oar", "install"], cwd="/")
+    bed.run([*package, "install"], cwd="/")
     assert doctor().status == 0
 
 
@@ -193,7 +204,7 @@ def test_oar_that_is_stopped(bed: Bed, doctor: Doctor) -> None:
     assert both.line("OAR database")["message"].startswith("oarnodes: exit code ")
 
 
-def test_uninstall_leaves_arc_as_its_packages_brought_it(bed: Bed) -> None:
+def test_removal_leaves_arc_as_its_packages_brought_it(bed: Bed) -> None:
     """dpkg compares the files in ARC's directories with those that it has installed."""
     verify = "dpkg --verify $(dpkg-query -W -f '${Package}\\n' 'nordugrid-arc*')"
 
@@ -202,12 +213,11 @@ def test_uninstall_leaves_arc_as_its_packages_brought_it(bed: Bed) -> None:
         # The root was built without documentation and translations.
         return [path for path in (line.split()[-1] for line in lines) if path.startswith(PLACES)]
 
-    install = ["python3", "-m", "arc_lrms_oar"]
+    ours = "ls /usr/share/arc | grep -i oar"
+    assert "submit-OAR-job\n" in bed.run(["sh", "-c", ours]).stdout
     try:
-        output = bed.run([*install, "uninstall"], cwd="/").stdout
-        assert "remove /usr/share/arc/submit-OAR-job\n" in output
+        bed.run(["sh", "-c", removing(bed)], cwd="/", timeout=300)
         assert modified() == []
-        ours = "ls /usr/share/arc | grep -i oar"
         assert bed.run(["sh", "-c", ours], check=False).stdout == ""
     finally:
         bed.install()
