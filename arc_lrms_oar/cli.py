@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from arc_lrms_oar import cli_commands, cli_job_commands, entrypoint
@@ -19,6 +20,7 @@ from arc_lrms_oar.version import __version__
 
 SCRIPT = "arc-oar"
 _MODULE = "python3 -m arc_lrms_oar"
+_ASKS = "Lists the jobs and asks for their number before it does anything."
 _EXIT_STATUS = "Exit status: 0 on success, 1 on failure, 2 on invalid arguments."
 
 
@@ -93,23 +95,22 @@ def commands() -> dict[str, Command]:
         "hold": Command(
             "Keep waiting jobs from being started, by oarhold",
             cli_job_commands.hold_arguments,
-            cli_job_commands.hold,
-            description="Lists the jobs and asks for their number before it does anything.",
+            partial(cli_job_commands.bulk, "hold"),
+            description=_ASKS,
         ),
         "resume": Command(
             "Release held and suspended jobs, by oarresume",
-            cli_job_commands.resume_arguments,
-            cli_job_commands.resume,
-            description="Lists the jobs and asks for their number before it does anything.",
+            partial(cli_job_commands.bulk_arguments, "resume"),
+            partial(cli_job_commands.bulk, "resume"),
+            description=_ASKS,
         ),
         "cancel": Command(
             "Cancel grid jobs through A-REX",
-            cli_job_commands.cancel_arguments,
+            partial(cli_job_commands.bulk_arguments, "cancel"),
             cli_job_commands.cancel,
-            description="Lists the jobs and asks for their number before it does anything. A-REX "
-            "gets the same request as from the job's user. With the path of a GRAMi file this "
-            "command deletes the OAR job of that file without a question, as A-REX's script "
-            "cancel-OAR-job does.",
+            description=f"{_ASKS} A-REX gets the same request as from the job's user. With the "
+            "path of a GRAMi file this command deletes the OAR job of that file without a "
+            "question, as A-REX's script cancel-OAR-job does.",
         ),
         "drain": Command(
             "Show whether A-REX drains and which jobs are left; start or stop draining",

@@ -70,7 +70,10 @@ def filter_arguments(parser: argparse.ArgumentParser) -> None:
         "1w) or longer",
     )
     parser.add_argument(
-        "--newer", metavar="AGE", default="", help="only jobs that have been for this time or less"
+        "--newer",
+        metavar="AGE",
+        default="",
+        help="only jobs that have been in it for this time or less",
     )
 
 
@@ -123,8 +126,9 @@ def jobs_arguments(parser: argparse.ArgumentParser) -> None:
 def jobs(arguments: argparse.Namespace) -> int:
     import gc
 
-    from arc_lrms_oar.admin.job_fields import parse_fields
+    from arc_lrms_oar.admin.job_fields import FIELDS
     from arc_lrms_oar.admin.job_output import CSV, JSON, TABLE, Listing
+    from arc_lrms_oar.admin.job_selection import parse_names
     from arc_lrms_oar.admin.jobs import jobs
     from arc_lrms_oar.commands.connect import client_of, settings_of
 
@@ -133,8 +137,8 @@ def jobs(arguments: argparse.Namespace) -> int:
         gc.disable()
     listing = Listing(
         selection=selection_of(arguments),
-        fields=parse_fields("--fields", arguments.fields),
-        sort=parse_fields("--sort", arguments.sort),
+        fields=parse_names("--fields", arguments.fields, FIELDS),
+        sort=parse_names("--sort", arguments.sort, FIELDS),
         reverse=arguments.reverse,
         form=JSON if arguments.json else CSV if arguments.csv else TABLE,
         everything=arguments.all,
@@ -143,7 +147,8 @@ def jobs(arguments: argparse.Namespace) -> int:
     return jobs(settings, client_of(settings), listing, arguments.watch)
 
 
-def _bulk_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
+def bulk_arguments(verb: str, parser: argparse.ArgumentParser) -> None:
+    """The arguments of hold, resume and cancel."""
     filter_arguments(parser)
     parser.add_argument("--all", action="store_true", help=f"{verb} all jobs, without a filter")
     parser.add_argument("--dry-run", action="store_true", help="list the jobs, change nothing")
@@ -156,36 +161,21 @@ def _bulk_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
 
 
 def hold_arguments(parser: argparse.ArgumentParser) -> None:
-    _bulk_arguments(parser, "hold")
+    bulk_arguments("hold", parser)
     parser.add_argument(
         "--running", action="store_true", help="suspend running jobs as well (root or oar only)"
     )
-
-
-def resume_arguments(parser: argparse.ArgumentParser) -> None:
-    _bulk_arguments(parser, "resume")
-
-
-def cancel_arguments(parser: argparse.ArgumentParser) -> None:
-    _bulk_arguments(parser, "cancel")
-
-
-def hold(arguments: argparse.Namespace) -> int:
-    return _bulk("hold", arguments)
-
-
-def resume(arguments: argparse.Namespace) -> int:
-    return _bulk("resume", arguments)
 
 
 def cancel(arguments: argparse.Namespace) -> int:
     # What A-REX's script gets is the path of a GRAMi file: job.ID.grami of ARC 6, grami of ARC 7.
     if len(arguments.ids) == 1 and arguments.ids[0].endswith(("/grami", ".grami")):
         return entrypoint.cancel(arguments.config, arguments.ids[0])
-    return _bulk("cancel", arguments)
+    return bulk("cancel", arguments)
 
 
-def _bulk(name: str, arguments: argparse.Namespace) -> int:
+def bulk(name: str, arguments: argparse.Namespace) -> int:
+    """Hold, resume or cancel the selected jobs."""
     from arc_lrms_oar.admin.bulk import Request, act
     from arc_lrms_oar.commands.connect import client_of, settings_of
 
@@ -241,12 +231,12 @@ def report_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def report(arguments: argparse.Namespace) -> int:
-    from arc_lrms_oar.admin.job_selection import parse_age, selection
-    from arc_lrms_oar.admin.report import parse_keys, report
+    from arc_lrms_oar.admin.job_selection import parse_age, parse_names, selection
+    from arc_lrms_oar.admin.report import KEYS, report
     from arc_lrms_oar.commands.connect import client_of, settings_of
 
     age = parse_age("--since", arguments.since)
-    keys = parse_keys(arguments.by)
+    keys = parse_names("--by", arguments.by, KEYS)
     chosen = selection(
         users=arguments.user, queues=arguments.queue, vos=arguments.vo, dn=arguments.dn
     )

@@ -117,14 +117,14 @@ def scan(config: str | None, *control_dirs: str) -> int:
     """
     from arc_lrms_oar.commands.connect import client_of, settings_of
     from arc_lrms_oar.scan.reconcile import scan
-    from arc_lrms_oar.scan.watch import ArexClock, started_by_arex, watch
+    from arc_lrms_oar.scan.watch import ArexClock, Watch, started_by_arex
 
     settings = settings_of(config)
     log = Log("scan-OAR-job", settings.log_level)
     client = client_of(settings)
     try:
         if settings.scan_interval and started_by_arex():
-            watch(settings, client.transport, control_dirs, log, ArexClock())
+            Watch(settings, client.transport, control_dirs, log, ArexClock()).run()
         else:
             scan(settings, client, control_dirs, log)
     except OarUnavailable:

@@ -102,9 +102,7 @@ def final_outcome(facts: JobFacts) -> Outcome | None:
     After scan has reported the job, its code and reason are repeated.
     """
     if facts.record is not None and has_ended(facts.state):
-        end = outcome_of(facts.record)
-        if facts.diag.out_of_memory:
-            end = with_memory_kills(end, *facts.diag.out_of_memory)
+        end = with_memory_kills(outcome_of(facts.record), facts.diag.out_of_memory)
         reported = re.match(_LRMS_ERROR, facts.failure) if facts.finished else None
         return end._replace(code=int(reported[1]), reason=reported[2]) if reported else end
     if facts.state == UNKNOWN and not facts.finished and facts.diag.complete:

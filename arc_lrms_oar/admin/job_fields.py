@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from arc_lrms_oar.admin.job_row import JobRow
 from arc_lrms_oar.console import printable
-from arc_lrms_oar.errors import OarLrmsError
 from arc_lrms_oar.job.request import clock
 
 
@@ -114,17 +113,6 @@ FIELDS = {
 }
 # What CSV has without --fields: all that is a value of its own.
 VALUES = tuple(name for name in FIELDS if name not in ("wall_time", "age"))
-
-
-def parse_fields(option: str, text: str) -> tuple[str, ...]:
-    """The names of fields in a list separated by commas; raises OarLrmsError for others."""
-    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
-    for name in names:
-        if name not in FIELDS:
-            raise OarLrmsError(
-                f"{option} {name}: no such field; expected some of {', '.join(FIELDS)}"
-            )
-    return names
 
 
 def sorted_rows(

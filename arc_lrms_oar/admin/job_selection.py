@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -114,9 +114,9 @@ def selection(
     Raises OarLrmsError for an unknown state and for an age that is none.
     """
     return Selection(
-        users=_listed(users),
-        queues=_listed(queues),
-        vos=_listed(vos),
+        users=frozenset(_listed(users)),
+        queues=frozenset(_listed(queues)),
+        vos=frozenset(_listed(vos)),
         states=frozenset(map(parse_state, _listed(states))),
         dn=dn,
         name=name,
@@ -149,8 +149,17 @@ def parse_age(option: str, text: str) -> float:
     return float(int(match[1]) * _SECONDS[match[2]])
 
 
-def _listed(text: str) -> frozenset[str]:
-    return frozenset(filter(None, text.split(",")))
+def parse_names(option: str, text: str, known: Collection[str]) -> tuple[str, ...]:
+    """The names in a list separated by commas; raises OarLrmsError for one that is not `known`."""
+    names = tuple(name.lower() for name in _listed(text))
+    for name in names:
+        if name not in known:
+            raise OarLrmsError(f"{option} {name}: expected some of {', '.join(known)}")
+    return names
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _matches(text: str, pattern: str) -> bool:

@@ -13,7 +13,6 @@ from arc_lrms_oar.admin.ended_jobs import EndedJobRow, History, read_history
 from arc_lrms_oar.admin.job_selection import Selection
 from arc_lrms_oar.admin.progress import progress_bar
 from arc_lrms_oar.console import columns, printable
-from arc_lrms_oar.errors import OarLrmsError
 from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.settings import Settings
 
@@ -41,15 +40,6 @@ class Count(NamedTuple):
     jobs: int
     failed: int
     core_hours: float
-
-
-def parse_keys(text: str) -> tuple[str, ...]:
-    """The keys in a list separated by commas; raises OarLrmsError for an unknown one."""
-    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
-    for name in names:
-        if name not in KEYS:
-            raise OarLrmsError(f"--by {name}: expected some of {', '.join(KEYS)}")
-    return names
 
 
 def count(rows: Iterable[EndedJobRow], keys: Sequence[str]) -> list[Count]:

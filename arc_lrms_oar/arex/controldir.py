@@ -104,7 +104,7 @@ def grid_id_of(status_name: str) -> str | None:
     return match[1] if match else None
 
 
-def is_reported(control_dir: str, status_name: str) -> bool:
+def has_lrms_done(control_dir: str, status_name: str) -> bool:
     """Whether the job with this status file has `lrms_done`, so that it is A-REX's again."""
     grid_id = grid_id_of(status_name)
     if grid_id is None:

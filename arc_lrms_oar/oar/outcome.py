@@ -173,18 +173,20 @@ def outcome_of_deleted_successor(successor: int) -> Outcome:
     return Outcome(ERROR_CODE, reason, Cause.RESUBMITTED)
 
 
-def with_memory_kills(outcome: Outcome, kills: int, limit: int | None) -> Outcome:
+def with_memory_kills(outcome: Outcome, kills: tuple[int, int | None] | None) -> Outcome:
     """The outcome of a failed job that has reached its memory limit, with that in its reason.
 
-    The kernel then kills processes of the job: `kills` is their number, `limit` is in MB. Both come
-    from the job's own diag, which its user can write, so the code remains that of OAR.
+    The kernel then kills processes of the job: `kills` are their number and the limit in MB, and
+    None if there were none. They come from the job's own diag (`Diag.out_of_memory`), which its
+    user can write, so the code remains that of OAR.
     """
-    if outcome.code == 0:
+    if outcome.code == 0 or kills is None:
         return outcome
+    number, limit = kills
     reason = Cause.MEMORY.sentence.format(
         outcome=outcome.reason,
         limit=f" of {limit} MB" if limit else "",
-        processes="a process of it" if kills == 1 else f"{kills} of its processes",
+        processes="a process of it" if number == 1 else f"{number} of its processes",
     )
     own = outcome.cause in (Cause.EXIT_CODE, Cause.SIGNAL)
     return Outcome(outcome.code, reason, Cause.MEMORY if own else outcome.cause)

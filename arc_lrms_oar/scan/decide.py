@@ -112,9 +112,7 @@ def decide(
         outcome = outcome_of(record)
     except ValueError as error:
         return Wait(f"is not reported: {error}")
-    if diag.out_of_memory:
-        outcome = with_memory_kills(outcome, *diag.out_of_memory)
-    return Report(outcome)
+    return Report(with_memory_kills(outcome, diag.out_of_memory))
 
 
 def _ended_long_ago(record: JobRecord, now: float) -> bool:

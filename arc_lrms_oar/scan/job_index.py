@@ -51,19 +51,19 @@ class JobIndex:
     """The index of one control directory, for one cycle or for several of one process.
 
     After `refresh`: `jobs` are the jobs in the LRMS by job ID; of the jobs that share a job ID only
-    the first. `without_id` lists the `.local` files that hold no job ID, `shared` all jobs of each
-    job ID that several jobs have, `new_jobs` counts the jobs that have got their first job ID since
-    the last cycle (0 if there is no cache), and `gone` has the job IDs of those that were in the
-    LRMS then and are not any more, by the names of their status files. `unsubmitted` lists the jobs
-    whose submission failed. `disowned` are those that had a job ID in the last cycle, by that job
-    ID, and are marked as not submitted now, which only their user can have done; they keep the job
-    ID.
+    the first. `without_id` has the `.local` files that hold no job ID, by grid job ID, `shared` all
+    jobs of each job ID that several jobs have, `new_jobs` counts the jobs that have got their first
+    job ID since the last cycle (0 if there is no cache), and `gone` has the job IDs of those that
+    were in the LRMS then and are not any more, by the names of their status files. `unsubmitted`
+    lists the jobs whose submission failed. `disowned` are those that had a job ID in the last
+    cycle, by that job ID, and are marked as not submitted now, which only their user can have done;
+    they keep the job ID.
     """
 
     def __init__(self, cache: JobCache) -> None:
         self.control_dir = cache.control_dir
         self.jobs: dict[int, IndexedJob] = {}
-        self.without_id: list[str] = []
+        self.without_id: dict[str, str] = {}
         self.shared: dict[int, list[IndexedJob]] = {}
         self.new_jobs = 0
         self.gone: dict[str, int] = {}
@@ -179,7 +179,7 @@ class JobIndex:
         folder = processing(self.control_dir)
         rows: Rows = {}
         inodes = {}
-        self.without_id = []
+        self.without_id = {}
         self.disowned = {}
         try:
             with os.scandir(folder) as entries:
@@ -225,7 +225,7 @@ class JobIndex:
         if job.is_unsubmitted:
             return [status.st_mtime_ns, status.st_ino, _UNSUBMITTED, int(job.state == CANCELING)]
         if job.local_id is None:
-            self.without_id.append(job.file("local"))
+            self.without_id[job.grid_id] = job.file("local")
             return None
         return [status.st_mtime_ns, status.st_ino, job.local_id, int(job.state == CANCELING)]
 

@@ -136,8 +136,8 @@ class Cycle:
         self.index = self.directory.refresh(context.state)
         self.ownership = Ownership(context.settings, context.control_dir)
         self.jobs = self.index.jobs
-        for path in self.index.without_id:
-            context.problem.say("WARNING", f"no OAR job ID in {path}")
+        for grid_id, path in self.index.without_id.items():
+            context.problem.say("WARNING", f"{grid_id}: no OAR job ID in {path}")
         for same in self.index.shared.values():
             names = " and ".join(job.status_name for job in same)
             context.problem.say("ERROR", f"{names} have the same OAR job ID")
@@ -205,14 +205,14 @@ class Cycle:
         A job is left out where A-REX has moved it on, and where its files now name another job ID.
         A-REX takes a while to fetch many reports; OAR is not asked for those jobs again.
         """
-        from arc_lrms_oar.arex.controldir import is_reported
+        from arc_lrms_oar.arex.controldir import has_lrms_done
 
         context = self.context
         records = self.client.records(
             {
                 job_id: word
                 for job_id, word in ended.items()
-                if not is_reported(context.control_dir, self.jobs[job_id].status_name)
+                if not has_lrms_done(context.control_dir, self.jobs[job_id].status_name)
             }
         )
         found = {}

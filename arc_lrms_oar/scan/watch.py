@@ -106,23 +106,8 @@ def started_by_arex() -> bool:
         return False
 
 
-def watch(
-    settings: Settings,
-    transport: Transport,
-    control_dirs: Sequence[str],
-    log: Log,
-    clock: Clock,
-) -> None:
-    """Run cycles on the control directories; raises OarUnavailable and ControlDirError."""
-    watched = Watch(settings, transport, control_dirs, log, clock)
-    try:
-        watched.run()
-    finally:
-        watched.save()
-
-
 class Watch:
-    """The cycles of one process."""
+    """The cycles of one process on its control directories."""
 
     def __init__(
         self,
@@ -140,19 +125,25 @@ class Watch:
         self._busy: set[str] = set()
 
     def run(self) -> None:
-        """Run the first cycle and those that follow until it is time to leave."""
-        end = self._clock.now() + _STAY
-        while True:
-            began = self._clock.now()
-            answer = self._run_cycles()
-            if not self._wait(began, end, answer):
-                return
-            replacement.check()
+        """Run the first cycle and those that follow until it is time to leave.
 
-    def save(self) -> None:
-        """Save the indexes for the next process."""
-        for directory in self._directories:
-            directory.save()
+        The indexes are saved for the next process in any case.
+
+        Raises:
+            OarUnavailable: OAR does not answer.
+            ControlDirError: a control directory cannot be read.
+        """
+        end = self._clock.now() + _STAY
+        try:
+            while True:
+                began = self._clock.now()
+                answer = self._run_cycles()
+                if not self._wait(began, end, answer):
+                    return
+                replacement.check()
+        finally:
+            for directory in self._directories:
+                directory.save()
 
     def _run_cycles(self) -> float:
         """Run one cycle on each directory and return the seconds that OAR took to answer.

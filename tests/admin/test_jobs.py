@@ -15,11 +15,11 @@ from support.oar_site import Site, each, listing
 from support.scan_jobs import OTHER, Hours, finished, noted
 from support.users import needs_root, run_as
 
-from arc_lrms_oar.admin.job_fields import parse_fields, sorted_rows
+from arc_lrms_oar.admin.job_fields import FIELDS, sorted_rows
 from arc_lrms_oar.admin.job_output import CSV, JSON, Listing
 from arc_lrms_oar.admin.job_overview import Overview, OverviewReader
 from arc_lrms_oar.admin.job_row import JobRow
-from arc_lrms_oar.admin.job_selection import Selection, parse_state, selection
+from arc_lrms_oar.admin.job_selection import Selection, parse_names, parse_state, selection
 from arc_lrms_oar.admin.jobs import jobs
 from arc_lrms_oar.errors import ControlDirError, OarLrmsError
 
@@ -441,9 +441,9 @@ def test_sorted_by_fields(site: Site) -> None:
 
 
 def test_unknown_field() -> None:
-    assert parse_fields("--sort", "User, age") == ("user", "age")
-    with pytest.raises(OarLrmsError, match="--sort usr: no such field; expected some of job_id,"):
-        parse_fields("--sort", "usr")
+    assert parse_names("--sort", "User, age", FIELDS) == ("user", "age")
+    with pytest.raises(OarLrmsError, match="--sort usr: expected some of job_id, arex_state,"):
+        parse_names("--sort", "usr", FIELDS)
 
 
 def test_only_the_newest_ended_jobs_are_read(site: Site) -> None:

@@ -16,8 +16,8 @@ from support.scan_jobs import finished
 
 from arc_lrms_oar.admin.ended_jobs import History, read_history, reason_of
 from arc_lrms_oar.admin.job_selection import EVERY_JOB, selection
-from arc_lrms_oar.admin.report import parse_keys, report
-from arc_lrms_oar.errors import ControlDirError, OarLrmsError
+from arc_lrms_oar.admin.report import report
+from arc_lrms_oar.errors import ControlDirError
 from arc_lrms_oar.oar.outcome import Cause
 
 NOW = time.time()
@@ -232,9 +232,3 @@ def test_json(three_jobs: Site, capsys: pytest.CaptureFixture[str]) -> None:
             {"reason": "success", "jobs": 2, "failed": 0, "core_hours": 4.0},
         ],
     }
-
-
-def test_unknown_key() -> None:
-    assert parse_keys("Day, vo") == ("day", "vo")
-    with pytest.raises(OarLrmsError, match="--by week: expected some of day, vo, user"):
-        parse_keys("week")

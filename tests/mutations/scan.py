@@ -296,8 +296,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     # The cycle
     _cycle(
         "OAR is asked again for the jobs whose reports A-REX has not fetched",
-        "if not is_reported(context.control_dir, self.jobs[job_id].status_name)",
-        "if is_reported",
+        "if not has_lrms_done(context.control_dir, self.jobs[job_id].status_name)",
+        "if has_lrms_done",
     ),
     _cycle(
         "a job that A-REX has moved on is reported",
@@ -337,7 +337,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _watch("its last cycle may overrun", "now + took < end", "now < end"),
     _watch("it goes on after SIGTERM", "signalled is None and", "True and"),
     _watch("it goes on without A-REX", " and os.getppid() == self._parent", ""),
-    _watch("the cache is lost", "        watched.save()\n", "        pass\n"),
+    _watch("the cache is lost", "                directory.save()\n", "                pass\n"),
     _watch("a slow OAR is not spared", "load.answer * _ANSWER_SHARE", "load.answer"),
     _watch("another scan is logged again and again", "self._busy.add(directory.path)", "pass"),
     # Jobs that A-REX has cancelled

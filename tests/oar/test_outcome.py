@@ -432,12 +432,12 @@ def test_a_lost_job(diag: dict[str, str], code: int, cause: Cause) -> None:
     ],
 )
 def test_processes_killed_at_the_memory_limit(kills: int, limit: int | None, sentence: str) -> None:
-    found = with_memory_kills(outcome_of(terminated(256)), kills, limit)
+    found = with_memory_kills(outcome_of(terminated(256)), (kills, limit))
     assert found == (1, f"Job finished with exit code 1; {sentence}", Cause.MEMORY)
     # The cause of a job that OAR has killed is another one.
-    assert with_memory_kills(outcome_of(error("WALLTIME")), kills, limit).cause is Cause.WALLTIME
+    assert with_memory_kills(outcome_of(error("WALLTIME")), (kills, limit)).cause is Cause.WALLTIME
 
 
 def test_memory_limit_that_the_job_survived() -> None:
     success = outcome_of(terminated(0))
-    assert with_memory_kills(success, 1, 99) == success
+    assert with_memory_kills(success, (1, 99)) == success

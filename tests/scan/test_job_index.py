@@ -102,7 +102,7 @@ def test_job_that_gets_its_id_later(any_ce: Ce) -> None:
     status(files, "INLRMS", 1000)
     index = JobIndex(JobCache(str(any_ce.control)))
     assert index.refresh(0) == {}
-    assert index.without_id == [str(files.file("local"))]
+    assert index.without_id == {"a" * 12: str(files.file("local"))}
     local = files.file("local")
     local.write_text(local.read_text() + "localid=5\n")
     assert list(look(any_ce)) == [5]
@@ -306,10 +306,10 @@ def test_kept_index_notices_a_job_that_gets_its_id_later(any_ce: Ce) -> None:
     files = any_ce.in_lrms("a" * 12, "")
     index = kept(any_ce)
     index.refresh_quickly()
-    assert index.without_id == [str(files.file("local"))]
+    assert index.without_id == {"a" * 12: str(files.file("local"))}
     files.file("local").write_text("localid=5\n")
     assert list(index.refresh_quickly()) == [5]
-    assert index.without_id == []
+    assert index.without_id == {}
 
 
 def test_kept_index_lists_nothing_while_nothing_changes(

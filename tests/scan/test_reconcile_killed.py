@@ -23,7 +23,7 @@ from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.oar.local import LocalTransport
 from arc_lrms_oar.oar.transport import Completed
 from arc_lrms_oar.scan.reconcile import scan
-from arc_lrms_oar.scan.watch import watch
+from arc_lrms_oar.scan.watch import Watch
 
 SECOND = "s" * 50
 WORKERS = 4
@@ -107,7 +107,7 @@ def test_every_step(place: Path, oar: Standin, first: int, stays: bool) -> None:
     def work(ce: Ce) -> None:
         if stays:
             clock = OneWait(recorded)
-            watch(settings, recorded, [str(ce.control)], Log("Scan", "FATAL"), clock)
+            Watch(settings, recorded, [str(ce.control)], Log("Scan", "FATAL"), clock).run()
         else:
             run(ce)
 

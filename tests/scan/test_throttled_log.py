@@ -60,11 +60,13 @@ def test_problem_of_one_job_is_logged_once_and_when_it_clears(
     files = any_site.ce.in_lrms(GRID_ID, "")
     path = files.file("local")
     cycles(any_site, hours, 4, 10)
-    assert said(capsys) == [f"[WARNING] no OAR job ID in {path}"]
+    assert said(capsys) == [f"[WARNING] {GRID_ID}: no OAR job ID in {path}"]
     any_site.oar.add_jobs(1, state="Running")
     any_site.ce.accepted(files, 1)
     cycles(any_site, hours, 2, 10)
-    assert said(capsys) == [f"[INFO] cleared: no OAR job ID in {path}, after 4 cycles, 1 min"]
+    assert said(capsys) == [
+        f"[INFO] cleared: {GRID_ID}: no OAR job ID in {path}, after 4 cycles, 1 min"
+    ]
 
 
 def test_failed_cycle_clears_no_problem(

@@ -19,7 +19,7 @@ from support.scan_jobs import OTHER, Hours, ended, noted, said
 from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.log import Log
 from arc_lrms_oar.scan.state import ScanState
-from arc_lrms_oar.scan.watch import ArexClock, Load, interval, started_by_arex, watch
+from arc_lrms_oar.scan.watch import ArexClock, Load, Watch, interval, started_by_arex
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARE = ROOT / "arc_lrms_oar" / "share"
@@ -54,7 +54,7 @@ def stay(site: Site, *events: Callable[[], object], goes_on: bool = False) -> Wa
     waits = Waits(*events, goes_on=goes_on)
     settings = site.settings()
     transport = site.client().transport
-    watch(settings, transport, [str(site.ce.control)], Log("Scan", "INFO"), waits)
+    Watch(settings, transport, [str(site.ce.control)], Log("Scan", "INFO"), waits).run()
     return waits
 
 
@@ -185,7 +185,7 @@ def test_cycle_that_would_not_end_in_time_is_left_to_the_next_process(
 
     monkeypatch.setattr("arc_lrms_oar.scan.watch.run_cycle", slow_cycle)
     transport = site.client().transport
-    watch(site.settings(), transport, [str(site.ce.control)], Log("Scan", "INFO"), waits)
+    Watch(site.settings(), transport, [str(site.ce.control)], Log("Scan", "INFO"), waits).run()
     assert began == [0, 25]
 
 
@@ -239,7 +239,7 @@ def test_several_control_directories(place: Path, oar: Standin) -> None:
     settings = sites[0].settings()
     places = [str(site.ce.control) for site in sites]
     waits = Waits(all_end, nothing, nothing)
-    watch(settings, sites[0].client().transport, places, Log("Scan"), waits)
+    Watch(settings, sites[0].client().transport, places, Log("Scan"), waits).run()
     assert [files.done() for files in jobs] == ["0 Job finished with exit code 0\n"] * 2
 
 
