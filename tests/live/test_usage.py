@@ -16,28 +16,30 @@ from bed.grid import USER, Grid, Job, shell, xrsl
 pytestmark = pytest.mark.live
 
 BEST_EFFORT = '[ "$1" != 0 ] || joboption_oar_types=besteffort\n'
-# Has 100 MB in memory and uses CPU time, LIMIT seconds of it, which it keeps writing to cpu-NAME.
+# Has 100 MB in memory and uses LIMIT seconds of CPU time, which it keeps writing to cpu-NAME. Then
+# it sleeps for IDLE seconds: the machine has other work.
 BURN = """\
 import sys, time
 block = b"x" * (100 << 20)
-limit, name = sys.argv[1:]
+limit, name, idle = sys.argv[1:]
 used = 0.0
 while used < float(limit):
     sum(range(1000000))
     used = time.process_time()
     with open("cpu-" + name, "a") as file:
         print(used, file=file)
+time.sleep(float(idle))
 """
 JOBS = {
-    "wall time": ("python3 burn.py 1000 a", '(walltime="1 minute")'),
-    "oardel": ("python3 burn.py 1000 a", ""),
-    "preempted": ("python3 burn.py 1000 a", '(runtimeenvironment="TEST/BESTEFFORT")'),
+    "wall time": ("python3 burn.py 10 a 1000", '(walltime="1 minute")'),
+    "oardel": ("python3 burn.py 4 a 1000", ""),
+    "preempted": ("python3 burn.py 4 a 1000", '(runtimeenvironment="TEST/BESTEFFORT")'),
     "detached": (
-        "setsid nohup python3 burn.py 5 a >/dev/null 2>&1 & "
+        "setsid nohup python3 burn.py 5 a 0 >/dev/null 2>&1 & "
         "until grep -q ^[2-9] cpu-a; do sleep 0.2; done; echo done",
         "",
     ),
-    "two": ("python3 burn.py 1 a & python3 burn.py 1 b; wait", ""),
+    "two": ("python3 burn.py 1 a 0 & python3 burn.py 1 b 0; wait", ""),
 }
 REASONS = {
     "wall time": "Job exceeded its walltime of 0:01:00 and was killed",
