@@ -163,7 +163,9 @@ def bulk_arguments(verb: str, parser: argparse.ArgumentParser) -> None:
 def hold_arguments(parser: argparse.ArgumentParser) -> None:
     bulk_arguments("hold", parser)
     parser.add_argument(
-        "--running", action="store_true", help="suspend running jobs as well (root or oar only)"
+        "--running",
+        action="store_true",
+        help="suspend running jobs as well (root or oar only; not with OAR 3)",
     )
 
 

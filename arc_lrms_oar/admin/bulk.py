@@ -70,12 +70,16 @@ def act(settings: Settings, client: OarClient, name: str, request: Request) -> i
         The exit status: 1 if OAR or A-REX refused some of the jobs.
 
     Raises:
-        OarLrmsError: there is no condition, or the number of jobs was not confirmed.
+        OarLrmsError: there is no condition, the number of jobs was not confirmed, or running jobs
+            are to be held and OAR cannot suspend them.
         OarUnavailable: OAR does not answer.
     """
     action = ACTIONS[name]
     if request.selection.is_empty and not request.everything:
         raise OarLrmsError(f"{name}: give job IDs or a filter, or --all for all jobs")
+    if request.running and not client.dialect.suspends:
+        generation = client.dialect.generation
+        raise OarLrmsError(f"hold --running: OAR {generation} does not suspend running jobs")
     now = time.time()
     overview = OverviewReader(settings, client).read(now, request.selection, newest=0)
     if overview.oar_error and action.needs_oar:

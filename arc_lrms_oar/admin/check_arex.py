@@ -25,11 +25,11 @@ def check_running(path: str, blocks: Blocks, settings: Settings) -> Iterator[Fin
         running = read_blocks(RUNTIME_CONFIG)
     except ConfigError:
         message = f"it is not running: {RUNTIME_CONFIG} does not exist"
-        yield fail("A-REX", message, "systemctl start arc-arex")
+        yield fail("A-REX", message, "run: systemctl start arc-arex")
         return
     stopped = _heartbeat_error(settings.control_dir, running, time.time())
     if stopped:
-        cure = "systemctl restart arc-arex; see A-REX's log /var/log/arc/arex.log"
+        cure = "run: systemctl restart arc-arex; see A-REX's log /var/log/arc/arex.log"
         yield fail("A-REX", f"it is not running: {stopped}", cure)
         return
     changed = [
@@ -40,7 +40,7 @@ def check_running(path: str, blocks: Blocks, settings: Settings) -> Iterator[Fin
     if changed:
         titles = ", ".join(f"[{title}]" for title in changed)
         message = f"{titles} in {path} changed since A-REX was started"
-        yield warn("A-REX", message, "systemctl restart arc-arex")
+        yield warn("A-REX", message, "run: systemctl restart arc-arex")
     else:
         yield ok("A-REX", f"runs with the current {path}")
 
@@ -77,7 +77,7 @@ def check_control_dir(settings: Settings) -> Iterator[Finding]:
         yield fail("control directory", f"{control} is not writable", cure)
     elif os.stat(control).st_mode & _WRITABLE_BY_OTHERS:
         message = f"{control} is writable for other users"
-        yield fail("control directory", message, f"chmod go-w {control}")
+        yield fail("control directory", message, f"run: chmod go-w {control}")
     else:
         yield ok("control directory", control)
 

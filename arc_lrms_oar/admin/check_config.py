@@ -24,7 +24,7 @@ from arc_lrms_oar.arex.config import (
     unknown_options,
 )
 from arc_lrms_oar.errors import ConfigError
-from arc_lrms_oar.options import OPTIONS
+from arc_lrms_oar.options import OPTIONS, SSH_BLOCK, SSH_OPTIONS
 from arc_lrms_oar.settings import QueueSettings, Settings
 
 _TIMEOUT = 60
@@ -60,29 +60,49 @@ def check_config(path: str, blocks: Blocks, arc: Arc | None) -> Iterator[Finding
         yield fail(
             check,
             f"{path}: [lrms] lrms is {lrms or 'not set'}, so A-REX does not use this package",
-            "set lrms = OAR in the block [lrms] and restart A-REX",
+            "set lrms = OAR in [lrms], and restart A-REX",
         )
     try:
         settings = settings_from(blocks, path)
     except ConfigError as error:
-        yield fail(check, str(error), "correct the value: until then submit, cancel and scan fail")
+        yield fail(check, str(error), _value_cure(str(error), blocks))
         settings = None
     for line in unknown_options(blocks):
-        misplaced = re.match(r"\[custom:oar/.*?\] (\w+):", line)
-        cure = "correct the name or remove the option: it has no effect"
-        if misplaced and misplaced[1] in (option.name for option in OPTIONS):
-            cure = f"move {misplaced[1]} to [custom:oar]: it is not an option of a queue"
-        yield warn(check, f"{path}: {line}", cure)
+        yield warn(check, f"{path}: {line}", _option_cure(line))
     yield from _check_blocks(path, blocks)
     if settings is not None:
         yield from _check_acl_users(path, settings)
+        yield from _check_remote(path, blocks, settings)
     if settings and not settings.shared_filesystem:
         yield fail(
             check,
             f"{path}: [arex] shared_filesystem = no, but OAR does not transfer files to nodes",
-            "put the session directory on a file system that the nodes share, and set it to yes",
+            "set shared_filesystem = yes in [arex], with sessiondir on a file system that the "
+            "nodes share",
         )
     yield from _validate(path, arc)
+
+
+def _value_cure(error: str, blocks: Blocks) -> str:
+    """What to do about a value that is not accepted, which the message `error` names."""
+    until = "until then submit, cancel and scan fail"
+    named = re.search(r': \[([^]]+)\] (\w+) = "', error)
+    if named and named[2] in blocks.get(named[1], {}):
+        block, name = named.groups()
+        return f"correct the value, or remove {name} from [{block}] for its default; {until}"
+    return f"correct it; {until}"
+
+
+def _option_cure(line: str) -> str:
+    """What to do about an unknown option, given as a line of `unknown_options`."""
+    named, _, hint = line.partition(": no such option; ")
+    block, _, name = named[1:].partition("] ")
+    near = re.fullmatch(r"did you mean (\w+)\?", hint)
+    if name in (option.name for option in OPTIONS):
+        return f"move {name} to [custom:oar]: it is not an option of a queue"
+    if near:
+        return f"rename {name} to {near[1]} in [{block}], or remove it: it has no effect"
+    return f"correct the name, or remove {name} from [{block}]: it has no effect"
 
 
 def _check_blocks(path: str, blocks: Blocks) -> Iterator[Finding]:
@@ -92,20 +112,23 @@ def _check_blocks(path: str, blocks: Blocks) -> Iterator[Finding]:
         block, slash, queue = title.partition("/")
         right = f"custom:oar{slash}{queue}"
         if block.lower() == "custom:oar" and block != "custom:oar":
-            cure = f"rename the block to [{right}]"
+            cure = f"rename the block [{title}] to [{right}]"
             yield fail(check, f"{path}: [{title}] is ignored: block names are case-sensitive", cure)
         elif block == "custom:oar" and queue and f"queue:{queue}" not in blocks:
-            cure = f"add the block [queue:{queue}], or correct the name"
+            cure = f"correct the name, add [queue:{queue}], or remove the block [{title}]"
             message = f"{path}: [{title}] is for a queue without a block [queue:NAME]"
             yield warn(check, message, cure)
     (*_, value) = blocks.get("lrms", {}).get("lrms", [""])
     default = value.split()[1:2]
     if default and f"queue:{default[0]}" not in blocks:
+        queues = [title.partition(":")[2] for title in blocks if title.startswith("queue:")]
+        named = f"set lrms = {lrms_of(blocks)} {queues[0]} in [lrms], or " if queues else ""
+        others = f" (there are {', '.join(queues)})" if queues else ""
         yield fail(
             check,
             f"{path}: [lrms] lrms = {value} names the default queue {default[0]}, for which there "
             "is no block [queue:NAME]",
-            f"add the block [queue:{default[0]}], or correct the name",
+            f"{named}add the block [queue:{default[0]}]{others}",
         )
 
 
@@ -117,8 +140,29 @@ def _check_acl_users(path: str, settings: Settings) -> Iterator[Finding]:
             yield warn(
                 "configuration",
                 f"{path}: [{block}] acl_users: there is no user {', '.join(unknown)}",
-                "create the users, or correct their names",
+                _acl_cure(block, [name for name in queue.acl_users if name not in unknown]),
             )
+
+
+def _acl_cure(block: str, known: list[str]) -> str:
+    create = "create the users, or correct their names"
+    if known:
+        return f"{create}, or set acl_users = {' '.join(known)} in [{block}]"
+    return f"{create}, or remove acl_users from [{block}] to publish it for all users"
+
+
+def _check_remote(path: str, blocks: Blocks, settings: Settings) -> Iterator[Finding]:
+    """Whether an option for OAR on another machine is set without that machine."""
+    if settings.remote_host:
+        return
+    for block in ("custom:oar", SSH_BLOCK):
+        for name in SSH_OPTIONS:
+            if name != "remote_host" and name in blocks.get(block, {}):
+                yield warn(
+                    "configuration",
+                    f"{path}: [{block}] {name} has no effect without remote_host",
+                    f"set remote_host there, or remove {name} from [{block}]",
+                )
 
 
 def _queue_blocks(settings: Settings) -> Iterator[tuple[str, QueueSettings]]:

@@ -30,7 +30,7 @@ def check_server(settings: Settings) -> Iterator[Finding]:
         return
     error_text = server.server_error(address)
     if error_text:
-        cure = "start oar-server there, or check its log /var/log/oar.log; until then jobs wait"
+        cure = f"on {address[0]}, run: systemctl start oar-server; its log is /var/log/oar.log"
         yield fail("OAR server", error_text, cure)
     else:
         yield ok("OAR server", f"{address[0]} port {address[1]} answers")
@@ -85,16 +85,23 @@ def check_queues(settings: Settings, client: OarClient) -> tuple[list[Finding], 
             unknown.add(name)
             known = ", ".join(sorted(queues))
             text = f"OAR has no queue {oar_queue}; its queues are {known}"
-            cure = f"remove [queue:{name}], or set oar_queue in [custom:oar/{name}]"
-            found.append(fail(check, text, cure))
+            found.append(fail(check, text, _queue_cure(settings, name)))
         elif not queues[oar_queue].active:
             text = f"{oar_queue} is not active in OAR: its jobs wait"
-            found.append(
-                warn(check, text, f"run: oarnotify -e {oar_queue} (OAR 3: oarqueue -e {oar_queue})")
-            )
+            command = "oarqueue" if client.dialect.generation == 3 else "oarnotify"
+            found.append(warn(check, text, f"run: {command} -e {oar_queue}"))
         else:
             found.append(ok(check, f"{oar_queue} is active in OAR"))
     return found, unknown
+
+
+def _queue_cure(settings: Settings, name: str) -> str:
+    """What to do about the ARC queue `name`, whose OAR queue does not exist."""
+    own, common = settings.queues[name].oar_queue, settings.common.oar_queue
+    if own:
+        block = "custom:oar" if own == common else f"custom:oar/{name}"
+        return f"correct the value, or remove oar_queue from [{block}]"
+    return f"remove the block [queue:{name}], or set oar_queue in [custom:oar/{name}]"
 
 
 def _refused_types(settings: Settings, client: OarClient) -> list[Finding]:

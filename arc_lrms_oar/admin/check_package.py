@@ -81,7 +81,7 @@ def _check_copies(python: str) -> Iterator[Finding]:
         "Python",
         f"there are {len(copies)} copies of the package: {named[0]} is used, and "
         f"{', '.join(named[1:])} is not",
-        f"keep one copy; run: {'; '.join(_removal(python, copy) for copy in unwanted)}",
+        f"keep one copy; run: {' && '.join(_removal(python, copy) for copy in unwanted)}",
     )
 
 
@@ -107,16 +107,23 @@ def _removal(python: str, copy: str) -> str:
     return f"rm -r {copy}"
 
 
-def check_permissions() -> Iterator[Finding]:
-    """Whether only root can change the package, which A-REX runs as root."""
+def check_permissions(arc: Arc | None) -> Iterator[Finding]:
+    """Whether only root can change the package and the scripts, which A-REX runs as root."""
     unsafe = [path for path in _package_files() if _is_unsafe(path)]
     if unsafe:
         yield fail(
             "permissions",
             f"users other than root can change {unsafe[0]}, which A-REX runs as root"
             + (f" (and {len(unsafe) - 1} more)" if len(unsafe) > 1 else ""),
-            f"chown -R root:root {arc_locations.PACKAGE_FOLDER}; "
+            f"run: chown -R root:root {arc_locations.PACKAGE_FOLDER} && "
             f"chmod -R go-w {arc_locations.PACKAGE_FOLDER}",
+        )
+    elif arc is not None and _is_unsafe(os.path.realpath(arc.data_dir)):
+        yield fail(
+            "permissions",
+            f"users other than root can replace the scripts in {arc.data_dir}, which A-REX runs as "
+            "root",
+            f"run: chown root:root {arc.data_dir} && chmod go-w {arc.data_dir}",
         )
     else:
         yield ok("permissions", "only root can change what A-REX runs")

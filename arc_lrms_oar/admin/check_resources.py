@@ -12,6 +12,7 @@ from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.info.slots import Slots
 from arc_lrms_oar.oar import server
 from arc_lrms_oar.oar.client import OarClient
+from arc_lrms_oar.options import OPTIONS
 from arc_lrms_oar.settings import QueueSettings, Settings
 
 _LEVELS = ("node_level", "core_level", "gpu_level", "memory_property")
@@ -33,7 +34,12 @@ def check_resources(
     if alive:
         yield ok("resources", text)
     else:
-        yield fail("resources", text, "no job can start: check the nodes with `oarnodes -s`")
+        states = ", ".join(f"'{state}'" for state in sorted({str(row["state"]) for row in usable}))
+        cure = (
+            "find out why with `oarnodes -s`, for no job can start; when the nodes are well, run: "
+            f'oarnodesetting -s Alive --sql "state IN ({states})"'
+        )
+        yield fail("resources", text, cure)
     if not usable:
         return
     slots = Slots(usable, settings, time.time())
@@ -47,6 +53,7 @@ def check_resources(
             wrong += list(_check_cores_per_node(block, queue, sizes))
         if "properties" in options:
             wrong += list(_check_properties(block, queue, client))
+    wrong += list(_check_cpu_level(settings, known))
     yield from wrong
     if not wrong:
         yield ok("resource levels", "OAR has every property that arc.conf names")
@@ -71,9 +78,9 @@ def _check_levels(
     labels: set[str] | None,
 ) -> Iterator[Finding]:
     for option, name in _named_levels(queue, options):
-        cure = f"correct {option} in [{block}]; `oarnodes` shows the properties"
         if name not in known:
-            yield fail("resource levels", f"OAR's resources have no property {name}", cure)
+            message = f"OAR's resources have no property {name}"
+            yield fail("resource levels", message, _level_cure(option, block, known))
         elif labels is not None and option != "memory_property" and name not in labels:
             yield fail(
                 "resource levels",
@@ -84,8 +91,31 @@ def _check_levels(
             yield warn(
                 "resource levels",
                 f"some resources have no valid {name}: jobs that request memory do not get them",
-                f"set it in {queue.memory_unit} with oarnodesetting -p {name}=VALUE",
+                f"set it in {queue.memory_unit} with `oarnodesetting -p {name}=VALUE`, or remove "
+                f"memory_property from [{block}]",
             )
+
+
+def _level_cure(option: str, block: str, known: set[str]) -> str:
+    """What to do about an option that names a property which OAR's resources do not have."""
+    name_it = "correct it (`oarnodes` shows the properties)"
+    if option == "gpu_level":
+        return f"{name_it}, or remove gpus from [{block}] if the nodes have none"
+    default = next(one.default for one in OPTIONS if one.name == option)
+    if default and default not in known:
+        return name_it
+    return f"{name_it}, or remove {option} from [{block}] for its default"
+
+
+def _check_cpu_level(settings: Settings, known: set[str]) -> Iterator[Finding]:
+    """Whether the property of a socket exists; its default may be missing at a site."""
+    if settings.cpu_level not in known and settings.cpu_level != Settings().cpu_level:
+        yield warn(
+            "resource levels",
+            f"OAR's resources have no property {settings.cpu_level}, so A-REX publishes each node "
+            "with one socket",
+            _level_cure("cpu_level", "custom:oar", known | {Settings().cpu_level}),
+        )
 
 
 def _named_levels(queue: QueueSettings, options: set[str]) -> Iterator[tuple[str, str]]:
@@ -102,11 +132,14 @@ def _named_levels(queue: QueueSettings, options: set[str]) -> Iterator[tuple[str
 
 def _check_cores_per_node(block: str, queue: QueueSettings, sizes: set[int]) -> Iterator[Finding]:
     if queue.cores_per_node and queue.cores_per_node not in sizes:
+        right = f"set cores_per_node = {max(sizes)} in [{block}]"
+        if len(sizes) > 1:
+            right = f"remove cores_per_node from [{block}]"
         yield warn(
             "resource levels",
             f"[{block}] cores_per_node = {queue.cores_per_node}, and OAR's nodes have "
             f"{', '.join(map(str, sorted(sizes)))} cores",
-            "correct cores_per_node: jobs that request whole nodes get a wrong number of them",
+            f"{right}: jobs that request whole nodes get a wrong number of them",
         )
 
 
@@ -114,7 +147,10 @@ def _check_properties(block: str, queue: QueueSettings, client: OarClient) -> It
     """Whether a resource matches the condition; OAR 3 reports a wrong one as an error."""
     if not queue.properties:
         return
-    cure = f'correct properties in [{block}]; try: oarnodes --sql "{queue.properties}"'
+    cure = (
+        f'try it with `oarnodes --sql "{queue.properties}"` and correct it, or remove properties '
+        f"from [{block}]"
+    )
     try:
         matching = sum(1 for _ in client.resources(queue.properties))
     except OarUnavailable as error:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 from arc_lrms_oar.admin.findings import Finding, fail, ok
 from arc_lrms_oar.admin.mapped_users import Account
@@ -45,10 +47,25 @@ def _cure(place: str, user: Account, number: int) -> str:
         return f"free space, or raise the quota of {user.name}, on the file system of {place}"
     if number == errno.EROFS:
         return f"remount the file system of {place} read-write, and check the disk"
-    return (
-        f"let {user.name} reach it (mode 755, also of its parent directories), and on NFS let root "
-        "create directories there (no_root_squash)"
-    )
+    closed = _closed_directories(place, user)
+    if closed:
+        return f"run: chmod a+x {' '.join(closed)}; otherwise {user.name} cannot reach {place}"
+    return "let root create directories there: on NFS with the option no_root_squash"
+
+
+def _closed_directories(place: str, user: Account) -> list[str]:
+    """`place` and those of its parent directories that `user` may not enter."""
+    path = Path(os.path.realpath(place))
+    return [str(one) for one in (*reversed(path.parents), path) if not _may_enter(one, user)]
+
+
+def _may_enter(folder: Path, user: Account) -> bool:
+    status = folder.stat()
+    if status.st_uid == user.uid:
+        return bool(status.st_mode & stat.S_IXUSR)
+    if status.st_gid in (user.gid, *user.groups):
+        return bool(status.st_mode & stat.S_IXGRP)
+    return bool(status.st_mode & stat.S_IXOTH)
 
 
 def _session_error(place: str, user: Account) -> tuple[str, int]:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 
 from arc_lrms_oar.admin.as_user import run_as
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
-from arc_lrms_oar.admin.mapped_users import Account, find_account, mapped_users, own_account
+from arc_lrms_oar.admin.mapped_users import (
+    Account,
+    find_account,
+    mapped_users,
+    own_account,
+    refusing_shell,
+)
 from arc_lrms_oar.arex.config import Blocks
 from arc_lrms_oar.commands.connect import transport_of
 from arc_lrms_oar.errors import OarUnavailable, SiteError
 from arc_lrms_oar.oar.transport import CommandFailed
+from arc_lrms_oar.process import ENVIRONMENT
 from arc_lrms_oar.settings import Settings
 
 _COMMANDS = ("oarsub", "oarstat", "oardel", "oarnodes")
@@ -51,6 +59,17 @@ def choose_users(blocks: Blocks, chosen: list[str]) -> tuple[list[Finding], list
     elif accounts:
         found.append(ok("users", "jobs run as " + ", ".join(one.name for one in accounts)))
     return found, accounts
+
+
+def check_shell(settings: Settings, user: Account) -> Iterator[Finding]:
+    """Whether `user` has a shell that OAR can start jobs with, as far as this machine shows it."""
+    shell = "" if settings.remote_host else refusing_shell(user)
+    if shell:
+        yield warn(
+            "users",
+            f"{user.name} has the shell {shell} here; jobs fail on each node where it is the same",
+            f"run: usermod -s /bin/sh {user.name}; also on the nodes: OAR starts jobs with it",
+        )
 
 
 def check_commands(settings: Settings, user: Account) -> Iterator[Finding]:
@@ -93,10 +112,12 @@ def _command_cure(settings: Settings, user: Account, command: str, why: str) -> 
         )
     if os.strerror(errno.ENOENT) in why:
         if settings.bin_path:
-            return f"correct or remove bin_path = {settings.bin_path} in [custom:oar]"
+            return "correct the value, or remove bin_path from [custom:oar]"
         return "install OAR's user commands on this machine, or set bin_path in [custom:oar]"
     if os.strerror(errno.EACCES) in why:
-        return (
-            f"restore its mode (OAR installs it with 6755, group oar), so that {user.name} runs it"
-        )
+        path = shutil.which(command, path=settings.bin_path or ENVIRONMENT["PATH"])
+        mode = "OAR installs it with mode 6755, group oar"
+        if path:
+            return f"run: chmod 6755 {os.path.realpath(path)}; {mode}"
+        return f"restore the mode of {command}: {mode}"
     return f"run `{command} -V` as {user.name}, and check OAR's log /var/log/oar.log"

@@ -106,7 +106,7 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
         found, accounts = check_users.choose_users(blocks, chosen)
         yield from found
     yield from check_arex.check_runtime_environments(settings)
-    yield from check_package.check_permissions()
+    yield from check_package.check_permissions(arc)
     if arc is not None and lrms != "SLURMPY":
         given = RUNTIME_CONFIG if config is None and os.path.exists(RUNTIME_CONFIG) else path
         for user in accounts:
@@ -134,6 +134,7 @@ def _oar(
     probe: bool,
 ) -> Iterator[Finding]:
     for user in accounts:
+        yield from check_users.check_shell(settings, user)
         yield from check_users.check_commands(settings, user)
         if not foreign:
             yield from check_sessions.check_sessions(blocks, user)

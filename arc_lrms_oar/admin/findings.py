@@ -16,7 +16,13 @@ _EXIT_STATUS = {OK: 0, WARN: 1, FAIL: 2}
 
 
 class Finding(NamedTuple):
-    """The result of one check: its level (OK, WARN, FAIL), and what to do about it."""
+    """The result of one check: its level (OK, WARN, FAIL), and what to do about it.
+
+    Where a command cures it, `cure` has it after "run: ", up to "; " or the end. Where a line of
+    arc.conf does, it says "set NAME = VALUE in [BLOCK]", "remove NAME from [BLOCK]", "rename NAME
+    to OTHER in [BLOCK]", "move NAME to [BLOCK]", "rename the block [BLOCK] to [OTHER]" or "remove
+    the block [BLOCK]". The first of several alternatives is enough.
+    """
 
     level: str
     check: str

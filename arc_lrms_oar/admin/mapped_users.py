@@ -88,6 +88,15 @@ def find_account(name: str) -> Account | None:
     return Account(entry.pw_name, entry.pw_uid, gid, tuple(os.getgrouplist(user, gid)))
 
 
+def refusing_shell(account: Account) -> str:
+    """The login shell of a user whom it refuses; "" if it is another one."""
+    try:
+        shell = pwd.getpwuid(account.uid).pw_shell
+    except KeyError:
+        return ""
+    return shell if os.path.basename(shell) in ("nologin", "false") else ""
+
+
 def own_account() -> Account:
     """The account that runs this process."""
     owner = Owner(os.geteuid(), os.getegid())

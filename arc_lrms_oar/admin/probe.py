@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from arc_lrms_oar.admin.as_user import run_as
 from arc_lrms_oar.admin.check_sessions import create_session
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
-from arc_lrms_oar.admin.mapped_users import Account
+from arc_lrms_oar.admin.mapped_users import Account, refusing_shell
 from arc_lrms_oar.arex.userfiles import Owner, overwrite, read_end, read_start, remove_directory
 from arc_lrms_oar.commands.connect import client_of
 from arc_lrms_oar.commands.submit import submit
@@ -194,11 +193,8 @@ def _judge(settings: Settings, one: Probe, sleep: Callable[[float], None]) -> It
 
 def _failure_cure(user: Account) -> str:
     """What to do about a job that OAR started and that failed."""
-    try:
-        shell = pwd.getpwuid(user.uid).pw_shell
-    except KeyError:
-        shell = ""
-    if os.path.basename(shell) in ("nologin", "false"):
+    shell = refusing_shell(user)
+    if shell:
         return f"give {user.name} a login shell, which OAR starts jobs with; here it is {shell}"
     return "check that the session directory is mounted on the node and the user exists there"
 

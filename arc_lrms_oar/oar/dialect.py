@@ -75,6 +75,8 @@ class Dialect:
     """What all generations have in common."""
 
     generation = 0
+    # Whether `oarhold -r` suspends a running job.
+    suspends = True
     # Whether `ask_active` shows when a waiting job is expected to start.
     predicts_starts = False
 
@@ -184,6 +186,8 @@ class Dialect3(Dialect):
     """OAR 3."""
 
     generation = 3
+    # docs/internals/oar3.md#events
+    suspends = False
     predicts_starts = True
 
     def ask_ended(self, ranges: Iterable[IdRange]) -> list[list[str]] | None:

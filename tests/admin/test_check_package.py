@@ -68,9 +68,19 @@ def test_two_copies_of_the_package(place: Path, monkeypatch: pytest.MonkeyPatch)
 def test_package_that_others_can_change(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arc = ArcTree(place)
     monkeypatch.setattr(arc_locations, "PACKAGE_FOLDER", str(arc.package))
-    assert bad(check_package.check_permissions()) == []
+    assert bad(check_package.check_permissions(None)) == []
+    where = Arc("", str(arc.data), "", "", "")
+    arc.data.chmod(0o777)
+    (found,) = (one for one in check_package.check_permissions(where) if one.level != "ok")
+    assert (found.level, found.message) == (
+        "FAIL",
+        f"users other than root can replace the scripts in {arc.data}, which A-REX runs as root",
+    )
+    assert found.cure == f"run: chown root:root {arc.data} && chmod go-w {arc.data}"
+    arc.data.chmod(0o755)
+    assert bad(check_package.check_permissions(where)) == []
     (arc.package / "cli.py").chmod(0o664)
-    assert bad(check_package.check_permissions()) == [
+    assert bad(check_package.check_permissions(None)) == [
         (
             "FAIL",
             "permissions",

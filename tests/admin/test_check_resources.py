@@ -58,12 +58,14 @@ def test_properties_that_do_not_exist(site: Site) -> None:
         fail(
             "resource levels",
             "OAR's resources have no property ram",
-            "correct memory_property in [custom:oar]; `oarnodes` shows the properties",
+            "correct it (`oarnodes` shows the properties), or remove memory_property from "
+            "[custom:oar] for its default",
         ),
         fail(
             "resource levels",
             "OAR's resources have no property switch",
-            "correct node_level in [custom:oar/default]; `oarnodes` shows the properties",
+            "correct it (`oarnodes` shows the properties), or remove node_level from "
+            "[custom:oar/default] for its default",
         ),
     ]
 
@@ -83,6 +85,40 @@ def test_resources_without_memory_or_life(site: Site) -> None:
         ("FAIL", "0 of 2 are Alive"),
         ("warn", "some resources have no valid mem: jobs that request memory do not get them"),
     ]
+
+
+def test_level_of_sockets(site: Site) -> None:
+    """The default may be missing at a site: a node then has one socket."""
+    site.configure("cpu_level=box")
+    found = [one for one in resources(site) if one.level != "ok"]
+    assert [(one.level, one.message) for one in found] == [
+        (
+            "warn",
+            "OAR's resources have no property box, so A-REX publishes each node with one socket",
+        )
+    ]
+    assert found[0].cure.endswith("or remove cpu_level from [custom:oar] for its default")
+
+
+def test_cure_of_nodes_that_are_away(site: Site) -> None:
+    site.oar.set_nodes(
+        [{"host": f"n{i}", "cores": 1, "state": s} for i, s in ((1, "Dead"), (2, "Absent"))]
+    )
+    (found,) = (one for one in resources(site) if one.level != "ok")
+    assert found.cure.endswith(
+        """run: oarnodesetting -s Alive --sql "state IN ('Absent', 'Dead')\""""
+    )
+
+
+def test_cure_of_the_cores_per_node(site: Site) -> None:
+    site.configure("cores_per_node=4")
+    (found,) = (one for one in resources(site) if one.level != "ok")
+    assert found.cure.startswith("set cores_per_node = 2 in [custom:oar]: ")
+    site.oar.set_nodes(
+        [{"host": f"n{cores}", "cores": cores, "state": "Alive"} for cores in (1, 2)]
+    )
+    (found,) = (one for one in resources(site) if one.level != "ok")
+    assert found.cure.startswith("remove cores_per_node from [custom:oar]: ")
 
 
 def test_cores_per_node_that_no_node_has(any_site: Site) -> None:

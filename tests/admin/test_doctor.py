@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from arc_lrms_oar.admin import (
 from arc_lrms_oar.admin.arc_locations import Arc
 from arc_lrms_oar.admin.as_user import run_as
 from arc_lrms_oar.admin.findings import Finding
-from arc_lrms_oar.admin.mapped_users import find_account, own_account
+from arc_lrms_oar.admin.mapped_users import find_account, own_account, refusing_shell
 from arc_lrms_oar.arex.config import parse_blocks
 
 GOOD = "[lrms]\nlrms=OAR\n[queue:default]\n[custom:oar]\n"
@@ -59,6 +60,7 @@ def test_whole_run(quiet_validator: ArcTree, site: Site) -> None:
     name = find_account("nobody") if os.geteuid() == 0 else own_account()
     assert name is not None
     site.configure("proyect=x", mapping=f"map_to_user=all {name.name}")
+    shell = [("warn", "users")] * bool(refusing_shell(name))
     ask = ["doctor", "--config", site.ce.conf]
     found = quiet_validator.run(*ask, "--json", ARC_LOCATION=str(quiet_validator.prefix))
     report = json.loads(found.stdout)
@@ -67,6 +69,7 @@ def test_whole_run(quiet_validator: ArcTree, site: Site) -> None:
     assert [(row["level"], row["check"]) for row in rows] == [
         *[("FAIL", "scripts")] * 7,
         ("warn", "configuration"),
+        *shell,
     ]
     quiet_validator.ok("install")
     found = quiet_validator.run(*ask, ARC_LOCATION=str(quiet_validator.prefix))
@@ -81,8 +84,12 @@ def test_whole_run(quiet_validator: ArcTree, site: Site) -> None:
         f"warn  configuration: {site.ce.conf}: [custom:oar] proyect: no such option; "
         "did you mean project?"
     )
-    assert lines[at + 1] == "      -> correct the name or remove the option: it has no effect"
-    assert [line for line in lines if not line.startswith("ok ")] == lines[at : at + 2]
+    assert lines[at + 1] == (
+        "      -> rename proyect to project in [custom:oar], or remove it: it has no effect"
+    )
+    bad_lines = [line for line in lines if not line.startswith("ok ")]
+    assert bad_lines[:2] == lines[at : at + 2]
+    assert [line.split()[1] for line in bad_lines[2::2]] == ["users:"] * len(shell)
     assert site.commands().count("oarsub") == 2
 
 
@@ -249,7 +256,7 @@ def test_cures_for_commands(site: Site, place: Path) -> None:
     settings = site.settings()
     (site.oar.bin / "oarsub").unlink()
     assert cure(check_users.check_commands(settings, user)) == (
-        f"correct or remove bin_path = {site.oar.bin} in [custom:oar]"
+        "correct the value, or remove bin_path from [custom:oar]"
     )
     site.oar.set("fail_times", "oarstat:9:3:odd")
     (site.oar.bin / "oarsub").symlink_to(site.oar.bin / "oardel")
@@ -274,6 +281,102 @@ def test_cures_for_session_directories(place: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("os.write", write)
     blocks = parse_blocks(f"[arex]\nsessiondir={place}\n", "arc.conf")
     assert cure(check_sessions.check_sessions(blocks, user)).startswith("free space, or raise the ")
+
+
+@needs_root
+def test_cure_for_a_closed_session_directory(place: Path) -> None:
+    """The directories that the user may not enter are named, and no others."""
+    nobody = find_account("nobody")
+    assert nobody is not None
+    sessions = place / "shut" / "open" / "sessions"
+    sessions.mkdir(parents=True)
+    sessions.chmod(0o700)
+    (place / "shut").chmod(0o710)
+    blocks = parse_blocks(f"[arex]\nsessiondir={sessions}\n", "arc.conf")
+    assert cure(check_sessions.check_sessions(blocks, nobody)) == (
+        f"run: chmod a+x {place}/shut {sessions}; otherwise nobody cannot reach {sessions}"
+    )
+    for path in (place / "shut", sessions):
+        path.chmod(0o711)
+    assert bad(check_sessions.check_sessions(blocks, nobody)) == []
+
+
+@needs_root
+def test_cure_for_a_command_that_users_may_not_run(site: Site) -> None:
+    nobody = find_account("nobody")
+    assert nobody is not None
+    command = (site.oar.bin / "oarsub").resolve()
+    command.chmod(0o700)
+    assert cure(check_users.check_commands(site.settings(), nobody)).startswith(
+        f"run: chmod 6755 {command}; "
+    )
+
+
+def test_user_whose_shell_refuses_them(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    user, settings = own_account(), site.settings()
+    entry = pwd.getpwuid(os.getuid())
+
+    def use_shell(shell: str) -> None:
+        changed = pwd.struct_passwd((*entry[:6], shell))
+        monkeypatch.setattr("pwd.getpwuid", lambda uid: changed)
+
+    use_shell("/usr/sbin/nologin")
+    (found,) = check_users.check_shell(settings, user)
+    assert (found.level, found.check) == ("warn", "users")
+    assert found.message.startswith(
+        f"{user.name} has the shell /usr/sbin/nologin here; jobs fail on "
+    )
+    assert found.cure.startswith(f"run: usermod -s /bin/sh {user.name}; ")
+    assert list(check_users.check_shell(settings._replace(remote_host="oar"), user)) == []
+    use_shell("/bin/sh")
+    assert list(check_users.check_shell(settings, user)) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "cured"),
+    [
+        (
+            "lost_time=x",
+            "correct the value, or remove lost_time from [custom:oar] for its default; until then "
+            "submit, cancel and scan fail",
+        ),
+        (
+            "odd=x",
+            "correct the name, or remove odd from [custom:oar]: it has no effect",
+        ),
+        (
+            "acl_users=nosuch",
+            "create the users, or correct their names, or remove acl_users from [custom:oar] to "
+            "publish it for all users",
+        ),
+        (
+            "acl_users=nosuch root",
+            "create the users, or correct their names, or set acl_users = root in [custom:oar]",
+        ),
+        (
+            "[custom:oar/none]\nproject=x",
+            "correct the name, add [queue:none], or remove the block [custom:oar/none]",
+        ),
+        (
+            "remote_user=oar",
+            "set remote_host there, or remove remote_user from [custom:oar]",
+        ),
+        (
+            "[lrms/ssh]\nprivate_key=/k",
+            "set remote_host there, or remove private_key from [lrms/ssh]",
+        ),
+    ],
+)
+def test_cures_in_arc_conf(lines: str, cured: str) -> None:
+    blocks = parse_blocks(f"{GOOD}[custom:oar]\n{lines}\n", "arc.conf")
+    assert cure(check_config.check_config("arc.conf", blocks, None)) == cured
+
+
+def test_cure_of_a_default_queue_that_does_not_exist() -> None:
+    blocks = parse_blocks(GOOD.replace("OAR", "OAR nosuch"), "arc.conf")
+    assert cure(check_config.check_config("arc.conf", blocks, None)) == (
+        "set lrms = OAR default in [lrms], or add the block [queue:nosuch] (there are default)"
+    )
 
 
 def test_option_of_the_site_in_the_block_of_a_queue() -> None:

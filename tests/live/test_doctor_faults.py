@@ -1,17 +1,22 @@
-"""Faults that doctor must report on a real ARC and OAR, and cures after which it reports none.
+"""Faults that doctor must report on a real ARC and OAR, and its cures, after which it reports none.
 
-When a new fault is reported, add it to these tables first.
+A test follows the cure as doctor prints it. Cures that only a person can follow are listed in
+tests/FAULTS.md; for those the test only undoes the fault. When a new fault is reported, add it to
+these tables first.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from bed import Bed, arcconf
 from bed.suites import suite_named
 from live.conftest import SUITE
+from live.cures import follow
 from live.installation import restoring
 
 from arc_lrms_oar.version import __version__
@@ -23,26 +28,35 @@ PACKAGE = "/usr/lib/python3/dist-packages/arc_lrms_oar"
 SECOND = f"/usr/local/lib/python{suite_named(SUITE).python}/dist-packages"
 RTES = f"{arcconf.CONTROLDIR}/rte"
 NODES = "for n in 1 2 3 4; do oarnodesetting -s {} -h 127.0.0.$n; done >/dev/null"
-# In place of the command that restores the package's files.
-RESTORE = "restore"
 BLOCK = "\n[custom:oar]\n"
+# The faults whose cure only a person can follow.
+BY_HAND = re.findall(
+    r"^\| `([a-z-]+)` \|", (Path(__file__).parents[1] / "FAULTS.md").read_text(), re.M
+)
 
 
 class Change(NamedTuple):
-    """A fault in arc.conf: one text replaced by another, and what doctor reports."""
+    """A fault in arc.conf: one text replaced by another, and what doctor reports.
+
+    `undo` is a command that removes what the cure has created.
+    """
 
     old: str
     new: str
     level: str
     check: str
     message: str
+    undo: str = "true"
 
 
 class Fault(NamedTuple):
-    """A fault of the machine: commands that cause it and cure it, and what doctor reports."""
+    """A fault of the machine: the command that causes it, and what doctor reports.
+
+    `undo` is a command that leaves the machine as it was, whether or not the fault is cured.
+    """
 
     cause: str
-    cure: str
+    undo: str
     level: str
     check: str
     message: str
@@ -144,13 +158,18 @@ CHANGES = {
     "properties": option("properties = mem > 9999999", "FAIL", "properties", "no resource"),
     "properties-syntax": option("properties = nosuch = 1", "FAIL", "properties", "nosuch = 1"),
     "bin-path": option("bin_path = /nonexistent", "FAIL", "OAR commands as griduser", "oarsub "),
-    "metrics-file": option("metrics_file = /none/oar.prom", "warn", "metrics", "does not exist"),
+    "metrics-file": option(
+        "metrics_file = /none/oar.prom", "warn", "metrics", "does not exist"
+    )._replace(undo="rm -rf /none"),
+    "cpu-level": option("cpu_level = box", "warn", "resource levels", "property box"),
+    "remote-user": option("remote_user = oar", "warn", "configuration", "without remote_host"),
     "session-directory": Change(
         "sessiondir = ",
         "sessiondir = /nonexistent",
         "FAIL",
         "session directory of griduser",
         "No such file",
+        "rm -rf /nonexistent",
     ),
     "control-directory": Change(
         "controldir = ", "controldir = /nonexistent", "FAIL", "control directory", "no processing/"
@@ -189,30 +208,30 @@ FAULTS = {
     ),
     "script-missing": Fault(
         "mv /usr/share/arc/scan-OAR-job /usr/share/arc/moved-scan-OAR-job",
-        "mv /usr/share/arc/moved-scan-OAR-job /usr/share/arc/scan-OAR-job",
+        "rm /usr/share/arc/moved-scan-OAR-job",
         "FAIL",
         "scripts",
         "is missing",
     ),
     "info-module-missing": Fault(
-        "rm /usr/share/arc/OARmod.pm", RESTORE, "FAIL", "scripts", "OARmod.pm is missing"
+        "rm /usr/share/arc/OARmod.pm", "true", "FAIL", "scripts", "OARmod.pm is missing"
     ),
     "submit-script-missing": Fault(
-        "rm /usr/share/arc/submit-OAR-job", RESTORE, "FAIL", "scripts", "submit-OAR-job is missing"
+        "rm /usr/share/arc/submit-OAR-job", "true", "FAIL", "scripts", "submit-OAR-job is missing"
     ),
     "cancel-script-not-executable": Fault(
-        "chmod a-x /usr/share/arc/cancel-OAR-job", RESTORE, "FAIL", "scripts", "has mode 0644"
+        "chmod a-x /usr/share/arc/cancel-OAR-job", "true", "FAIL", "scripts", "has mode 0644"
     ),
     "script-replaced": Fault(
         "echo '# another' >>/usr/share/arc/submit-OAR-job",
-        RESTORE,
+        "true",
         "FAIL",
         "scripts",
         "is not this package's file",
     ),
     "session-directory-missing": Fault(
         f"mv {arcconf.SESSIONDIR} {arcconf.SESSIONDIR}.moved",
-        f"mkdir -p -m 755 {arcconf.SESSIONDIR}",
+        f"rm -r {arcconf.SESSIONDIR}; mv {arcconf.SESSIONDIR}.moved {arcconf.SESSIONDIR}",
         "FAIL",
         "session directory of griduser",
         "No such file",
@@ -233,7 +252,7 @@ FAULTS = {
     ),
     "runtime-environment-without-its-file": Fault(
         f"mkdir -p {RTES}/enabled; ln -s /nonexistent {RTES}/enabled/GONE",
-        f"rm {RTES}/enabled/GONE",
+        f"rm -f {RTES}/enabled/GONE",
         "FAIL",
         "runtime environments",
         "GONE is enabled",
@@ -258,6 +277,20 @@ FAULTS = {
         "FAIL",
         "session directory of griduser",
         "cannot write",
+    ),
+    "data-directory-writable": Fault(
+        "chmod o+w /usr/share/arc",
+        "chmod 755 /usr/share/arc",
+        "FAIL",
+        "permissions",
+        "can replace the scripts in /usr/share/arc",
+    ),
+    "shell-that-refuses-its-user": Fault(
+        "usermod -s /usr/sbin/nologin griduser",
+        "usermod -s /bin/bash griduser",
+        "warn",
+        "users",
+        "griduser has the shell /usr/sbin/nologin",
     ),
     "queue-inactive": Fault(
         "oarnotify -d long", "oarnotify -e long", "warn", "queue long", "is not active"
@@ -295,40 +328,69 @@ def doctor(bed: Bed) -> Doctor:
     return made
 
 
-def matches(row: dict[str, str], expected: Change | Fault) -> bool:
-    """Return whether the finding is the expected one and has a cure."""
-    same = (row["level"], row["check"]) == (expected.level, expected.check)
-    return same and expected.message in row["message"] and bool(row["cure"])
+def expected(rows: list[dict[str, str]], fault: Change | Fault) -> dict[str, str]:
+    """The finding that is expected, which has a cure."""
+    for row in rows:
+        same = (row["level"], row["check"]) == (fault.level, fault.check)
+        if same and fault.message in row["message"] and row["cure"]:
+            return row
+    raise AssertionError(rows)
+
+
+def text_of(conf: str) -> list[str]:
+    """The lines of an arc.conf without empty ones."""
+    return [line for line in conf.splitlines() if line]
+
+
+def test_faults_that_only_a_person_can_cure() -> None:
+    assert set(BY_HAND) <= {*CHANGES, *FAULTS}
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_fault_in_arc_conf(doctor: Doctor, name: str) -> None:
     change = CHANGES[name]
     assert change.old in doctor.plain
-    rows = doctor.problems(doctor.plain.replace(change.old, change.new))
-    assert any(matches(row, change) for row in rows), rows
+    faulty = doctor.plain.replace(change.old, change.new)
+    row = expected(doctor.problems(faulty), change)
+    try:
+        cured = follow(doctor.bed, faulty, row["cure"])
+        assert (cured is None) == (name in BY_HAND), row
+        # The plain arc.conf is known to have no problem.
+        if cured is not None and text_of(cured) != text_of(doctor.plain):
+            assert doctor.problems(cured) == []
+    finally:
+        doctor.bed.run(["sh", "-ec", change.undo], cwd="/")
 
 
 @pytest.mark.parametrize("line", WRONG_VALUES)
 def test_wrong_value(doctor: Doctor, line: str) -> None:
-    (row,) = doctor.problems(doctor.plain.replace(BLOCK, f"{BLOCK}{line}\n"))
+    faulty = doctor.plain.replace(BLOCK, f"{BLOCK}{line}\n")
+    (row,) = doctor.problems(faulty)
     assert (row["level"], row["check"]) == ("FAIL", "configuration")
     assert f"[custom:oar] {line.partition(' = ')[0]} = " in row["message"]
     assert f": expected {WRONG_VALUES[line]}" in row["message"]
-    assert row["cure"]
+    cured = follow(doctor.bed, faulty, row["cure"])
+    assert cured is not None
+    assert text_of(cured) == text_of(doctor.plain)
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_of_the_machine(doctor: Doctor, name: str) -> None:
     fault = FAULTS[name]
-    doctor.bed.run(["sh", "-ec", fault.cause])
+    bed, cured = doctor.bed, None
+    bed.run(["sh", "-ec", fault.cause])
     try:
-        rows = doctor.problems(doctor.plain)
+        row = expected(doctor.problems(doctor.plain), fault)
+        cured = follow(bed, doctor.plain, row["cure"])
+        assert (cured is None) == (name in BY_HAND), row
+        if cured is not None:
+            assert doctor.problems(doctor.plain) == []
     finally:
-        cure = restoring(doctor.bed) if fault.cure == RESTORE else fault.cure
-        doctor.bed.run(["sh", "-ec", cure], cwd="/")
-    assert any(matches(row, fault) for row in rows), rows
-    assert doctor.problems(doctor.plain) == []
+        if cured is None:
+            bed.run(["sh", "-ec", restoring(bed)], cwd="/")
+        bed.run(["sh", "-ec", fault.undo], cwd="/")
+    if cured is None:
+        assert doctor.problems(doctor.plain) == []
 
 
 def test_second_copy(doctor: Doctor) -> None:
@@ -350,7 +412,7 @@ def test_second_copy(doctor: Doctor) -> None:
         )
         unwanted = second if bed.package_kind() == "deb" else PACKAGE
         assert row["cure"] == f"keep one copy; run: rm -r {unwanted}"
-        bed.run(["sh", "-c", row["cure"].partition("run: ")[2]])
+        follow(bed, doctor.plain, row["cure"])
         assert [row for row in doctor.problems(doctor.plain) if row["check"] == "Python"] == []
     finally:
         bed.run(["rm", "-rf", second])
@@ -361,11 +423,12 @@ def test_second_copy(doctor: Doctor) -> None:
 def test_server_that_is_stopped(doctor: Doctor) -> None:
     doctor.bed.service("oar", "stop")
     try:
-        rows = doctor.problems(doctor.plain)
+        (row,) = doctor.problems(doctor.plain)
+        assert (row["level"], row["check"]) == ("FAIL", "OAR server")
+        follow(doctor.bed, doctor.plain, row["cure"])
+        assert doctor.problems(doctor.plain) == []
     finally:
         doctor.bed.service("oar", "start")
-    assert [(row["level"], row["check"]) for row in rows] == [("FAIL", "OAR server")]
-    assert doctor.problems(doctor.plain) == []
 
 
 def test_arex_that_has_died(doctor: Doctor) -> None:
@@ -374,10 +437,11 @@ def test_arex_that_has_died(doctor: Doctor) -> None:
     try:
         doctor.bed.run(["touch", "-d", "1 hour ago", f"{arcconf.CONTROLDIR}/gm-heartbeat"])
         rows = doctor.problems(doctor.plain, config="")
+        (row,) = (row for row in rows if row["check"] == "A-REX")
+        assert row["message"].startswith("it is not running: ")
+        assert "gm-heartbeat was last written 60 min ago" in row["message"]
+        follow(doctor.bed, doctor.plain, row["cure"])
+        rows = doctor.problems(doctor.plain, config="")
+        assert [row for row in rows if row["check"] == "A-REX"] == []
     finally:
         doctor.bed.service("arex", "start")
-    (row,) = (row for row in rows if row["check"] == "A-REX")
-    assert row["message"].startswith("it is not running: ")
-    assert "gm-heartbeat was last written 60 min ago" in row["message"]
-    rows = doctor.problems(doctor.plain, config="")
-    assert [row for row in rows if row["check"] == "A-REX"] == []

@@ -87,7 +87,7 @@ def test_what_the_tests_own_arc_conf_lacks(doctor: Doctor) -> None:
     assert line["message"].startswith(
         "OAR has no queue ghost; its queues are admin, besteffort, default, long"
     )
-    assert line["cure"] == "remove [queue:ghost], or set oar_queue in [custom:oar/ghost]"
+    assert line["cure"] == "remove the block [queue:ghost], or set oar_queue in [custom:oar/ghost]"
 
 
 def test_files_that_are_not_as_they_should_be(bed: Bed, doctor: Doctor) -> None:

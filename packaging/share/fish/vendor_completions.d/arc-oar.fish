@@ -121,7 +121,7 @@ complete -c arc-oar -n '_shtab_arc_oar_using hold' -l newer -x -d 'only jobs tha
 complete -c arc-oar -n '_shtab_arc_oar_using hold' -l all -d 'hold all jobs, without a filter'
 complete -c arc-oar -n '_shtab_arc_oar_using hold' -l dry-run -d 'list the jobs, change nothing'
 complete -c arc-oar -n '_shtab_arc_oar_using hold' -l confirm -x -d 'do it without a question if exactly N jobs match'
-complete -c arc-oar -n '_shtab_arc_oar_using hold' -l running -d 'suspend running jobs as well (root or oar only)'
+complete -c arc-oar -n '_shtab_arc_oar_using hold' -l running -d 'suspend running jobs as well (root or oar only; not with OAR 3)'
 complete -c arc-oar -n '_shtab_arc_oar_using hold' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'ARC'"'"'s configuration file (default: $ARC_CONFIG, else the file that the running A-REX uses, else /etc/arc.conf)'
 complete -c arc-oar -n '_shtab_arc_oar_using; and test $_shtab_arc_oar_npos -eq 0' -a resume -d 'Release held and suspended jobs, by oarresume. Lists the jobs and asks for their number before it does anything.'
 complete -c arc-oar -n '_shtab_arc_oar_using resume' -s h -l help -d 'show this help message and exit'
