@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,8 @@ from arc_lrms_oar.commands.translate import translate
 
 ROOT = Path(__file__).parent.parent
 CLASSES = {"sh run", "sh norun", "ini arc.conf", "ini", "xrsl", "text", "text oarsub"}
-FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.M | re.S)
+# Also in list items, which are indented.
+FENCE = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.M | re.S)
 # Commands with arguments in the text, and in blocks that are only indented.
 MENTIONED = re.compile(
     r"(?:`|^ {4,})((?:arc-oar|python3 -m arc_lrms_oar|testbed/testbed) [^\s`]+ (?:\\\n|[^`\n])+)",
@@ -48,7 +50,8 @@ def blocks() -> Iterator[Code]:
         text = page.read_text()
         for found in FENCE.finditer(text):
             line = text.count("\n", 0, found.start()) + 1
-            yield Code(f"{page.relative_to(ROOT / 'docs')}:{line}", found[1], found[2])
+            place = f"{page.relative_to(ROOT / 'docs')}:{line}"
+            yield Code(place, found[2], textwrap.dedent(found[3]))
 
 
 ALL = list(blocks())
@@ -62,6 +65,17 @@ def of_kind(*kinds: str) -> pytest.MarkDecorator:
 
 def test_every_block_is_classified() -> None:
     assert [(code.place, code.kind) for code in ALL if code.kind not in CLASSES] == []
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_no_block_is_only_indented(page: Path) -> None:
+    """It would have no class, and in a list item it may be shown as text."""
+    text = re.sub(r"^::: .*\n( {4}.*\n)+", "", FENCE.sub("", page.read_text()), flags=re.M)
+    in_list = r"^(?:\d+\.|\*) .*\n(?:(?:  +\S.*)?\n)*"
+    assert re.findall(r"^ {4,}\S.*", re.sub(in_list, "", text, flags=re.M), re.M) == []
+    assert re.findall(r"^ {5,}\S.*", text, re.M) == []
 
 
 @of_kind("sh run")

@@ -59,7 +59,7 @@ def check_python() -> Iterator[Finding]:
         yield warn(
             "Python",
             f"A-REX's scripts use another copy of the package: {found}; this is {own}",
-            f"run doctor with that copy: {python} -m arc_lrms_oar doctor",
+            f"run: cd / && {python} -m arc_lrms_oar doctor",
         )
     else:
         yield ok("Python", f"{python} {text} finds arc_lrms_oar {__version__} in {found}")

@@ -80,11 +80,15 @@ def _check_import() -> None:
     if os.path.realpath(arc_locations.PACKAGE_FOLDER) == seen:
         return
     python = arc_locations.system_python()
-    finds = f"finds another copy, {seen}" if seen else "does not find this package"
+    if seen:
+        raise SiteError(
+            f"{python}, which A-REX's scripts run, finds {seen}, and this is another copy, "
+            f"{arc_locations.PACKAGE_FOLDER}: run `cd / && {python} -m arc_lrms_oar install`"
+        )
     raise SiteError(
-        f"{python}, which A-REX's scripts run, {finds}: copy {arc_locations.PACKAGE_FOLDER} to its "
-        f"site-packages or dist-packages directory (or `{python} -m pip install .`), and run "
-        f"install with {python}"
+        f"{python}, which A-REX's scripts run, does not find this package: copy "
+        f"{arc_locations.PACKAGE_FOLDER} to its site-packages or dist-packages directory (or "
+        f"`{python} -m pip install .`), and run `cd / && {python} -m arc_lrms_oar install`"
     )
 
 

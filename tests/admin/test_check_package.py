@@ -49,6 +49,8 @@ def test_another_copy_of_the_package(place: Path, monkeypatch: pytest.MonkeyPatc
     ((level, _, text),) = python(place, monkeypatch, script)
     assert level == "warn"
     assert text.startswith("A-REX's scripts use another copy of the package: /x/arc_lrms_oar; ")
+    (finding,) = (one for one in check_package.check_python() if one.level == "warn")
+    assert finding.cure == f"run: cd / && {place}/other/python3 -m arc_lrms_oar doctor"
 
 
 def test_two_copies_of_the_package(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,6 +230,20 @@ def test_package_that_the_scripts_would_not_find(arc: ArcTree, place: Path) -> N
     assert arc.listing() == before
 
 
+def test_another_copy_than_that_of_the_scripts(arc: ArcTree, place: Path) -> None:
+    """As in a checkout, where `python3 -m` finds the checkout's copy."""
+    shutil.copytree(arc.package, place / "arc_lrms_oar")
+    before = arc.listing()
+    done = arc.run("install", PYTHONPATH=str(place))
+    assert done.returncode == 1
+    python = f"{arc.path.partition(':')[0]}/python3"
+    assert done.stderr == (
+        f"{python}, which A-REX's scripts run, finds {arc.package}, and this is another copy, "
+        f"{place}/arc_lrms_oar: run `cd / && {python} -m arc_lrms_oar install`\n"
+    )
+    assert arc.listing() == before
+
+
 def test_copy_that_is_not_whole(arc: ArcTree) -> None:
     (arc.package / "share/slurm.py").unlink()
     line = arc.complaint("install", "--lrms", "SLURMPY")
