@@ -15,6 +15,17 @@ from live.test_grid_jobs import ADMIN_ONLY, ODD_VALUES, SHOW_ARGUMENTS, End, che
 pytestmark = pytest.mark.live
 
 HERE = Path(__file__).parent
+SAVED = f"{CONTROLDIR}.arc6"
+# As A-REX 7 does: each job gets a directory, and the names of its files become shorter.
+TO_ARC_7 = """
+cd "$1" && touch version2
+for file in job.*.*; do
+    id=${file#job.} && id=${id%%.*}
+    folder=jobs/$(echo "$id" | sed 's#^\\(...\\)\\(...\\)\\(...\\)#\\1/\\2/\\3/#')
+    mkdir -p "$folder" && mv "$file" "$folder/${file#job."$id".}"
+done
+for status in */job.*.status; do mv "$status" "${status%/*}/${status#*/job.}"; done
+"""
 
 # ARC 6.10 does not choose a queue if there are several.
 QUEUE = "default"
@@ -107,3 +118,26 @@ def test_no_pickle(slurmpy: Grid, jobs: dict[str, Job]) -> None:
     jobs["success"].wait()
     assert "python_lrms" not in slurmpy.root("ls", "/tmp")
     assert slurmpy.root("stat", "-c", "%U", jobs["success"].session_dir).strip() == USER
+
+
+def test_rollback_from_arc_7(slurmpy: Grid, bed: Bed) -> None:
+    """docs/upgrade.md: the saved control directory is restored; a job has ended since."""
+    script = "until [ -e go ]; do sleep 0.2; done; echo done"
+    kept, ended = slurmpy.submit_all([(shell(script, queue=QUEUE), {})] * 2)
+    for job in (kept, ended):
+        job.wait_running()
+    bed.service("arex", "stop")
+    try:
+        slurmpy.root("cp", "-a", CONTROLDIR, SAVED)
+        slurmpy.root("sh", "-euc", TO_ARC_7, "sh", CONTROLDIR)
+        assert "job." not in slurmpy.root("ls", CONTROLDIR)
+        slurmpy.user("touch", f"{ended.session_dir}/go")
+        ended.wait_until(lambda: ended.oar_state() == "Terminated", "ended in OAR")
+        slurmpy.root("rm", "-r", CONTROLDIR)
+        slurmpy.root("mv", SAVED, CONTROLDIR)
+        slurmpy.root("python3", "-m", "arc_lrms_oar", "install", "--lrms", "SLURMPY", cwd="/")
+    finally:
+        bed.service("arex", "start")
+    finished(ended)
+    slurmpy.user("touch", f"{kept.session_dir}/go")
+    finished(kept)
