@@ -8,14 +8,15 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from . import arcconf, cpusets, host, logs, package, roots, services, status
+from .cluster import Cluster
 from .layout import CHECKOUT, State, locked, state_dir
 from .machine import Machine
 from .messages import BedError, Progress, no_progress, tail_of
-from .namespace import Namespace
+from .namespace import Bind, Namespace
 from .suites import DEFAULT_SUITE, suite_named
 
 
@@ -60,6 +61,8 @@ class Bed:
         conf: Path | None = None,
         with_cpusets: bool | None = None,
         package_kind: str | None = None,
+        nodes: Cluster | None = None,
+        volumes: Sequence[Bind] | None = None,
     ) -> None:
         """Start the testbed for this checkout; repair it if it is up already.
 
@@ -69,6 +72,8 @@ class Bed:
                 environment asks.
             package_kind: How the package is installed, one of suites.KINDS; default: as the
                 environment asks.
+            nodes: OAR's nodes; default: as it is up, or those of the root.
+            volumes: Directories of the host; default: as it is up, or none.
         """
         reason = self.reason_unavailable()
         if reason:
@@ -83,6 +88,9 @@ class Bed:
             if with_cpusets is None:
                 with_cpusets = up_with_cpusets or cpusets.wanted()
             wanted.cgroups = self._machine.cgroups() if with_cpusets else {}
+            kept = state if self.is_up() and state is not None else wanted
+            wanted.nodes = kept.nodes if nodes is None else [asdict(item) for item in nodes]
+            wanted.volumes = kept.volumes if volumes is None else [*map(str, volumes)]
             if self.is_up() and state is not None:
                 same = replace(wanted, conf=state.conf, cgroups=state.cgroups) == state
                 if same and up_with_cpusets == bool(wanted.cgroups):
@@ -96,6 +104,15 @@ class Bed:
                 self.progress("an earlier `up` did not finish: restarting it")
             self._machine.stop()
             self._machine.boot(wanted)
+
+    def reset(self) -> None:
+        """Discard all that has changed since `up`, and start again as `up` did."""
+        with self._lock():
+            state = State.load(self.directory)
+            if state is None:
+                raise BedError("the testbed is not up: start it with `testbed up`")
+            self._machine.stop()
+            self._machine.boot(replace(state, phase="up"))
 
     def down(self, purge: bool = False) -> None:
         """End all processes of the testbed; with `purge` delete the cached roots of the suite."""

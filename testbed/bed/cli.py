@@ -10,13 +10,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .messages import BedError, no_progress, print_progress, tail_of
 from .suites import DEFAULT_SUITE, GRIDUSER, KINDS, SUITES, suite_named
 
+if TYPE_CHECKING:
+    from .cluster import NodeSet
+
 SUITE_ENV = "ARC_OAR_TESTBED_SUITE"
 EXIT_FAILED = 1
 EXIT_DOWN = 3
+FRONTEND = "frontend"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,6 +53,23 @@ def parser() -> argparse.ArgumentParser:
         choices=KINDS,
         help="how the package is installed (default: $ARC_OAR_TESTBED_PACKAGE, else copy)",
     )
+    up.add_argument("--nodes", type=int, metavar="N", help="number of OAR's nodes (root: 4)")
+    up.add_argument("--cores", type=int, metavar="C", help="cores of each node (root: 2)")
+    up.add_argument("--gpus", type=int, metavar="G", help="GPUs of each node (root: none)")
+    up.add_argument(
+        "--cluster",
+        type=Path,
+        metavar="FILE",
+        help="sets of different nodes, one per line: nodes=2 cores=8 gpus=2 mem=16384",
+    )
+    up.add_argument(
+        "-v",
+        "--volume",
+        action="append",
+        metavar="HOST:INSIDE[:ro]",
+        help="a directory of the host that is visible inside; repeatable",
+    )
+    verb("reset", "discard all that has changed since `up` and start again")
     down = verb("down", "end all processes and remove all mounts of the testbed")
     down.add_argument(
         "--purge", action="store_true", help="delete the cached roots of the suite as well"
@@ -63,6 +85,11 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
     run.add_argument("--cwd", metavar="DIR", help="working directory (default: the home directory)")
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="[--] CMD …")
+    connect = verb("connect", "open a login shell in the testbed")
+    connect.add_argument("--user", "-l", default=GRIDUSER, help=f"(default: {GRIDUSER})")
+    connect.add_argument(
+        "host", nargs="?", default=FRONTEND, help=f"{FRONTEND} (default) or a node, such as node1"
+    )
     verb("install", "install the package of this checkout again")
     reconf = verb("reconf", "replace arc.conf and restart A-REX")
     reconf.add_argument("conf", nargs="?", type=Path, metavar="FILE")
@@ -75,14 +102,18 @@ def parser() -> argparse.ArgumentParser:
     log.add_argument(
         "-n", type=int, default=0, metavar="LINES", help="print only the last LINES lines"
     )
+    log.add_argument(
+        "-f", "--follow", action="store_true", help="print new lines until ^C or `down`"
+    )
+    image = verb("image", "write an image that `podman load` and `docker load` read")
+    image.add_argument(
+        "--output", type=Path, metavar="FILE", help="(default: arc-oar-testbed-SUITE.tar)"
+    )
     return top
 
 
 def exec_inside(arguments: argparse.Namespace) -> None:
     """Replace this process by the command. Imports little, since `run` is called often."""
-    from .layout import state_dir
-    from .namespace import Namespace
-
     words = list(arguments.command)
     if words[:1] == ["--"]:
         del words[0]
@@ -94,12 +125,60 @@ def exec_inside(arguments: argparse.Namespace) -> None:
         if not equals or not name:
             raise BedError(f"--env {pair!r} is not NAME=VALUE")
         env[name] = value
+    become_inside(arguments, words, env, arguments.cwd)
+
+
+def become_inside(
+    arguments: argparse.Namespace,
+    words: list[str],
+    env: dict[str, str],
+    cwd: str | None = None,
+    hostname: str = "",
+) -> None:
+    from .layout import state_dir
+    from .namespace import Namespace
+
     if sys.stdin is not None and sys.stdin.isatty():
         env.setdefault("TERM", os.environ.get("TERM", "dumb"))
     inside = Namespace(state_dir(suite_named(arguments.suite).name))
-    argv, environment = inside.command(words, user=arguments.user, env=env, cwd=arguments.cwd)
+    argv, environment = inside.command(
+        words, user=arguments.user, env=env, cwd=cwd, hostname=hostname
+    )
     os.umask(0o022)
     os.execvpe(argv[0], argv, environment)
+
+
+def connect(arguments: argparse.Namespace) -> None:
+    """Replace this process by a login shell on the front end or on a node."""
+    from .layout import state_dir
+    from .namespace import Namespace
+
+    inside = Namespace(state_dir(suite_named(arguments.suite).name))
+    shell = inside.account(arguments.user).shell
+    hosts = inside.path("/etc/hosts").read_text()
+    nodes = [name for line in hosts.splitlines() for name in line.split()[1:] if "node" in name]
+    if arguments.host not in (FRONTEND, *nodes):
+        raise BedError(
+            f"no host {arguments.host!r}: choose {FRONTEND}, or one of {', '.join(nodes)}"
+        )
+    hostname = "" if arguments.host == FRONTEND else arguments.host
+    become_inside(arguments, [shell, "-l"], {}, hostname=hostname)
+
+
+def nodes(arguments: argparse.Namespace) -> list[NodeSet] | None:
+    """The nodes that the options of `up` ask for; None without such options."""
+    from . import cluster
+
+    given = {
+        name: getattr(arguments, name)
+        for name in ("nodes", "cores", "gpus")
+        if getattr(arguments, name) is not None
+    }
+    if arguments.cluster and given:
+        raise BedError(f"--cluster and --{next(iter(given))} exclude each other")
+    if arguments.cluster:
+        return cluster.read(arguments.cluster)
+    return cluster.checked([cluster.NodeSet(**given)], "--nodes") if given else None
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -107,6 +186,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.verb == "run":
             exec_inside(arguments)
+        if arguments.verb == "connect":
+            connect(arguments)
         return act(arguments)
     except BedError as error:
         if error.tail:
@@ -124,20 +205,27 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def act(arguments: argparse.Namespace) -> int:
-    from . import logs
+    from . import image, logs
     from .bed import Bed
+    from .namespace import Bind
     from .status import describe
 
     verb = arguments.verb
     bed = Bed(arguments.suite, no_progress if verb in ("status", "log") else print_progress())
     if verb == "up":
-        bed.up(arguments.conf, arguments.cpusets, arguments.package)
+        volumes = [Bind.parse(text) for text in arguments.volume or []] or None
+        bed.up(arguments.conf, arguments.cpusets, arguments.package, nodes(arguments), volumes)
         option = "" if arguments.suite == DEFAULT_SUITE else f" --suite {arguments.suite}"
         print(
             f"{arguments.suite} is up: {describe(bed.versions())}; "
             f"use: testbed run{option} --user {GRIDUSER} -- oarnodes -s; "
             f"stop: testbed down{option}"
         )
+    elif verb == "reset":
+        bed.reset()
+    elif verb == "image":
+        output = arguments.output or Path(f"arc-oar-testbed-{arguments.suite}.tar")
+        print(image.write(bed.suite, output.absolute(), bed.progress))
     elif verb == "down":
         bed.down(arguments.purge)
     elif verb == "status":
@@ -152,6 +240,9 @@ def act(arguments: argparse.Namespace) -> int:
         bed.service(arguments.name, arguments.action)
     elif arguments.name is None:
         print("\n".join(logs.NAMES))
+    elif arguments.follow:
+        follow = logs.following(bed.inside, arguments.name, arguments.job, arguments.n)
+        os.execvp(follow[0], follow)
     else:
         text = bed.log(arguments.name, arguments.job)
         print(tail_of(text, arguments.n) if arguments.n else text.rstrip("\n"))

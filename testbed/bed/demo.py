@@ -18,6 +18,10 @@ from .state_table import print_state_changes
 from .suites import DEFAULT_SUITE, SUITES
 
 XRSL = Path(__file__).resolve().parent.parent / "demo.xrsl"
+NEXT = f"""\
+  testbed/testbed run --user {USER} -- arcstat -a
+  testbed/testbed run -- python3 -m arc_lrms_oar jobs --all
+"""
 ACCOUNTED = ("nodename", "nodecount", "processors", "walltime", "usertime", "maxresidentmemory")
 
 
@@ -36,7 +40,11 @@ def main() -> int:
         if reason:
             return demonstrate(XRSL.read_text(), reason)
         bed.up()
-        return _demonstrate(bed)
+        status = demonstrate_on(bed)
+        print(
+            f"\nThe testbed is still up. Try next:\n{NEXT}and stop it with:\n  testbed/testbed down"
+        )
+        return status
     except BedError as error:
         print(f"demo: {error}\n{error.tail}".rstrip(), file=sys.stderr)
         return 1
@@ -44,7 +52,8 @@ def main() -> int:
         return 130
 
 
-def _demonstrate(bed: Bed) -> int:
+def demonstrate_on(bed: Bed) -> int:
+    """Submit the job and print its states, output and accounting; returns an exit status."""
     text = XRSL.read_text()
     print(f"\nThe job description ({XRSL.name}):\n\n{text}")
     job = Grid(bed).submit(text)
@@ -60,12 +69,6 @@ def _demonstrate(bed: Bed) -> int:
     print("Accounting values in A-REX's diag file:")
     for key in ACCOUNTED:
         print(f"  {key:<18} {', '.join(diag.get(key, ['-']))}")
-    print(
-        "\nThe testbed is still up. Try next:\n"
-        f"  testbed/testbed run --user {USER} -- arcstat -a\n"
-        f"  testbed/testbed run -- python3 -m arc_lrms_oar query {job.oar_id()}\n"
-        "and stop it with:\n  testbed/testbed down"
-    )
     return 1 if failure else 0
 
 

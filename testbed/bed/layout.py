@@ -36,7 +36,8 @@ class State:
     """What `up` stores for later commands.
 
     `phase` is "starting" until everything answers; `package` is one of `suites.KINDS`; `cgroups`
-    has the paths of the cgroup v1 subtrees by controllers.
+    has the paths of the cgroup v1 subtrees by controllers. `nodes` has the fields of the sets of
+    nodes, none for those of the root; `volumes` has directories of the host, as HOST:INSIDE[:ro].
     """
 
     phase: str
@@ -45,6 +46,8 @@ class State:
     conf: str
     package: str = "copy"
     cgroups: dict[str, str] = field(default_factory=dict)
+    nodes: list[dict[str, int]] = field(default_factory=list)
+    volumes: list[str] = field(default_factory=list)
 
     def save(self, directory: Path) -> None:
         write_atomically(directory / "state.json", json.dumps(asdict(self), indent=1) + "\n")

@@ -40,8 +40,23 @@ def files(inside: Namespace, name: str, job: str = "") -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime)
 
 
-def read(inside: Namespace, name: str, job: str = "") -> str:
+def newest(inside: Namespace, name: str, job: str = "") -> Path:
+    """Return the newest file of that log; raises BedError if there is none."""
     found = files(inside, name, job)
     if not found:
         raise BedError(f"there is no {name} log" + (f" for job {job}" if job else "") + " yet")
-    return found[-1].read_text(errors="replace")
+    return found[-1]
+
+
+def read(inside: Namespace, name: str, job: str = "") -> str:
+    return newest(inside, name, job).read_text(errors="replace")
+
+
+def following(inside: Namespace, name: str, job: str, lines: int) -> list[str]:
+    """Return the command that prints the log while it grows, until the testbed is down.
+
+    `lines`: print that many existing lines first; 0: all.
+    """
+    path = newest(inside, name, job)
+    first = f"-n{lines}" if lines else "-n+1"
+    return ["tail", f"--pid={inside.pid()}", "-F", first, "--", str(path)]

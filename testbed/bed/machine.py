@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import arcconf, build, cpusets, package, services
+from . import arcconf, build, cluster, cpusets, package, services
 from .layout import CHECKOUT, CHECKOUT_INSIDE, State
 from .messages import BedError, Progress, tail_of
-from .namespace import Namespace
+from .namespace import Bind, Namespace
 from .suites import GRIDUSER, Suite
 
 PROXY_VALIDITY = "168h"
@@ -48,29 +48,41 @@ class Machine:
             build.HOSTNAME,
             overlay=True,
             own_net=True,
-            binds={CHECKOUT_INSIDE: wanted.checkout},
+            binds=[
+                Bind(wanted.checkout, CHECKOUT_INSIDE),
+                *(Bind.parse(text) for text in wanted.volumes),
+            ],
             cgroups=wanted.cgroups,
         )
         if wanted.cgroups:
             cpusets.configure(self.inside)
         package.install(self.inside, Path(wanted.checkout), wanted.package, self.progress)
         self.write_conf(Path(wanted.conf))
-        self._start_all()
+        self.start_all([cluster.NodeSet(**values) for values in wanted.nodes])
         wanted.save(self.directory)
 
-    def _start_all(self) -> None:
-        """Start independent daemons in parallel: each start script takes seconds of CPU time."""
+    def start_all(self, nodes: cluster.Cluster = ()) -> None:
+        """Start independent daemons in parallel: each start script takes seconds of CPU time.
+
+        `nodes`: OAR's nodes, in place of those of the root.
+        """
 
         def chain(*kinds: type[services.Service]) -> None:
             for service in services.members(self.inside, self.suite, kinds):
                 service.start()
                 self.progress(f"{service.name} answers")
 
+        def start_oar() -> None:
+            chain(services.Postgres)
+            if nodes:
+                cluster.apply(self.inside, nodes)
+            chain(services.Sshd, services.Oar)
+
         with ThreadPoolExecutor() as pool:
             started = [
                 pool.submit(chain, services.Arex),
                 pool.submit(chain, services.ArexWs),
-                pool.submit(chain, services.Postgres, services.Sshd, services.Oar),
+                pool.submit(start_oar),
                 pool.submit(self._make_proxy),
             ]
         for future in started:

@@ -28,6 +28,9 @@ KILL_TIMEOUT = 30.0
 # Moves itself into cgroups, then becomes the command after the "--".
 JOIN_CGROUPS = 'while [ "$1" != -- ]; do echo 0 >"$1" || exit; shift; done; shift; exec "$@"'
 
+# Runs its arguments on a machine whose name is $0.
+SET_HOSTNAME = 'hostname "$0" && exec "$@"'
+
 
 @dataclass(frozen=True)
 class Account:
@@ -36,6 +39,29 @@ class Account:
     gid: int
     home: str
     shell: str
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A directory or file of the host, and its path inside."""
+
+    source: str
+    inside: str
+    read_only: bool = True
+
+    @classmethod
+    def parse(cls, text: str) -> Bind:
+        """Parse HOST:INSIDE or HOST:INSIDE:ro; a relative HOST is one of the current directory."""
+        source, colon, inside = text.removesuffix(":ro").rpartition(":")
+        path = Path(source).absolute()
+        if not colon or not inside.startswith("/") or not path.exists():
+            raise BedError(
+                f"-v {text}: expected HOST:INSIDE[:ro], an existing and an absolute path"
+            )
+        return cls(str(path), inside, text.endswith(":ro"))
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.inside}" + (":ro" if self.read_only else "")
 
 
 @dataclass
@@ -60,7 +86,7 @@ class Namespace:
         *,
         overlay: bool,
         own_net: bool,
-        binds: Mapping[str, str] | None = None,
+        binds: Sequence[Bind] = (),
         cgroups: Mapping[str, str] | None = None,
         die_with_caller: bool = False,
     ) -> None:
@@ -69,7 +95,7 @@ class Namespace:
         Args:
             root: The root file system, below an overlay with `overlay`.
             own_net: Use a network of its own.
-            binds: Read-only directories of the host, by their path inside.
+            binds: Directories of the host that are visible inside.
             cgroups: cgroup v1 subtrees of the host, by controllers; they become the roots of the
                 hierarchies inside.
             die_with_caller: End when the calling process ends.
@@ -85,7 +111,7 @@ class Namespace:
             "own_net": own_net,
             "hostname": hostname,
             "cgroups": list(cgroups or {}),
-            "binds": [[source, inside] for inside, source in (binds or {}).items()],
+            "binds": [[bind.source, bind.inside, bind.read_only] for bind in binds],
         }
         kinds = ["--mount", "--pid", "--ipc", "--uts"]
         kinds += ["--net"] if own_net else []
@@ -152,21 +178,11 @@ class Namespace:
                 return Account(name, int(fields[2]), int(fields[3]), fields[5], fields[6])
         raise BedError(f"no user {name!r} in the testbed")
 
-    def command(
-        self,
-        argv: Sequence[str],
-        *,
-        user: str | None = None,
-        env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
-    ) -> tuple[list[str], dict[str, str]]:
-        """Return command line and environment that run `argv` inside, as after a login."""
-        pid = self.pid()
-        if pid is None:
-            raise BedError("the testbed is not up: start it with `testbed up`")
-        who = self.account(user or "root")
-        directory = cwd or who.home
-        environment = {
+    def environment(
+        self, who: Account, directory: str, env: Mapping[str, str] | None
+    ) -> dict[str, str]:
+        """Return the environment of a login of `who`, with `env` added."""
+        return {
             "HOME": who.home,
             "USER": who.name,
             "LOGNAME": who.name,
@@ -177,13 +193,34 @@ class Namespace:
             "PWD": directory,
             **(env or {}),
         }
+
+    def command(
+        self,
+        argv: Sequence[str],
+        *,
+        user: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        hostname: str = "",
+    ) -> tuple[list[str], dict[str, str]]:
+        """Return command line and environment that run `argv` inside, as after a login.
+
+        With `hostname` the command runs on a machine that has this name.
+        """
+        pid = self.pid()
+        if pid is None:
+            raise BedError("the testbed is not up: start it with `testbed up`")
+        who = self.account(user or "root")
+        directory = cwd or who.home
+        environment = self.environment(who, directory, env)
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         files = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
         net = f"--net=/proc/{pid}/root{self.net}" if self.net else "--net"
         enter = ["nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", net, "--pid"]
         enter += ["--cgroup"] if self._identity().get("cgroups") else []
         # The command must not outlive its caller: nsenter does not forward signals.
-        become = ["setpriv", "--pdeathsig", "KILL"]
+        become = ["unshare", "--uts", "sh", "-c", SET_HOSTNAME, hostname] if hostname else []
+        become += ["setpriv", "--pdeathsig", "KILL"]
         if user and who.uid:
             become += [f"--reuid={who.uid}", f"--regid={who.gid}", "--init-groups"]
         limits = ["prlimit", f"--nofile={min(4096, files)}:{files}"]

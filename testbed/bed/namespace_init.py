@@ -72,7 +72,18 @@ def mount_cgroups(point: Path, hierarchies: list[str]) -> None:
                 (base / name).symlink_to(controllers)
 
 
-def populate(point: Path, binds: list[list[str]]) -> None:
+def bind(source: str, target: Path, read_only: bool) -> None:
+    if Path(source).is_dir():
+        target.mkdir(parents=True, exist_ok=True)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.touch()
+    mount("--bind", source, str(target))
+    if read_only:
+        mount("-o", "remount,bind,ro", str(target))
+
+
+def populate(point: Path, binds: list[tuple[str, str, bool]]) -> None:
     mount("-t", "proc", "proc", str(point / "proc"))
     mount("-t", "sysfs", "-o", "ro", "sysfs", str(point / "sys"))
     mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", str(point / "run"))
@@ -92,11 +103,8 @@ def populate(point: Path, binds: list[list[str]]) -> None:
     for link, target in LINKS.items():
         (dev / link).symlink_to(target)
 
-    for source, inside in binds:
-        target = str(point) + inside
-        Path(target).mkdir(parents=True, exist_ok=True)
-        mount("--bind", source, target)
-        mount("-o", "remount,bind,ro", target)
+    for source, inside, read_only in binds:
+        bind(source, point / inside.lstrip("/"), read_only)
 
 
 def move_in(point: Path) -> None:

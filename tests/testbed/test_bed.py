@@ -11,7 +11,7 @@ from bed.cli import EXIT_DOWN, EXIT_FAILED, main
 from bed.layout import CACHE_ENV, STATE_ENV, State, locked
 from bed.logs import NAMES, files
 from bed.messages import tail_of
-from bed.namespace import Namespace
+from bed.namespace import Bind, Namespace
 from bed.roots import recipe_hash, root_dir
 from bed.suites import suite_named
 
@@ -86,6 +86,11 @@ def test_unknown_log_is_refused_with_a_list_of_logs(tmp_path: Path) -> None:
         (["log", "arex"], EXIT_FAILED, "not up"),
         (["up", "--suite", "potato"], EXIT_FAILED, "unknown suite"),
         (["service", "oar", "start"], EXIT_FAILED, "not up"),
+        (["connect"], EXIT_FAILED, "not up"),
+        (["reset"], EXIT_FAILED, "not up"),
+        (["log", "-f", "arex"], EXIT_FAILED, "not up"),
+        (["up", "-v", "/nonexistent:/mnt"], EXIT_FAILED, "HOST:INSIDE[:ro]"),
+        (["up", "--cores", "0"], EXIT_FAILED, "at least 1"),
     ],
 )
 def test_errors_are_one_line(
@@ -104,3 +109,15 @@ def test_status_of_a_stopped_testbed(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_tail_drops_blank_lines() -> None:
     assert tail_of("a\n\n b\n\nc\n", 2) == " b\nc"
+
+
+def test_directories_of_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own").mkdir()
+    assert Bind.parse("own:/srv/own") == Bind(f"{tmp_path}/own", "/srv/own", read_only=False)
+    only_read = Bind.parse(f"{tmp_path}/own:/srv/own:ro")
+    assert only_read == Bind(f"{tmp_path}/own", "/srv/own", read_only=True)
+    assert Bind.parse(str(only_read)) == only_read
+    for wrong in ("own", "own:srv", "none:/srv/own"):
+        with pytest.raises(BedError, match=f"-v {wrong}: expected HOST:INSIDE"):
+            Bind.parse(wrong)
