@@ -396,16 +396,21 @@ def test_fault_of_the_machine(doctor: Doctor, name: str) -> None:
 def test_second_copy(doctor: Doctor) -> None:
     """Python finds the copy in /usr/local first; the cure keeps what a package manager owns."""
     bed, second = doctor.bed, f"{SECOND}/arc_lrms_oar"
+
+    def python_problems() -> list[dict[str, str]]:
+        return [row for row in doctor.problems(doctor.plain) if row["check"] == "Python"]
+
     copy = f"mkdir -p {SECOND}; cp -r {PACKAGE} {SECOND}; chmod -R a+rX {SECOND}"
     bed.run(["sh", "-ec", f"{copy}; sed -i 's/{__version__}/9.9.9/' {second}/version.py"])
     try:
-        (row,) = doctor.problems(doctor.plain)
+        # A-REX's umask makes bytecode that users cannot read, which is another finding.
+        (row,) = python_problems()
         which = ["python3", "-c", "import arc_lrms_oar; print(*arc_lrms_oar.__path__)"]
         assert bed.run(which, cwd="/").stdout == f"{second}\n"
         kept = __version__
         if bed.package_kind() == "deb":
             kept += ", package arc-lrms-oar"
-        assert (row["level"], row["check"]) == ("warn", "Python")
+        assert row["level"] == "warn"
         assert row["message"] == (
             f"there are 2 copies of the package: {second} (9.9.9) is used, "
             f"and {PACKAGE} ({kept}) is not"
@@ -413,7 +418,7 @@ def test_second_copy(doctor: Doctor) -> None:
         unwanted = second if bed.package_kind() == "deb" else PACKAGE
         assert row["cure"] == f"keep one copy; run: rm -r {unwanted}"
         follow(bed, doctor.plain, row["cure"])
-        assert [row for row in doctor.problems(doctor.plain) if row["check"] == "Python"] == []
+        assert python_problems() == []
     finally:
         bed.run(["rm", "-rf", second])
         bed.install()
