@@ -26,6 +26,16 @@ ARC_LOCATION = {usr!r}
 ARC_DATA_DIR = {usr!r} + "/share/arc"
 ARC_LIBEXEC_DIR = {usr!r} + "/libexec/arc"
 """
+# The unit tests that concern paths, and what they need of the checkout and of the package index.
+PATH_TESTS = (
+    "tests/admin/test_install.py",
+    "tests/admin/test_check_package.py",
+    "tests/admin/test_package_owner.py",
+    "tests/admin/test_doctor.py",
+    "tests/share",
+)
+NEEDED = ("arc.conf.example", "fixtures", "pyproject.toml", "testbed", "tests")
+TOOLS = ("pytest", "pyparsing", "python-dateutil")
 # doctor's and install's view of the root: its ARC, its Python, its packages.
 START = """\
 import sys
@@ -124,6 +134,28 @@ def test_doctor(root: Path) -> None:
     found = f"{root}/{SITE}/arc_lrms_oar"
     assert any(f"{python} 3.9" in line and line.endswith(f"in {found}") for line in lines), lines
     assert any("files for lrms = OAR are installed" in line for line in lines), lines
+
+
+def test_unit_tests_about_paths(root: Path, tmp_path: Path) -> None:
+    """They run with Python 3.9 on the unpacked package, in place of the checkout's."""
+    tools = tmp_path / "tools"
+    output(python_3_9(), "-m", "pip", "install", "-q", "--target", tools, *TOOLS)
+    source = root / "usr/src/arc_lrms_oar"
+    source.mkdir(parents=True)
+    for name in NEEDED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, source / name)
+    (source / "arc_lrms_oar").symlink_to(root / SITE / "arc_lrms_oar")
+    done = subprocess.run(
+        [python_3_9(), "-m", "pytest", "-q", "-p", "no:cacheprovider", *PATH_TESTS],
+        cwd=source,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " skipped" not in done.stdout, done.stdout
 
 
 def test_command(root: Path) -> None:
