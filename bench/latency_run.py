@@ -1,7 +1,6 @@
 """End running grid jobs of a bed one by one, and note when OAR and A-REX have them ended.
 
-A trigger in the bed's database notes when OAR writes a job's last state: OAR's own times have a
-resolution of one second. A-REX's times are the modification times of its files.
+A-REX's times are the modification times of its files.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 from bed import Bed, BedError
 from load_arex import ARex
-from load_oar import Oar
+from load_oar import Oar, OarEnds
 
 # Each job's sleep has a duration of its own, by which its process is found.
 _SLEEP = 1_000_000
@@ -23,19 +22,6 @@ _POLL = 0.02
 _START_TIMEOUT = 1_800.0
 _END_TIMEOUT = 180.0
 _BLOCK = 20
-_TRIGGER = """
-CREATE TABLE IF NOT EXISTS bench_ends (job_id integer PRIMARY KEY, at double precision);
-CREATE OR REPLACE FUNCTION bench_end() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-BEGIN
-INSERT INTO public.bench_ends VALUES (NEW.job_id, extract(epoch FROM clock_timestamp()))
-ON CONFLICT DO NOTHING;
-RETURN NULL;
-END $$;
-DROP TRIGGER IF EXISTS bench_end ON jobs;
-CREATE TRIGGER bench_end AFTER UPDATE OF state ON jobs FOR EACH ROW
-WHEN (NEW.state IN ('Terminated', 'Error') AND OLD.state <> NEW.state)
-EXECUTE FUNCTION bench_end();
-"""
 
 
 class Sleeper(NamedTuple):
@@ -70,14 +56,13 @@ class Sleepers:
     def __init__(self, bed: Bed, arex: ARex, oar: Oar) -> None:
         self._bed = bed
         self._arex = arex
-        self._oar = oar
         self._names: list[str] = []
         self._pids: dict[int, int] = {}
         command, environment = bed.inside.command(["sh"], user="root")
         self._shell = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, text=True, bufsize=1
         )
-        oar.sql(_TRIGGER)
+        self._oar_ends = OarEnds(oar)
 
     def start(self, jobs: int, say: Callable[[str], None]) -> None:
         """Submit jobs and wait until all run; raises BedError if they do not."""
@@ -132,12 +117,11 @@ class Sleepers:
             self._shell.stdin.write(f"kill {self._pids[number]}\n")
 
     def _ends(self, asked: dict[str, float], seen: dict[str, float]) -> list[End]:
-        rows = self._oar.sql("SELECT job_id, at FROM bench_ends").splitlines()
-        in_oar = dict(row.split("\t") for row in rows)
+        in_oar = self._oar_ends.times()
         return [
             End(
                 when,
-                float(in_oar[self._arex.local_id(name)]),
+                in_oar[self._arex.local_id(name)],
                 seen.get(name),
                 self._arex.finished_at(name) or 0.0,
                 self._arex.read(name, "failed").strip(),
@@ -160,7 +144,7 @@ class Sleepers:
     def close(self) -> None:
         """Cancel the jobs that are left, and remove what was added to the database."""
         self._shell.communicate()
-        self._oar.sql("DROP TRIGGER bench_end ON jobs; DROP TABLE bench_ends")
+        self._oar_ends.close()
         left = [name for name in self._names if not self._arex.finished_at(name)]
         if left:
             self._arex.kill(left)

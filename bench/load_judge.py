@@ -5,7 +5,7 @@ Pure functions. What OAR and A-REX store is read by `load_oar` and `load_arex`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from load_plan import Planned
@@ -81,6 +81,24 @@ def wrongs_through_us(planned: Planned, job: GridJob, held: Sequence[OarJob]) ->
     elif job.accounted != (_KILLED_WITH if planned.killed else planned.exit_code):
         found.append(f"{_wanted(planned)}, but accounting has exit code {job.accounted}")
     return found
+
+
+def by_grid_id(
+    held: Iterable[OarJob], names: Iterable[str]
+) -> tuple[dict[str, list[OarJob]], list[str]]:
+    """Return the OAR jobs of each of the grid jobs, and one phrase for each other OAR job.
+
+    The name of a job in OAR ends with the grid job ID.
+    """
+    found: dict[str, list[OarJob]] = {name: [] for name in names}
+    unrelated = []
+    for job in held:
+        name = job.name.rpartition("-")[2]
+        if name in found:
+            found[name].append(job)
+        else:
+            unrelated.append(f"OAR job {job.job_id}: belongs to no grid job ({job.name})")
+    return found, unrelated
 
 
 def _wanted(planned: Planned) -> str:

@@ -22,6 +22,20 @@ _JOBS = """SELECT job_id, job_name, state, exit_code, (
     WHERE job_state_logs.job_id = jobs.job_id AND job_state IN ('Terminated', 'Error')
 ) FROM jobs WHERE job_id > {before} ORDER BY job_id"""
 
+_TRIGGER = """
+CREATE TABLE IF NOT EXISTS bench_ends (job_id integer PRIMARY KEY, at double precision);
+CREATE OR REPLACE FUNCTION bench_end() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+INSERT INTO public.bench_ends VALUES (NEW.job_id, extract(epoch FROM clock_timestamp()))
+ON CONFLICT DO NOTHING;
+RETURN NULL;
+END $$;
+DROP TRIGGER IF EXISTS bench_end ON jobs;
+CREATE TRIGGER bench_end AFTER UPDATE OF state ON jobs FOR EACH ROW
+WHEN (NEW.state IN ('Terminated', 'Error') AND OLD.state <> NEW.state)
+EXECUTE FUNCTION bench_end();
+"""
+
 
 class Oar:
     """A bed's OAR, and the jobs submitted to it since this object was created."""
@@ -75,3 +89,23 @@ class Oar:
             code = int(status) if status else None
             found.append(OarJob(int(job_id), name, state, code, int(ended or 0)))
         return found
+
+
+class OarEnds:
+    """The moments at which OAR writes the last states of jobs, noted by a trigger in its database.
+
+    OAR's own times have a resolution of one second.
+    """
+
+    def __init__(self, oar: Oar) -> None:
+        self._oar = oar
+        oar.sql(_TRIGGER)
+
+    def times(self) -> dict[str, float]:
+        """Return the moments in seconds since 1970, by job ID."""
+        rows = self._oar.sql("SELECT job_id, at FROM bench_ends").splitlines()
+        return {job_id: float(when) for job_id, when in (row.split("\t") for row in rows)}
+
+    def close(self) -> None:
+        """Remove what was added to the database."""
+        self._oar.sql("DROP TRIGGER bench_end ON jobs; DROP TABLE bench_ends")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 FAILS_WITH = 3
@@ -41,6 +42,20 @@ class Planned(NamedTuple):
         return ("/bin/sh", "-c", f"exit {FAILS_WITH}") if self.exit_code else ("/bin/true",)
 
 
+class Pilot(NamedTuple):
+    """One job of a steady load, which ends by itself or is killed after `seconds`."""
+
+    planned: Planned
+    seconds: int
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command line of the job."""
+        if self.planned.killed:
+            return self.planned.command
+        return ("/bin/sh", "-c", f"sleep {self.seconds}; exit {self.planned.exit_code}")
+
+
 def make_plan(jobs: int, seed: int) -> list[Planned]:
     """Return `jobs` jobs in random order: a fifth is killed and a tenth fails."""
     chance = random.Random(seed)
@@ -51,3 +66,21 @@ def make_plan(jobs: int, seed: int) -> list[Planned]:
     plan += [Planned(0)] * (ending - failing)
     chance.shuffle(plan)
     return plan
+
+
+def pilots(at_once: int, seconds: int, seed: int) -> Iterator[Pilot]:
+    """Yield jobs without end, of which a tenth is killed and a tenth fails.
+
+    `seconds` is their mean duration; each has between a half and one and a half of it. The first
+    `at_once` jobs are shorter, so that jobs end at the same rate from the start.
+    """
+    chance = random.Random(seed)
+    number = 0
+    while True:
+        number += 1
+        share = chance.uniform(0.5, 1.5)
+        if number <= at_once:
+            share *= number / at_once
+        kind = chance.random()
+        exit_code = None if kind < _FAILING else FAILS_WITH if kind < 2 * _FAILING else 0
+        yield Pilot(Planned(exit_code), round(share * seconds))

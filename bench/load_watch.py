@@ -1,6 +1,6 @@
-"""Measure memory and CPU time of A-REX, its scripts and OAR while a load runs in a bed.
+"""Measure memory, open files and CPU time of A-REX, its scripts and OAR while a load runs in a bed.
 
-Only reads the bed's /proc, once per second, so as not to influence the load.
+Only reads the bed's /proc, so as not to influence the load.
 """
 
 from __future__ import annotations
@@ -12,24 +12,34 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from bed import Bed
 from bed.processes import session
 from bed.services import Arex, Oar, Postgres, Service, Sshd
 
-_POLL = 1.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 _INIT = 1
 
 
-class Watch:
-    """A context manager; afterwards `memory` and `cpu` are those of the time in it."""
+class Sample(NamedTuple):
+    """One process at one moment (seconds of the monotonic clock): its MB and its open files."""
 
-    def __init__(self, bed: Bed) -> None:
+    when: float
+    mb: float
+    files: int
+
+
+class Watch:
+    """A context manager; afterwards its results are those of the time in it."""
+
+    def __init__(self, bed: Bed, poll: float = 1.0) -> None:
+        """`poll`: seconds between two samples."""
         self.bed = bed
+        self.poll = poll
         self.proc = bed.path("/proc")
         self.arex = self._pid(Arex)
-        self.samples: dict[str, list[tuple[float, float]]] = {}
+        self.samples: dict[str, list[Sample]] = {}
         self.cpu: dict[str, float] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -58,15 +68,20 @@ class Watch:
         seen = self.samples.get(kind)
         if not seen:
             return None
-        first, last = seen[0][0], seen[-1][0]
+        first, last = seen[0].when, seen[-1].when
         third = (last - first) / 3
         return (
-            max(mb for when, mb in seen if when <= first + third),
-            max(mb for when, mb in seen if when >= last - third),
+            max(sample.mb for sample in seen if sample.when <= first + third),
+            max(sample.mb for sample in seen if sample.when >= last - third),
         )
 
+    def peak(self, kind: str) -> Sample | None:
+        """Return the highest values of all processes of a kind; None if there was no process."""
+        seen = self.samples.get(kind)
+        return Sample(*map(max, zip(*seen))) if seen else None
+
     def _watch(self) -> None:
-        while not self._over.wait(_POLL):
+        while not self._over.wait(self.poll):
             now = time.monotonic()
             for entry in os.listdir(self.proc):
                 if entry.isdigit():
@@ -84,9 +99,11 @@ class Watch:
             if not found:
                 return
             kind, field = found[0], "VmHWM"
+        files = len(os.listdir(place / "fd"))
         for line in (place / "status").read_text().splitlines():
             if line.startswith(field):
-                self.samples.setdefault(kind, []).append((now, int(line.split()[1]) / 1024))
+                sample = Sample(now, int(line.split()[1]) / 1024, files)
+                self.samples.setdefault(kind, []).append(sample)
 
     def _cpu(self) -> dict[str, float]:
         """Return the CPU seconds of each party so far, including its ended children."""
