@@ -13,18 +13,26 @@ from load_plan import Planned
 _CANCELED = "Job is canceled by external request"
 # The code that scan reports for a deleted job: 256 plus SIGKILL.
 _KILLED_WITH = 265
+# A-REX's own code for a failed job without an exit code, as of one that never ran.
+_NEVER_RAN = 1
 _ENDED = ("Terminated", "Error")
 
 
 @dataclass(frozen=True)
 class OarJob:
-    """One job in OAR; `status` is the raw wait status, `ended` seconds since 1970."""
+    """One job in OAR.
+
+    `status` is the raw wait status, `ended` seconds since 1970, `predecessor` the ID of the job that
+    OAR resubmitted as this one, 0 if there is none. `ran`: whether it was ever Running.
+    """
 
     job_id: int
     name: str
     state: str
     status: int | None
     ended: int = 0
+    predecessor: int = 0
+    ran: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,19 +74,22 @@ def wrongs_through_us(planned: Planned, job: GridJob, held: Sequence[OarJob]) ->
     """Return what is wrong with a grid job that has the jobs `held` in OAR.
 
     A job that is killed before its submission has no OAR job and no accounting record: A-REX opens
-    the record when the job enters the LRMS (ARC 6.17).
+    the record when the job enters the LRMS (ARC 6.17). OAR may have resubmitted a job that it could
+    not start; only the last of such a chain counts.
     """
     found = wrongs_in_arex(planned, job)
     ids = [str(one.job_id) for one in held]
-    if ids != [job.local_id] and not (planned.killed and not ids and not job.local_id):
+    single = [one.predecessor for one in held] == [0, *(one.job_id for one in held[:-1])]
+    if not (single and job.local_id in ids) and not (planned.killed and not ids and not job.local_id):
         found.append(f"has OAR jobs {ids}, and A-REX has local ID {job.local_id or 'none'!r}")
-    for one in held:
+    for one in held[-1:]:
         found += wrongs_in_oar(planned, one)
     if not ids:
         return found
+    killed_with = _KILLED_WITH if held[-1].ran else _NEVER_RAN
     if job.accounted is None:
         found.append("has no accounting record")
-    elif job.accounted != (_KILLED_WITH if planned.killed else planned.exit_code):
+    elif job.accounted != (killed_with if planned.killed else planned.exit_code):
         found.append(f"{_wanted(planned)}, but accounting has exit code {job.accounted}")
     return found
 

@@ -20,6 +20,8 @@ _ALREADY_KILLED = 6
 _JOBS = """SELECT job_id, job_name, state, exit_code, (
     SELECT max(date_start) FROM job_state_logs
     WHERE job_state_logs.job_id = jobs.job_id AND job_state IN ('Terminated', 'Error')
+), resubmit_job_id, EXISTS (
+    SELECT 1 FROM job_state_logs WHERE job_state_logs.job_id = jobs.job_id AND job_state = 'Running'
 ) FROM jobs WHERE job_id > {before} ORDER BY job_id"""
 
 _TRIGGER = """
@@ -85,9 +87,10 @@ class Oar:
         """Return all jobs submitted since this object was created."""
         found = []
         for line in self.sql(_JOBS.format(before=self.before)).splitlines():
-            job_id, name, state, status, ended = line.split("\t")
+            job_id, name, state, status, ended, before, ran = line.split("\t")
             code = int(status) if status else None
-            found.append(OarJob(int(job_id), name, state, code, int(ended or 0)))
+            job = OarJob(int(job_id), name, state, code, int(ended or 0), int(before), ran == "t")
+            found.append(job)
         return found
 
 
