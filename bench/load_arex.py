@@ -30,7 +30,8 @@ _ACCOUNTING_TIMEOUT = 60.0
 _ACCOUNTS = """
 import glob, json, sqlite3, sys
 (path,) = glob.glob(sys.argv[1] + "/accounting*.db")
-rows = sqlite3.connect(path, timeout=60).execute("SELECT JobID, ExitCode FROM AAR WHERE EndTime > 0")
+database = sqlite3.connect(path, timeout=60)
+rows = database.execute("SELECT JobID, ExitCode FROM AAR WHERE EndTime > 0")
 print(json.dumps(rows.fetchall()))
 """
 

@@ -22,8 +22,8 @@ _ENDED = ("Terminated", "Error")
 class OarJob:
     """One job in OAR.
 
-    `status` is the raw wait status, `ended` seconds since 1970, `predecessor` the ID of the job that
-    OAR resubmitted as this one, 0 if there is none. `ran`: whether it was ever Running.
+    `status` is the raw wait status, `ended` seconds since 1970, `predecessor` the ID of the job
+    that OAR resubmitted as this one, 0 if there is none. `ran`: whether it was ever Running.
     """
 
     job_id: int
@@ -80,7 +80,9 @@ def wrongs_through_us(planned: Planned, job: GridJob, held: Sequence[OarJob]) ->
     found = wrongs_in_arex(planned, job)
     ids = [str(one.job_id) for one in held]
     single = [one.predecessor for one in held] == [0, *(one.job_id for one in held[:-1])]
-    if not (single and job.local_id in ids) and not (planned.killed and not ids and not job.local_id):
+    if not (single and job.local_id in ids) and not (
+        planned.killed and not ids and not job.local_id
+    ):
         found.append(f"has OAR jobs {ids}, and A-REX has local ID {job.local_id or 'none'!r}")
     for one in held[-1:]:
         found += wrongs_in_oar(planned, one)

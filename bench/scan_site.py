@@ -22,7 +22,11 @@ echo "$#" >>{calls}
 case "$1 $2 $*" in
 -V*) echo "OAR version : 2.5.9 (Canicule)" ;;
 "-s -J "*) cat {place}/states ;;
-*" -f "*) cat {place}/records ;;
+*" -f "*)
+    shift 4
+    cd {place}/records
+    cat begin $(printf "%s\n" "$@" | grep -v -e -j) end
+    ;;
 *) cat {place}/rows ;;
 esac
 """
@@ -86,11 +90,13 @@ class Site:
         states.update(dict.fromkeys(ended, "Terminated"))
         (self.place / "states").write_text(json.dumps(states, indent=3))
         template = _recorded()
-        records = {
-            i: {**template, "Job_Id": int(i), "name": grid_job_id(number)}
-            for number, i in enumerate(ended)
-        }
-        (self.place / "records").write_text(json.dumps(records, indent=3))
+        records = self.place / "records"
+        records.mkdir()
+        _write(f"{records}/begin", '{"0": {}')
+        _write(f"{records}/end", "\n}\n")
+        for number, i in enumerate(ended):
+            record = {**template, "Job_Id": int(i), "name": grid_job_id(number)}
+            _write(f"{records}/{i}", f',\n"{i}": {json.dumps(record, indent=3)}')
         rows = [f"{i:<9} T griduser    0:00:10 R=1,W=1:0:0,J=B,N=bench\n" for i in ended]
         heading = "Job id    S User     Duration   System message\n" if rows else ""
         self.rows.write_text(heading + "".join(rows))

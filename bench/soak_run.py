@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
 from bed import Bed
 from load_arex import ARex
@@ -25,6 +26,19 @@ _BLOCK = 25
 _POLL = 5.0
 _NO_PROCESS = Sample(0.0, 0.0, 0)
 _INDEX, _STATE = "arc_lrms_oar.jobs", "arc_lrms_oar.scan"
+
+
+class Target(Protocol):
+    """The system that runs the jobs and gives each a unique name."""
+
+    def submit(self, jobs: Sequence[Pilot]) -> list[str]:
+        """Submit jobs and return their names, in order."""
+
+    def kill(self, names: Sequence[str]) -> list[bool]:
+        """Kill jobs and return whether each request was accepted."""
+
+    def ended(self) -> set[str]:
+        """Return the names of all jobs that have ended, possibly with unrelated ones."""
 
 
 @dataclass
@@ -44,8 +58,8 @@ class Flight:
 class Steady:
     """Keeps `most` jobs in flight; `ended` are those that have ended, until they are judged."""
 
-    def __init__(self, arex: ARex, pilots: Iterator[Pilot], most: int) -> None:
-        self._arex = arex
+    def __init__(self, target: Target, pilots: Iterator[Pilot], most: int) -> None:
+        self._target = target
         self._pilots = pilots
         self._most = most
         self.in_flight: dict[str, Flight] = {}
@@ -54,16 +68,16 @@ class Steady:
 
     def step(self, now: float, submit: bool) -> None:
         """Note which jobs have ended, submit new ones if wanted, and kill those that are due."""
-        for name in self._arex.ended() & self.in_flight.keys():
+        for name in self._target.ended() & self.in_flight.keys():
             self.ended[name] = self.in_flight.pop(name).pilot
             self.finished += 1
         room = min(self._most - len(self.in_flight), _BLOCK) if submit else 0
         new = list(islice(self._pilots, room))
         if new:
-            names = self._arex.submit(new)
+            names = self._target.submit(new)
             self.in_flight.update((name, Flight(job, now)) for name, job in zip(names, new))
         due = [name for name, flight in self.in_flight.items() if flight.is_due(now)]
-        for name, accepted in zip(due, self._arex.kill(due) if due else ()):
+        for name, accepted in zip(due, self._target.kill(due) if due else ()):
             self.in_flight[name].killed = accepted
 
 

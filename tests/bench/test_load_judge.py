@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from load_judge import GridJob, OarJob, wrongs_in_arex, wrongs_in_oar, wrongs_through_us
+from load_judge import (
+    GridJob,
+    OarJob,
+    by_grid_id,
+    wrongs_in_arex,
+    wrongs_in_oar,
+    wrongs_through_us,
+)
 from load_plan import Planned, make_plan
 
 ENDS, FAILS, KILLED = Planned(0), Planned(3), Planned(None, 7)
@@ -60,6 +67,23 @@ def test_second_oar_job(planned: Planned) -> None:
 
 
 @pytest.mark.parametrize("planned", GRID)
+def test_job_that_oar_has_resubmitted(planned: Planned) -> None:
+    """Only the last one counts, whether A-REX has its ID or that of the first."""
+    held = [OarJob(12, "aB3", "Error", None, ran=False), replace(OAR[planned], job_id=13)]
+    held[1] = replace(held[1], predecessor=12)
+    for local_id in ("12", "13"):
+        job = replace(GRID[planned], local_id=local_id)
+        assert wrongs_through_us(planned, job, held) == []
+        assert wrongs_through_us(planned, job, [held[0], replace(held[1], predecessor=11)]) != []
+
+
+def test_killed_job_that_never_ran_has_the_exit_code_of_arex() -> None:
+    held = [replace(OAR[KILLED], ran=False)]
+    assert wrongs_through_us(KILLED, replace(GRID[KILLED], accounted=1), held) == []
+    assert wrongs_through_us(KILLED, GRID[KILLED], held) != []
+
+
+@pytest.mark.parametrize("planned", GRID)
 def test_other_oar_job_than_the_local_id(planned: Planned) -> None:
     unknown = replace(GRID[planned], local_id="")
     expected = ["has OAR jobs ['12'], and A-REX has local ID 'none'"]
@@ -82,6 +106,16 @@ def test_only_a_killed_job_may_have_no_oar_job() -> None:
 def test_missing_accounting_record(planned: Planned) -> None:
     job = replace(GRID[planned], accounted=None)
     assert wrongs_through_us(planned, job, [OAR[planned]]) == ["has no accounting record"]
+
+
+def test_oar_jobs_of_each_grid_job() -> None:
+    """The name in OAR may begin with the user's name of the job."""
+    jobs = [
+        replace(OAR[ENDS], job_id=i, name=name) for i, name in enumerate(("aB3", "my-job-aB3", "x"))
+    ]
+    found, unrelated = by_grid_id(jobs, ["aB3", "cD4"])
+    assert found == {"aB3": jobs[:2], "cD4": []}
+    assert unrelated == ["OAR job 2: belongs to no grid job (x)"]
 
 
 def test_plan_is_reproducible_and_has_its_shares() -> None:
