@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from packages.conftest import ROOT
 
 from arc_lrms_oar.admin.share_files import SCRIPTS
 
@@ -40,6 +41,15 @@ def test_files_of_the_package(debs: list[Path]) -> None:
         "/usr/share/fish/vendor_completions.d/arc-oar.fish",
         "/usr/share/zsh/vendor-completions/_arc-oar",
     } <= found
+
+
+def test_manual_is_in_the_package(debs: list[Path]) -> None:
+    """As text, with the documents that its pages link to: none of them is compressed."""
+    found = files(debs[1])
+    place = "/usr/share/doc/arc-lrms-oar"
+    pages = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md")}
+    assert {f"{place}/{name}" for name in {*pages, "README.md", "SECURITY.md"}} <= found
+    assert not [path for path in found if path.startswith(f"{place}/docs") and path.endswith(".py")]
 
 
 def test_slurm_module_is_in_a_package_of_its_own(debs: list[Path]) -> None:

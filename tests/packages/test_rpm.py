@@ -116,6 +116,10 @@ def test_files(root: Path) -> None:
         assert script.stat().st_mode & 0o777 == 0o755
     assert (root / SITE / "arc_lrms_oar/__pycache__/cli.cpython-39.pyc").exists()
     assert (root / "usr/share/man/man5/arc-oar.conf.5.gz").exists()
+    manual = root / "usr/share/doc/arc-lrms-oar/docs"
+    pages = [page.relative_to(ROOT / "docs") for page in (ROOT / "docs").rglob("*.md")]
+    assert [page for page in pages if not (manual / page).exists()] == []
+    assert [*manual.glob("*.py")] == []
 
 
 def test_nothing_is_left_to_install(root: Path) -> None:

@@ -16,6 +16,8 @@ _FOLDER = "packaging/share/man"
 COMMANDS_PATH = f"{_FOLDER}/man1/arc-oar.1"
 OPTIONS_PATH = f"{_FOLDER}/man5/arc-oar.conf.5"
 _SUMMARY = "LRMS backend of ARC CE for the OAR batch scheduler"
+# Where the .deb and the .rpm have the manual.
+_MANUAL = (".PP", "The manual begins with", ".IR /usr/share/doc/arc\\-lrms\\-oar/docs/index.md .")
 _FILES = (
     ("/etc/arc.conf", "ARC's configuration, with the blocks of arc-oar.conf(5)."),
     (
@@ -66,6 +68,7 @@ def _commands_page() -> str:
         ".BR arcctl (1),",
         ".BR oarsub (1),",
         ".BR oarstat (1)",
+        *_MANUAL,
     ]
     return "\n".join(lines) + "\n"
 
@@ -142,6 +145,7 @@ def _options_page() -> str:
         ".SH SEE ALSO",
         ".BR arc\\-oar (1),",
         ".BR oarsub (1)",
+        *_MANUAL,
     ]
     return "\n".join(lines) + "\n"
 
