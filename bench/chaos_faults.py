@@ -14,6 +14,7 @@ from bed.processes import session
 from bed.services import Oar as OarService
 from bed.services import Sshd
 from chaos_plan import Fault
+from chaos_records import DELETE_STUCK, Happened
 from chaos_site import DISKS, set_clock
 from load_oar import Oar
 
@@ -69,6 +70,15 @@ class Faults:
         held = self._oar.sql("SELECT job_id FROM jobs WHERE state IN ('Hold', 'Suspended')").split()
         if held:
             self.bed.run(["oarresume", *held], check=False)
+
+    def delete_stuck(self) -> Happened:
+        """Delete the jobs in their launch, as an admin does if OAR has left them there."""
+        begun = time.time()
+        jobs = self._jobs("IN ('toLaunch', 'Launching')")
+        if jobs:
+            with suppress(BedError, subprocess.TimeoutExpired):
+                self._run(["oardel", *jobs])
+        return Happened(DELETE_STUCK, begun, time.time(), tuple(jobs.values()))
 
     def _begin_arex_kill(self, _fault: Fault) -> Sequence[str]:
         self.bed.service("arex", "kill")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from chaos_causes import CANCELED, KILLED_WITH, SERVER_FAULTS, Case, code_of, wrong_cause
 from chaos_plan import JOB_KINDS, Plan, PlannedJob
-from chaos_records import ENDED, GridJob, Happened, OarJob, Records
+from chaos_records import DELETE_STUCK, ENDED, GridJob, Happened, OarJob, Records
 
 # Seconds between a time in the accounting and OAR's: the job's own script notes it on the node.
 _TOLERANCE = 15
@@ -24,9 +24,12 @@ NO_SPACE = "A-REX has no space in its control directory"
 # The orphaned oarsub goes on, but A-REX has removed the job script: the shell exits with 127.
 NOTHING_RAN = "its submission was killed, and nothing ran in the OAR job that oarsub made"
 _NO_SCRIPT = 127 << 8
+_BY_ROOT = f"LRMS error: ({KILLED_WITH}) Job was deleted in OAR by user root"
 # Seen with OAR 2.5.9: nothing in OAR ends such a job or starts its program any more.
 STUCK = "OAR's server or database failed while OAR launched it"
+STUCK_DELETED = "OAR left it in its launch until the run deleted it, as an admin would"
 REVIVED = "the restored dump has its OAR job as it was before its end"
+WAITING = "the restored dump has its OAR job as it was before its start"
 
 
 class Finding(NamedTuple):
@@ -131,8 +134,7 @@ class _OneJob:
             yield f"OAR does not have its job {self.job.oar_id}", LOST if self.lost else ""
         for job_id, one in self.held.items():
             if one.state not in ENDED:
-                excuse = self._no_space() if self.job.unexplained else ""
-                excuse = REVIVED if self.revived else excuse
+                excuse = REVIVED if self.revived else ""
                 yield f"OAR job {job_id} is left as {one.state}", excuse
             elif job_id not in chain and (one.state != "Error" or one.start):
                 excuse = LOST if self.lost else self._nothing_ran(one)
@@ -143,7 +145,8 @@ class _OneJob:
         for job_id in sorted(set(self.notes.begun)):
             times = self.notes.begun.count(job_id)
             if times > 1:
-                yield f"ran {times} times in OAR job {job_id}", self._excuse()
+                excuse = self._excuse() or self._waiting_in_dump(self.held.get(int(job_id)))
+                yield f"ran {times} times in OAR job {job_id}", excuse
             if job_id not in self.notes.known:
                 yield f"ran in OAR job {job_id}, which is not its own", self._excuse()
 
@@ -158,7 +161,9 @@ class _OneJob:
 
     def _failure(self) -> Iterator[tuple[str, str]]:
         why = wrong_cause(self.case)
-        if why:
+        if self.case.target_of(DELETE_STUCK) and self.job.failure.startswith(_BY_ROOT):
+            yield "was deleted in OAR", STUCK_DELETED
+        elif why:
             yield f"failed with {self.job.failure!r}, but {why}", REVIVED if self.revived else ""
 
     def _accounting(self) -> Iterator[tuple[str, str]]:
@@ -198,6 +203,14 @@ class _OneJob:
 
     def _excuse(self) -> str:
         return LOST if self.lost else REVIVED if self.revived else ""
+
+    def _waiting_in_dump(self, one: OarJob | None) -> str:
+        """The excuse of an OAR job that waited when the dump was made, and has started since."""
+        if one is None or not one.start:
+            return ""
+        since = one.start + self._tolerance()
+        dumps = [fault.begin for fault in self.faults if fault.kind == "restore-dump"]
+        return WAITING if any(self.job.begun <= made <= since for made in dumps) else ""
 
     def _no_space(self) -> str:
         return NO_SPACE if self.case.during("control-full") else ""

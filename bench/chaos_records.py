@@ -10,6 +10,8 @@ ENDED = ("Terminated", "Error")
 _AFTERMATH = 60.0
 # How a local job ID starts that is none of OAR's: that of a job whose submission failed.
 _UNSUBMITTED = "not-submitted-"
+# What happens after the faults of the plan: jobs that OAR has left in their launch are deleted.
+DELETE_STUCK = "delete-stuck"
 
 
 @dataclass(frozen=True)

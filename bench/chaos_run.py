@@ -17,8 +17,9 @@ from chaos_records import Happened
 
 Progress = Callable[[str], None]
 # Seconds: between two attempts to reach A-REX, between two looks at the jobs, for A-REX to complete
-# its accounting, and without any change before the run is given up.
-_RETRY, _POLL, _ACCOUNTING_TIMEOUT, _TIMEOUT = 1.0, 3.0, 60.0, 420.0
+# its accounting, and without any change before jobs are deleted that OAR has left in their launch,
+# and before the run is given up.
+_RETRY, _POLL, _ACCOUNTING_TIMEOUT, _STUCK, _TIMEOUT = 1.0, 3.0, 60.0, 120.0, 420.0
 
 
 class Run:
@@ -95,10 +96,14 @@ class Run:
         to_kill = {job.name for job in self.plan.jobs if job.kill_at is not None}
         left: dict[str, str] = {}
         changed = time.monotonic()
+        deleted = False
         while time.monotonic() - changed < _TIMEOUT:
             before, left = left, unfinished(self.bed)
             if left != before:
                 changed = time.monotonic()
+            elif not deleted and time.monotonic() - changed >= _STUCK:
+                deleted = True
+                self.happened.append(self._faults.delete_stuck())
             if not left:
                 break
             killed = [name for name, job_name in left.items() if job_name in to_kill]

@@ -36,6 +36,13 @@ def test_command_that_hangs_may_have_had_its_effect() -> None:
     assert faults.begin(fault("shorter-walltime")) == ("chaos-0007-aB3",)
 
 
+def test_jobs_left_in_their_launch_are_deleted() -> None:
+    bed = BrokenBed()
+    happened = Faults(bed).delete_stuck()
+    assert (happened.kind, happened.targets) == ("delete-stuck", ("chaos-0007-aB3",))
+    assert bed.refused == [["oardel", "12"]]
+
+
 def test_dump_that_was_not_made_is_not_restored() -> None:
     faults = Faults(BrokenBed())
     assert faults.begin(fault("restore-dump")) == ()

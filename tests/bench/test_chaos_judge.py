@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from chaos_judge import LOST, NO_SPACE, NOTHING_RAN, REVIVED, STUCK, Finding, judge
+from chaos_judge import (
+    LOST,
+    NO_SPACE,
+    NOTHING_RAN,
+    REVIVED,
+    STUCK,
+    STUCK_DELETED,
+    WAITING,
+    Finding,
+    judge,
+)
 from chaos_plan import Plan, PlannedJob
 from chaos_records import Account, GridJob, Happened, OarJob, Records
 from chaos_saved import Saved
@@ -287,8 +297,27 @@ def test_given_up_in_a_full_control_directory() -> None:
     (found,) = full.findings()
     assert (found.what, found.excuse) == ("failed without a reason", NO_SPACE)
     left = full.with_oar(state="Running", status=None).findings()
-    assert {one.excuse for one in left} == {NO_SPACE}
-    assert not any(one.excuse for one in GOOD.with_oar(state="Running").findings())
+    assert [one.what for one in left if not one.excuse] == ["OAR job 12 is left as Running"]
+
+
+def test_waiting_in_the_restored_dump() -> None:
+    """OAR starts a job again that it has started since the dump was made."""
+    twice = GOOD._replace(notes=GOOD.notes * 2)
+    assert [one.excuse for one in twice.with_fault("restore-dump", at=START - 2).findings()] == [
+        WAITING
+    ]
+    assert [one.excuse for one in twice.findings()] == [""]
+    for made in (START - 100, START + 100):
+        (found,) = twice.with_fault("restore-dump", at=made).findings()
+        assert found.excuse == ""
+
+
+def test_deleted_by_the_run() -> None:
+    """A job that OAR left in its launch is deleted as an admin would do it."""
+    nobody = DELETED._replace(faults=())
+    assert [one.excuse for one in nobody.findings()] == [""]
+    stuck = nobody.with_fault("delete-stuck", "chaos-0007-aB3")
+    assert [one.excuse for one in stuck.findings()] == [STUCK_DELETED]
 
 
 def test_nothing_ran_in_the_job_of_an_orphaned_oarsub() -> None:

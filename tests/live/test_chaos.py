@@ -1,0 +1,37 @@
+"""A short run of bench/chaos: jobs of all kinds while A-REX, OAR, disks, nodes and the clock fail.
+
+The plan is the same in each run. Its result depends on no speed: the checker compares what the
+faults did, with their true times, with what A-REX and OAR have recorded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from bed import Bed
+from chaos_evidence import save
+from chaos_plan import make_plan
+from chaos_read import read_records
+from chaos_run import Run
+from chaos_saved import Saved
+from chaos_site import prepared
+
+pytestmark = pytest.mark.live
+
+HERE = Path(__file__).parent
+# Few jobs: the other testbed has its tests on the same cores.
+MINUTES, SEED, JOBS_PER_MINUTE, CORES = 5.0, 1, 5.0, 16
+
+
+def test_each_job_ends_as_the_faults_explain(bed: Bed) -> None:
+    plan = make_plan(MINUTES, SEED, JOBS_PER_MINUTE)
+    with prepared(bed, conf=HERE / "arc.conf.in", cores=CORES):
+        run = Run(bed, plan, print)
+        run.run()
+        saved = Saved(bed.suite.name, plan, run.happened, read_records(bed))
+        wrong = [str(one) for one in saved.findings() if not one.excuse]
+        if wrong:
+            folder = HERE.parent.parent / "build" / f"chaos-{bed.suite.name}"
+            save(bed, saved, folder)
+            pytest.fail("\n".join([*wrong, f"the records and the logs are in {folder}"]))
