@@ -1,9 +1,10 @@
 """OAR jobs whose grid jobs A-REX has ended without them: find and delete them.
 
 A-REX ends a job and leaves its OAR job alone if the cancel script fails or does not exist, or if
-the end of a cancelled job was not reported for an hour (docs/internals/arc.md#cancel). A job is a
-candidate if it was in the LRMS in the last cycle, is not any more, and was not reported. It stays
-one until A-REX has it in the LRMS again, or the OAR job has ended.
+the end of a cancelled job was not reported for an hour (docs/internals/arc.md#cancel), and if it
+cannot write its files when a job is submitted. A job is a candidate if it was in the LRMS in the
+last cycle, is not any more, and was not reported, or if it was never seen there although it has a
+job ID. It stays one until A-REX has it in the LRMS again, or the OAR job has ended.
 
 A job is known by its grid job ID here: an upgrade to ARC 7 gives all files other names.
 """
@@ -11,9 +12,19 @@ A job is known by its grid job ID here: an upgrade to ARC 7 gives all files othe
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 
-from arc_lrms_oar.arex.controldir import GridJob, control_file, read_any_job, status_name
+from arc_lrms_oar import local_ids
+from arc_lrms_oar.arex.controldir import (
+    GridJob,
+    control_file,
+    grid_id_of,
+    layout_of,
+    read_any_job,
+    read_end,
+    status_name,
+)
 from arc_lrms_oar.arex.job_listing import ENDED, FOLDERS
 from arc_lrms_oar.errors import OarRefused, OarUnavailable
 from arc_lrms_oar.oar.deletion import request_deletion
@@ -26,6 +37,20 @@ from arc_lrms_oar.scan.state import ABANDONED
 _INTERVAL = 60.0
 # A job without files for this number of seconds is removed: it is not just being moved.
 _REMOVED_AFTER = 10.0
+# Submission appends the job ID to the GRAMi file (`job.grami`).
+_JOB_ID = re.compile(rb"(?m)^joboption_jobid=([0-9]+)$")
+_GRAMI_END = 4096
+
+
+def note_dropped(context: Context, status_names: Iterable[str]) -> None:
+    """Make candidates of jobs that left `processing`, were not in the LRMS, and have a job ID."""
+    for name in status_names:
+        grid_id = grid_id_of(name) or ""
+        job = GridJob(grid_id, "", layout_of(name), context.control_dir, 0.0)
+        written = _JOB_ID.findall(read_end(job, "grami", _GRAMI_END))
+        job_id = local_ids.oar_job_id(written[-1].decode()) if written else None
+        if job_id is not None:
+            context.state.section(f"{ABANDONED}{grid_id}").setdefault("job", job_id)
 
 
 def delete(context: Context, in_lrms: Iterable[str], ownership: Ownership) -> None:

@@ -44,14 +44,14 @@ def apply(
         elif isinstance(decision, (Report, Lost)):
             with context.one_job(job_id, job.grid_id, "reported"):
                 record = question.records.get(job_id)
-                reports[job_id] = _write_report(context, name, job, record, diag, decision)
+                reports[job_id] = write_report(context, name, job, record, diag, decision)
         elif decision.problem:
             what = f"{job.grid_id}: OAR job {job_id} {decision.problem}"
             context.problem.say("WARNING", what)
     return reports, followed
 
 
-def _write_report(
+def write_report(
     context: Context,
     name: str,
     job: GridJob,
@@ -69,9 +69,10 @@ def _write_report(
         context.state.start_clock(name, "unwritable", context.now)
         raise
     for problem in problems:
-        context.problem.say("WARNING", f"{job.grid_id}: OAR job {job.local_id}: {problem}")
+        what = f"{job.grid_id}: OAR job {job.local_id or 0}: {problem}"
+        context.problem.say("WARNING", what)
     if decision.outcome.code:
-        with context.one_job(job.local_id or 0, job.grid_id, "prepared for arcresume"):
+        with context.one_job(job.local_id, job.grid_id, "prepared for arcresume"):
             allow_new_submission(job)
     return report
 
@@ -95,5 +96,5 @@ def write_all_done(context: Context, reports: Sequence[JobReport]) -> list[GridJ
 
 def _log_end(context: Context, report: JobReport) -> None:
     job, (code, reason, _) = report.job, report.outcome
-    what = "was not submitted:" if job.local_id is None else "ended:"
+    what = "was not submitted:" if job.is_unsubmitted else "ended:"
     context.log.say("INFO", f"{called(job.local_id, job.grid_id)} {what} {code} {reason}")

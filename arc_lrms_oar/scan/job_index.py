@@ -19,8 +19,12 @@ from arc_lrms_oar.id_ranges import ranges_of
 from arc_lrms_oar.scan.job_cache import JobCache, Rows
 
 _NEVER = 0
+# In place of a modification time, of a job that had no job ID when its files were read.
+_LACKING = -1
 # In place of the job ID of a job whose submission failed.
 _UNSUBMITTED = -1
+# In place of `canceling`, of a job that is not in the LRMS any more.
+_PAST = 2
 # Each status file is read at least once in this number of calls of `refresh`.
 _REREAD_CYCLES = 64
 
@@ -54,10 +58,15 @@ class JobIndex:
     the first. `without_id` has the `.local` files that hold no job ID, by grid job ID, `shared` all
     jobs of each job ID that several jobs have, `new_jobs` counts the jobs that have got their first
     job ID since the last cycle (0 if there is no cache), and `gone` has the job IDs of those that
-    were in the LRMS then and are not any more, by the names of their status files. `unsubmitted`
-    lists the jobs whose submission failed. `disowned` are those that had a job ID in the last
-    cycle, by that job ID, and are marked as not submitted now, which only their user can have done;
-    they keep the job ID.
+    were in the LRMS then and are not any more, by the names of their status files. `dropped` has
+    the names of those that left `processing` and were not seen in the LRMS. `unsubmitted` lists the
+    jobs whose submission failed. `disowned` are those that had a job ID in the last cycle, by that
+    job ID, and are marked as not submitted now or have lost it; they keep the job ID.
+    `unidentified` lists the jobs in the LRMS that have not had a job ID yet.
+
+    A-REX empties `.local` before it writes the file anew (ARC 6.17 and 7.0
+    `grid-manager/files/ControlFileContent.cpp`, KeyValueFile). So the lack of a job ID counts only
+    if it is seen twice in a row.
     """
 
     def __init__(self, cache: JobCache) -> None:
@@ -67,8 +76,10 @@ class JobIndex:
         self.shared: dict[int, list[IndexedJob]] = {}
         self.new_jobs = 0
         self.gone: dict[str, int] = {}
+        self.dropped: list[str] = []
         self.unsubmitted: list[IndexedJob] = []
         self.disowned: dict[int, IndexedJob] = {}
+        self.unidentified: list[IndexedJob] = []
         self._cache = cache
         self._rows: Rows | None = None
         self._unsaved = False
@@ -113,7 +124,8 @@ class JobIndex:
     def invalidate(self, status_names: Iterable[str]) -> None:
         """Have the next cycle read the files of these jobs again: their job IDs have changed."""
         rows = self._rows or {}
-        self._change({name: [_NEVER, *rows[name][1:]] for name in rows.keys() & set(status_names)})
+        names = rows.keys() & set(status_names)
+        self._change({name: [min(rows[name][0], _NEVER), *rows[name][1:]] for name in names})
 
     def forget(self, status_names: Iterable[str]) -> None:
         """Drop the job IDs of jobs that may be submitted anew from now on."""
@@ -132,6 +144,7 @@ class JobIndex:
     def _forget_changes(self) -> None:
         self.new_jobs = 0
         self.gone = {}
+        self.dropped = []
 
     def _compare(self, before: Rows | None) -> None:
         """Set everything that follows from the rows, if they are not those `before`."""
@@ -146,6 +159,11 @@ class JobIndex:
             self.gone = {
                 name: before[name][2] for name in before.keys() - here if before[name][2] > 0
             }
+            self.dropped = [
+                name
+                for name in before.keys() - rows.keys()
+                if before[name][2] == 0 and before[name][3] != _PAST
+            ]
         self.jobs = {}
         self.shared = {}
         self.unsubmitted = []
@@ -181,6 +199,7 @@ class JobIndex:
         inodes = {}
         self.without_id = {}
         self.disowned = {}
+        self.unidentified = []
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
@@ -189,7 +208,7 @@ class JobIndex:
                     inode = inodes[name] = entry.inode()
                     # After two changes of a state a file may have its first inode again, which
                     # happens on the way into the LRMS.
-                    same = row is not None and row[0] != _NEVER and row[2] > 0
+                    same = row is not None and row[0] > _NEVER and row[2] > 0
                     same = same and self._inodes.get(name) == inode
                     if cycle_number is not None or not same:
                         row = self._row(entry, row, cycle_number or 0)
@@ -218,16 +237,27 @@ class JobIndex:
             return row
         job = read_job(self.control_dir, entry.name)
         if job is None:
-            return [status.st_mtime_ns, status.st_ino, 0, 0]
-        if job.is_unsubmitted and row is not None and row[2] > 0:
-            self.disowned[row[2]] = IndexedJob(entry.name, job.status_time, job.state == CANCELING)
-            return [_NEVER, status.st_ino, row[2], int(job.state == CANCELING)]
+            past = row is not None and (row[2] != 0 or row[3] == _PAST)
+            return [status.st_mtime_ns, status.st_ino, 0, _PAST if past else 0]
+        canceling = int(job.state == CANCELING)
+        known = max(row[2], 0) if row is not None else 0
+        if job.local_id is not None:
+            return [status.st_mtime_ns, status.st_ino, job.local_id, canceling]
+        if job.is_unsubmitted and not known:
+            return [status.st_mtime_ns, status.st_ino, _UNSUBMITTED, canceling]
+        if job.is_unsubmitted or (row is not None and row[0] == _LACKING):
+            self._note_lack(IndexedJob(entry.name, job.status_time, bool(canceling)), known)
         if job.is_unsubmitted:
-            return [status.st_mtime_ns, status.st_ino, _UNSUBMITTED, int(job.state == CANCELING)]
-        if job.local_id is None:
-            self.without_id[job.grid_id] = job.file("local")
-            return None
-        return [status.st_mtime_ns, status.st_ino, job.local_id, int(job.state == CANCELING)]
+            return [_NEVER, status.st_ino, known, canceling]
+        self.without_id[job.grid_id] = job.file("local")
+        return [_LACKING, status.st_ino, known, canceling]
+
+    def _note_lack(self, job: IndexedJob, known: int) -> None:
+        """Note a job that does not name its OAR job; `known` is its earlier job ID, 0 if none."""
+        if known:
+            self.disowned[known] = job
+        else:
+            self.unidentified.append(job)
 
 
 def processing(control_dir: str) -> str:

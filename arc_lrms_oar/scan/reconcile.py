@@ -7,6 +7,7 @@ One cycle is a pipeline. The methods of `Cycle` are its steps, in this order:
     refresh_index  list the jobs that A-REX has in the LRMS
     unsubmitted    report the jobs whose submission failed, which needs no answer of OAR
     ended          collect the answer, and ask for states where that is not enough
+    unidentified   find the OAR jobs of jobs without a job ID
     records        read OAR's records and the files of the jobs in question
     check_owner    treat OAR jobs that are not the grid jobs' as unknown to OAR
     decide         report, wait, follow or lost (`scan.decide`, pure)
@@ -109,6 +110,7 @@ class Cycle:
         self.delete_leftovers()
         self.delete_cancelled(ended)
         self.delete_abandoned()
+        lost = self.identify()
         records, found = self.records(ended, missing)
         self.check_owner(records, found, missing)
         done: list[GridJob] = []
@@ -119,8 +121,9 @@ class Cycle:
             done = self.apply(question, decisions)
             self.kick(done)
         self.measure(records, done)
-        self.context.state.keep_only(job.status_name for job in self.jobs.values())
-        return [*unsubmitted, *done]
+        kept = (*self.jobs.values(), *self.index.unidentified)
+        self.context.state.keep_only(job.status_name for job in kept)
+        return [*unsubmitted, *lost, *done]
 
     def start_query(self) -> EndedQuery:
         """Start OAR's command; it runs while the next steps load their code and read files."""
@@ -144,6 +147,10 @@ class Cycle:
         for name, job_id in self.index.gone.items():
             if not context.state.is_noted(name, REPORTED):
                 context.state.section(f"{ABANDONED}{grid_id_of(name)}")["job"] = job_id
+        if self.index.dropped:
+            from arc_lrms_oar.scan.abandoned import note_dropped
+
+            note_dropped(context, self.index.dropped)
         if self.index.disowned:
             from arc_lrms_oar.scan.unsubmitted import follow_disowned
 
@@ -196,6 +203,16 @@ class Cycle:
             from arc_lrms_oar.scan.abandoned import delete
 
             delete(self.context, {job.grid_id for job in self.jobs.values()}, self.ownership)
+
+    def identify(self) -> list[GridJob]:
+        """Find the OAR jobs of the jobs without a job ID; returns those reported as lost."""
+        if not self.index.unidentified:
+            return []
+        from arc_lrms_oar.scan.unidentified import identify
+
+        done = identify(self.context, self.ownership, self.index.unidentified)
+        self.kick(done)
+        return done
 
     def records(
         self, ended: Mapping[int, str], missing: Iterable[int]

@@ -91,7 +91,8 @@ class JobReport(NamedTuple):
         A scan that was killed during a long write has left the beginning of the report, which is
         then replaced.
         """
-        last = f"----- end of OAR job {self.job.local_id}: {self.outcome.code} -----\n".encode()
+        job_id = self.job.local_id or 0
+        last = f"----- end of OAR job {job_id}: {self.outcome.code} -----\n".encode()
         before = controldir.read_errors(self.job, COMMENT_LIMIT + 65536)
         if last in before:
             return
@@ -100,7 +101,7 @@ class JobReport(NamedTuple):
         if comment and not comment.endswith(b"\n"):
             comment += b"\n"
         reason = printable(self.outcome.reason).encode()
-        first = b"%b\n----- output of OAR job %d -----\n" % (reason, self.job.local_id or 0)
+        first = b"%b\n----- output of OAR job %d -----\n" % (reason, job_id)
         partial = before.rfind(first)
         replaced = len(before) - partial if partial >= 0 else 0
         control_files.append_errors(self.job, first + comment + last, replaced)

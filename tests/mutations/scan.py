@@ -9,6 +9,8 @@ _FULL = "tests/scan/test_reconcile_clocks_and_disks.py::test_disk_full_for_the_a
 _COMPLETE = "tests/scan/test_reconcile_faults.py::test_complete_report_is_left_alone"
 _DISKS = "tests/scan/test_reconcile_clocks_and_disks.py"
 _REPORT = "tests/scan/test_report.py"
+_ABANDONED = "tests/scan/test_abandoned.py"
+_UNIDENTIFIED = "tests/scan/test_unidentified.py"
 _decide = in_file("scan/decide.py", "tests/scan/test_decide.py")
 _state = in_file("scan/state.py", "tests/scan/test_state.py")
 _log = in_file("scan/throttled_log.py", "tests/scan/test_throttled_log.py")
@@ -34,6 +36,9 @@ _cycle = in_file("scan/reconcile.py", "tests/scan/test_scan.py", "tests/scan/tes
 _decisions = in_file("scan/decisions.py", "tests/scan/test_reconcile.py")
 _context = in_file("scan/context.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
 _apply = in_file("scan/apply.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
+_abandoned = in_file("scan/abandoned.py", _ABANDONED)
+_unidentified = in_file("scan/unidentified.py", _UNIDENTIFIED)
+_unsubmitted = in_file("scan/unsubmitted.py", "tests/commands/test_give_up.py")
 _watch = in_file("scan/watch.py", "tests/scan/test_watch.py")
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -159,13 +164,43 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _index(
         "a followed job keeps its old job ID",
-        "{name: [_NEVER, *rows[name][1:]]",
+        "{name: [min(rows[name][0], _NEVER), *rows[name][1:]]",
         "{name: [*rows[name]]",
     ),
     _index(
+        "the lack of a job ID is not certain while OAR's answer is read",
+        "[min(rows[name][0], _NEVER),",
+        "[_NEVER,",
+        _UNIDENTIFIED,
+    ),
+    _index(
+        "a file that A-REX is writing counts as one without a job ID",
+        "(row is not None and row[0] == _LACKING)",
+        "True",
+        _UNIDENTIFIED,
+    ),
+    _index(
+        "a job that scan has seen is looked for by name",
+        "        if known:\n            self.disowned",
+        "        if False:\n            self.disowned",
+        _UNIDENTIFIED,
+    ),
+    _index(
+        "a job that was in the LRMS counts as never seen there",
+        " and before[name][3] != _PAST",
+        "",
+        _ABANDONED,
+    ),
+    _index(
+        "a job that has left FINISHING counts as never seen in the LRMS",
+        "(row[2] != 0 or row[3] == _PAST)",
+        "row[2] != 0",
+        _ABANDONED,
+    ),
+    _index(
         "a kept index trusts the inode of a job that is not in the LRMS",
-        " != _NEVER and row[2] > 0",
-        " != _NEVER",
+        " > _NEVER and row[2] > 0",
+        " > _NEVER",
     ),
     _index(
         "a kept index does not notice a replaced status file",
@@ -210,6 +245,78 @@ MUTATIONS: tuple[Mutation, ...] = (
         "a silent resubmission is not followed",
         "if job_id not in found and resubmission_may_be_silent(record)",
         "if False",
+    ),
+    # Jobs that A-REX has ended without OAR
+    _abandoned(
+        "an abandoned job that is not the grid job's is deleted",
+        "job_id in records and ownership.is_proven(records[job_id], job)",
+        "job_id in records",
+    ),
+    _abandoned(
+        "a job that is being moved counts as removed",
+        "if now - since >= _REMOVED_AFTER else None",
+        "",
+    ),
+    _abandoned(
+        "a job that A-REX is restarting counts as ended",
+        "return job if job.state in ENDED else None",
+        "return job",
+    ),
+    _abandoned(
+        "a job that ends right after its submission keeps its OAR job",
+        '.setdefault("job", job_id)',
+        '.get("job", job_id)',
+    ),
+    # Jobs without a job ID
+    _unidentified(
+        "a job without a job ID is lost although OAR has it",
+        "lost.keys() - found.keys()",
+        "lost.keys()",
+    ),
+    _unidentified(
+        "OAR is asked for a job without a job ID in every cycle",
+        "if name in lost or missing[0] == 1:",
+        "if True:",
+    ),
+    _unidentified(
+        "a job without a job ID is lost without a question to OAR",
+        "if name in lost or missing[0] == 1:",
+        "if missing[0] == 1:",
+    ),
+    _unidentified(
+        "without OAR's answer no other job is reported", "except OarUnavailable", "except OSError"
+    ),
+    _unidentified(
+        "a query that failed is not repeated",
+        "            context.state.clear_missing(name)\n",
+        "            pass\n",
+    ),
+    # Jobs whose submission failed
+    _unsubmitted(
+        "the job ID of a disowned job is not written again",
+        "                follow(job, job_id, context.log)\n",
+        "                pass\n",
+    ),
+    _unsubmitted(
+        "a failed submission is reported twice", "job.is_unsubmitted and not job.reported", "True"
+    ),
+    _unsubmitted(
+        "a failed submission cannot be resumed", "    allow_new_submission(job)\n", "    pass\n"
+    ),
+    _unsubmitted(
+        "OAR is not asked for jobs reported as not submitted",
+        "    state.section(UNSUBMITTED)[status_name] = owner.uid\n",
+        "    pass\n",
+    ),
+    _unsubmitted(
+        "a job that A-REX submits anew is deleted",
+        "for name in [name for name in jobs if _is_finished(control_dir, name)]:",
+        "for name in list(jobs):",
+    ),
+    _unsubmitted(
+        "a job that A-REX has not finished is looked for",
+        "        if _is_finished(control_dir, name)\n",
+        "",
     ),
     # Reports
     _report(

@@ -43,6 +43,57 @@ def test_oar_job_is_deleted(
     assert "abandoned" not in (any_site.ce.control / "arc_lrms_oar.scan").read_text()
 
 
+def test_job_that_scan_has_not_seen_in_the_lrms(any_site: Site) -> None:
+    """A-REX has submitted it, and has ended it since it could not write its files."""
+    files = any_site.running(status="SUBMIT")
+    with files.file("grami").open("a") as grami:
+        grami.write("joboption_jobid=1\n")
+    any_site.scan()
+    end(files, "INLRMS", "restarting")
+    any_site.scan()
+    (any_site.ce.control / "restarting" / files.status.name).rename(files.status)
+    assert deleted(any_site) == []
+    end(files)
+    for _ in range(2):
+        any_site.scan()
+        assert deleted(any_site) == [["1"]]
+
+
+@pytest.mark.parametrize("column", ["job_name", "owner"])
+def test_job_of_somebody_else_in_a_grami_file(site: Site, column: str) -> None:
+    files = site.running(**{column: "mallory", "command": "x"}, status="SUBMIT")
+    with files.file("grami").open("a") as grami:
+        grami.write("joboption_jobid=1\n")
+    site.scan()
+    end(files)
+    for _ in range(2):
+        site.scan()
+    assert deleted(site) == []
+
+
+def test_nothing_is_asked_about_jobs_that_were_not_submitted(site: Site) -> None:
+    files = site.ce.job()
+    site.scan()
+    end(files)
+    before = len(site.commands())
+    site.scan()
+    assert len(site.commands()) <= before + 1
+    assert "abandoned" not in (site.ce.control / "arc_lrms_oar.scan").read_text()
+
+
+def test_reported_job_that_leaves_finishing(site: Site) -> None:
+    """It was in the LRMS, so its GRAMi file is not read."""
+    files = ended(site)
+    with files.file("grami").open("a") as grami:
+        grami.write("joboption_jobid=1\n")
+    site.scan()
+    end(files, "FINISHING", "processing")
+    site.scan()
+    end(files)
+    site.scan()
+    assert "abandoned" not in (site.ce.control / "arc_lrms_oar.scan").read_text()
+
+
 def test_nothing_is_asked_about_jobs_that_were_reported(site: Site) -> None:
     files = ended(site)
     site.scan()
