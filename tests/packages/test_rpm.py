@@ -31,8 +31,9 @@ PATH_TESTS = (
     "tests/admin/test_install.py",
     "tests/admin/test_check_package.py",
     "tests/admin/test_package_owner.py",
-    "tests/admin/test_doctor.py",
     "tests/share",
+    # It concerns interruptions, and takes minutes.
+    "--deselect=tests/admin/test_install.py::test_killed_at_every_step",
 )
 NEEDED = ("arc.conf.example", "fixtures", "pyproject.toml", "testbed", "tests")
 TOOLS = ("pytest", "pyparsing", "python-dateutil")
