@@ -24,6 +24,7 @@ KIND_ENV = "ARC_OAR_TESTBED_PACKAGE"
 APT_TIMEOUT = 600
 # Directory inside with the built packages, by version.
 BUILT = "/var/cache/arc-lrms-oar"
+APT_SOURCE = "/etc/apt/sources.list.d/arc-lrms-oar.list"
 # Makes a directory of built packages one that apt installs from, without a network.
 REPOSITORY = """
 cd "$1"
@@ -32,7 +33,7 @@ for deb in *.deb; do
     printf 'Filename: ./%s\\nSize: %s\\n' "$deb" "$(stat -c %s "$deb")"
     printf 'SHA256: %s\\n\\n' "$(sha256sum <"$deb" | cut -d' ' -f1)"
 done >Packages
-echo "deb [trusted=yes] file:$1 ./" >/etc/apt/sources.list.d/arc-lrms-oar.list
+echo "deb [trusted=yes] file:$1 ./" >"$2"
 mkdir -p /var/lib/apt/lists/partial
 """
 
@@ -86,7 +87,8 @@ def _install_deb(inside: Namespace, checkout: Path, progress: Progress) -> None:
 
 def serve_debs(inside: Namespace, version: str = "") -> None:
     """Let apt install the packages that build_deb() has built for `version`."""
-    _checked(inside, ["sh", "-euc", REPOSITORY, "sh", f"{BUILT}/{version or 'own'}"])
+    folder = f"{BUILT}/{version or 'own'}"
+    _checked(inside, ["sh", "-euc", REPOSITORY, "sh", folder, APT_SOURCE])
     apt_get(inside, "update")
 
 

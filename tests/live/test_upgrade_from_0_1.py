@@ -62,6 +62,7 @@ def remove_copy(bed: Bed) -> None:
 
 def remove_deb(bed: Bed) -> None:
     package.apt_get(bed.inside, "purge", "arc-lrms-oar")
+    sh(bed, f"rm {package.APT_SOURCE}")
 
 
 WAYS: dict[str, tuple[Callable[[Bed], None], Callable[[Bed], None]]] = {
