@@ -80,6 +80,8 @@ def test_life_of_the_package(deb_bed: Bed) -> None:
     grid.user("touch", f"{running.session_dir}/go")
     finished(running)
     succeeds(grid.submit(shell("echo new")))
+    back_to_the_older(bed, grid, older)
+    apt(bed, "install", newer)
     if bed.suite.python_backends:
         slurmpy_by_diversion(bed, slurmpy)
 
@@ -89,6 +91,17 @@ def test_life_of_the_package(deb_bed: Bed) -> None:
     apt(bed, "purge", "arc-lrms-oar")
     assert listing(bed) ^ before == set()
     assert "arc-lrms-oar" not in bed.run(["dpkg-divert", "--list"]).stdout
+
+
+def back_to_the_older(bed: Bed, grid: Grid, older: str) -> None:
+    """A rollback, while a job runs that the newer version has submitted."""
+    running = grid.submit(shell(WAIT))
+    running.wait_running()
+    apt(bed, "install", "--allow-downgrades", older)
+    assert bed.run(["arc-oar", "--version"]).stdout == f"{OLDER}\n"
+    assert problems(bed) == []
+    grid.user("touch", f"{running.session_dir}/go")
+    finished(running)
 
 
 def succeeds(job: Job) -> None:
