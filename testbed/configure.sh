@@ -58,6 +58,13 @@ rm -rf /etc/grid-security/certificates/* /etc/grid-security/testCA*
 # arcctl derives the CA's name from the configured host name.
 printf '[common]\nhostname = %s\n' "$HOST" >/etc/arc.conf
 arcctl test-ca init --validity 3650
+# arcctl's CA certificate (ARC 6.17 and 7.0) has no key usage, without which Python 3.13 refuses it.
+# The same key and name get a certificate that has all that RFC 5280 (4.2.1) requires of a CA.
+key=$(echo /etc/grid-security/certificates/ARC-TestCA-*-key.pem)
+ca=${key%-key.pem}.pem
+name=$(openssl x509 -in "$ca" -noout -subject -nameopt compat | sed -e 's/^subject= *//')
+openssl req -x509 -new -sha256 -key "$key" -subj "$name" -days 3650 \
+    -addext "keyUsage = critical, keyCertSign, cRLSign" -out "$ca"
 arcctl test-ca hostcert --validity 3650
 arcctl test-ca usercert --validity 3650 --install-user "$GRIDUSER"
 # ARC 7 merges these into arc.conf: a mapping of all test users to nobody.
