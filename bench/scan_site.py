@@ -36,10 +36,19 @@ class Site:
     """A control directory with `jobs` grid jobs; `ended` of them have ended in OAR."""
 
     def __init__(
-        self, place: Path, jobs: int, ended: int, ids: Sequence[int] | None = None
+        self,
+        place: Path,
+        jobs: int,
+        ended: int,
+        ids: Sequence[int] | None = None,
+        layout: int = 6,
     ) -> None:
-        """`ids`: job IDs of a real OAR; without them, a stub prints recorded answers."""
+        """`ids`: job IDs of a real OAR; without them, a stub prints recorded answers.
+
+        `layout` is the version of ARC whose layout the control directory has.
+        """
         self.place = place
+        self.layout = layout
         self.jobs = jobs
         self.ended = ended
         self.ids = range(FIRST_ID, FIRST_ID + jobs) if ids is None else ids
@@ -75,10 +84,17 @@ class Site:
                 f"starttime=20261121100405Z\njobname=bench {number}\n"
                 f"sessiondir={self.sessions}/{grid_id}\nfailedstate=\nfailedcause=\n"
             )
-            _write(f"{control}/processing/job.{grid_id}.status", "INLRMS\n")
-            _write(f"{control}/job.{grid_id}.local", local)
+            prefix = f"{control}/job.{grid_id}."
+            status = f"job.{grid_id}.status"
+            if self.layout == 7:
+                parts = (grid_id[:3], grid_id[3:6], grid_id[6:9], grid_id[9:])
+                prefix = "/".join((control, "jobs", *parts, ""))
+                status = f"{grid_id}.status"
+                os.makedirs(prefix)
+            _write(f"{control}/processing/{status}", "INLRMS\n")
+            _write(f"{prefix}local", local)
             if number < self.ended:
-                _write(f"{control}/job.{grid_id}.errors", "Job state change\n")
+                _write(f"{prefix}errors", "Job state change\n")
                 session = f"{self.sessions}/{grid_id}"
                 os.mkdir(session)
                 _write(f"{session}.comment", "")
@@ -143,7 +159,7 @@ class Site:
 
     def check(self, run: Run) -> None:
         """End the benchmark unless the scan reported exactly the ended jobs."""
-        done = len(list(self.control.glob("*.lrms_done")))
+        done = len(list(self.control.rglob("*lrms_done")))
         if run.status != 0 or done != self.ended:
             raise SystemExit(
                 f"scan failed: wait status {run.status}, {done} of {self.ended} jobs reported\n"
