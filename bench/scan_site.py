@@ -42,10 +42,12 @@ class Site:
         ended: int,
         ids: Sequence[int] | None = None,
         layout: int = 6,
+        metrics: bool = False,
     ) -> None:
         """`ids`: job IDs of a real OAR; without them, a stub prints recorded answers.
 
-        `layout` is the version of ARC whose layout the control directory has.
+        `layout` is the version of ARC whose layout the control directory has; `metrics`: whether
+        scan writes metrics.
         """
         self.place = place
         self.layout = layout
@@ -59,14 +61,16 @@ class Site:
         (self.control / "processing").mkdir(parents=True)
         self.sessions.mkdir()
         self._fill()
-        bin_path = ""
+        options = "[custom:oar]\n"
         if ids is None:
             self._answers()
-            bin_path = f"[custom:oar]\nbin_path={place}/bin\n"
+            options += f"bin_path={place}/bin\n"
+        if metrics:
+            options += f"metrics_file={place}/metrics.prom\n"
         self.conf = place / "arc.conf"
         self.conf.write_text(
             f"[arex]\ncontroldir={self.control}\nsessiondir={self.sessions}\n"
-            f"[lrms]\nlrms=OAR\nslurm_bin_path={place}/slurm\n{bin_path}"
+            f"[lrms]\nlrms=OAR\nslurm_bin_path={place}/slurm\n{options}"
         )
         # The directory of A-REX's tools depends on how ARC was built.
         for place_of_tools in ("lib", "libexec"):
