@@ -38,6 +38,9 @@ _UNAVAILABLE = (
     "operationalerror",
     "psycopg2",
     "server closed the connection",
+    # The database ended while oarsub used it (OAR 2.5.9 and 2.6.1, seen).
+    "terminating connection",
+    "no connection to the server",
     "cannot be run",
 )
 

@@ -139,6 +139,8 @@ OUTAGES = [
     (25, "DB connection error, exiting."),
     (255, "DBI connect('database=oar;host=…') failed: Connection refused"),
     (1, "sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) connection to server"),
+    (5, "DBD::Pg::st execute failed: FATAL:  terminating connection due to unexpected exit"),
+    (5, "DBD::Pg::db do failed: no connection to the server. queue 'default' does not exist"),
     (0, ""),
 ]
 
