@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 
 from bed import GRIDUSER, Bed, BedError
@@ -21,9 +21,9 @@ from load_oar import Oar
 _NODES = [f"127.0.0.{number}" for number in range(1, 5)]
 _DENIED = "/etc/hosts.deny"
 _DUMP = "/tmp/chaos.dump"
-# Seconds: how long a target is waited for, between two looks for a job, and how old a process to be
-# killed is at most.
-_TARGET_TIMEOUT, _LOOK_AGAIN, _OLDEST = 15.0, 0.3, 0.6
+# Seconds: how long a target is waited for, between two looks for a job and for a process, and how
+# old a process to be killed is at most.
+_TARGET_TIMEOUT, _LOOK_AGAIN, _LOOK_FOR_PROCESS, _OLDEST = 15.0, 0.3, 0.05, 0.6
 _COMMAND_TIMEOUT = 30.0
 _JOBS = "SELECT job_id, job_name FROM jobs WHERE job_name LIKE 'chaos-%' AND state {} ORDER BY 1"
 _ALIVE = "NOT IN ('Terminated', 'Error')"
@@ -259,21 +259,24 @@ class Faults:
         deadline = time.monotonic() + _TARGET_TIMEOUT
         known = {pid for pid, _ in self._processes()}
         while time.monotonic() < deadline:
-            for pid, words in self._processes():
+            for pid, words in self._processes(known):
                 named = {os.path.basename(word) for word in words[:4]}
-                if pid not in known and script in named:
+                if script in named:
                     time.sleep(_OLDEST * fault.choice)
                     done = self.bed.run(["kill", "-KILL", str(pid)], check=False)
                     return (words[-1],) if done.returncode == 0 else None
-            time.sleep(0.02)
+            time.sleep(_LOOK_FOR_PROCESS)
         return None
 
-    def _processes(self) -> list[tuple[int, list[str]]]:
-        """All processes inside with their command lines, kernel threads and zombies excepted."""
+    def _processes(self, known: Container[int] = ()) -> list[tuple[int, list[str]]]:
+        """All processes inside but the `known` ones with their command lines.
+
+        Kernel threads and zombies are left out.
+        """
         found = []
         proc = self.bed.path("/proc")
         for entry in os.listdir(proc):
-            if entry.isdigit():
+            if entry.isdigit() and int(entry) not in known:
                 with suppress(OSError):
                     text = (proc / entry / "cmdline").read_bytes().rstrip(b"\0")
                     if text:

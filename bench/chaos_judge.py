@@ -18,6 +18,8 @@ _TOLERANCE = 15
 # What A-REX records for a failed job without an exit code in its diag: one that never ran.
 _NEVER_RAN = 1
 LOST = "the restored dump does not have its OAR job"
+# Seen once with OAR 2.6.1: oarsub had printed the job ID seconds before.
+LOST_IN_DATABASE = "OAR's database was killed and does not have its OAR job any more"
 # A-REX then leaves the file with the reason empty, cleans the session directory without running
 # cancel-OAR-job, and does not repeat what it could not write into its accounting.
 NO_SPACE = "A-REX has no space in its control directory"
@@ -27,6 +29,7 @@ _NO_SCRIPT = 127 << 8
 _BY_ROOT = f"LRMS error: ({KILLED_WITH}) Job was deleted in OAR by user root"
 # Seen with OAR 2.5.9: nothing in OAR ends such a job or starts its program any more.
 STUCK = "OAR's server or database failed while OAR launched it"
+STUCK_AT_END = "OAR's server or database failed while OAR ended it"
 STUCK_DELETED = "OAR left it in its launch until the run deleted it, as an admin would"
 REVIVED = "the restored dump has its OAR job as it was before its end"
 WAITING = "the restored dump has its OAR job as it was before its start"
@@ -121,7 +124,10 @@ class _OneJob:
         yield from self._success() if not self.job.failure else self._failure()
         yield from self._accounting()
         if self.job.left:
-            yield f"has left {', '.join(self.job.left)}", ""
+            yield (
+                f"has left {', '.join(self.job.left)}",
+                "" if self.job.local_id else self._no_space(),
+            )
 
     def _oar_jobs(self) -> Iterator[tuple[str, str]]:
         """One OAR job, and those that OAR has replaced by it."""
@@ -131,7 +137,8 @@ class _OneJob:
             chain.add(one.job_id)
             one = self.held.get(one.resubmits)
         if self.job.oar_id and self.last is None:
-            yield f"OAR does not have its job {self.job.oar_id}", LOST if self.lost else ""
+            killed = LOST_IN_DATABASE if self.case.during("database-kill") else ""
+            yield f"OAR does not have its job {self.job.oar_id}", LOST if self.lost else killed
         for job_id, one in self.held.items():
             if one.state not in ENDED:
                 excuse = REVIVED if self.revived else ""
@@ -183,10 +190,15 @@ class _OneJob:
         pairs = [
             ("start", account.start, self.last.start, self._tolerance()),
             ("end", account.end, self.last.stop, self._tolerance()),
-            ("wall time", account.wall, self.last.stop - self.last.start, self._tolerance()),
-            ("nodes", account.nodes, self.last.nodes, 0),
-            ("cores", account.cores, self.last.cores, 0),
         ]
+        # Time in suspension does not count, and OAR's tables do not have it as a number.
+        if not self.case.target_of("suspend"):
+            wall = self.last.stop - self.last.start
+            pairs.append(("wall time", account.wall, wall, self._tolerance()))
+        # OAR may have removed what it had assigned to a job that it could not launch.
+        if self.last.cores:
+            pairs.append(("nodes", account.nodes, self.last.nodes, 0))
+            pairs.append(("cores", account.cores, self.last.cores, 0))
         for what, ours, theirs, tolerance in pairs:
             if abs(ours - theirs) > tolerance:
                 yield f"has {what} {ours} in the accounting, {theirs} in OAR", excuse
@@ -221,8 +233,10 @@ class _OneJob:
         return NOTHING_RAN if killed and not began and one.status == _NO_SCRIPT else ""
 
     def _stuck(self) -> str:
-        launching = self.last is not None and self.last.state in ("toLaunch", "Launching")
-        return STUCK if launching and self.case.during(*SERVER_FAULTS) else ""
+        if self.last is None or not self.case.during(*SERVER_FAULTS):
+            return ""
+        reasons = {"toLaunch": STUCK, "Launching": STUCK, "Finishing": STUCK_AT_END}
+        return reasons.get(self.last.state, "")
 
     def _wanted(self) -> str:
         code = JOB_KINDS[self.planned.kind].exit_code

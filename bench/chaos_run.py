@@ -56,9 +56,13 @@ class Run:
 
     def _run_lane(self, lane: str) -> None:
         for fault in self.plan.faults:
-            if fault.lane == lane:
-                self._sleep_until(fault.at)
-                self._run_fault(fault)
+            if fault.lane != lane:
+                continue
+            self._sleep_until(fault.at)
+            if time.time() - self._started > 60 * self.plan.minutes:
+                self.progress(f"{lane}: no time for the faults from {fault.kind} on")
+                return
+            self._run_fault(fault)
 
     def _run_fault(self, fault: Fault) -> None:
         begun = time.time()
