@@ -71,7 +71,7 @@ def test_life_of_the_package(deb_bed: Bed) -> None:
     apt(bed, "install", older)
     assert bed.run(["arc-oar", "--version"]).stdout == f"{OLDER}\n"
     assert problems(bed) == []
-    running = grid.submit(shell(WAIT))
+    running = grid.submit(shell(WAIT, walltime="60 minutes"))
     running.wait_running()
 
     apt(bed, "install", newer)
@@ -95,7 +95,7 @@ def test_life_of_the_package(deb_bed: Bed) -> None:
 
 def back_to_the_older(bed: Bed, grid: Grid, older: str) -> None:
     """A rollback, while a job runs that the newer version has submitted."""
-    running = grid.submit(shell(WAIT))
+    running = grid.submit(shell(WAIT, walltime="60 minutes"))
     running.wait_running()
     apt(bed, "install", "--allow-downgrades", older)
     assert bed.run(["arc-oar", "--version"]).stdout == f"{OLDER}\n"

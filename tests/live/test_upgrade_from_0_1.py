@@ -89,7 +89,7 @@ def problems(bed: Bed) -> list[str]:
 
 def running(grid: Grid, number: int) -> list[Job]:
     """Jobs that run until they are let go."""
-    jobs = grid.submit_all([(shell(GATED), {})] * number)
+    jobs = grid.submit_all([(shell(GATED, walltime="60 minutes"), {})] * number)
     for job in jobs:
         job.wait_running()
     return jobs
