@@ -7,7 +7,7 @@ survive changes nearby. A text that has changed is reported as stale; rewrite it
 
 from __future__ import annotations
 
-from mutations import dialect, outcome, scan, submit, submit_journal, userfiles
+from mutations import admin, dialect, outcome, scan, submit, submit_journal, userfiles
 from mutations.mutation import PACKAGE, Mutation
 
 ALL: tuple[Mutation, ...] = (
@@ -17,6 +17,7 @@ ALL: tuple[Mutation, ...] = (
     *userfiles.MUTATIONS,
     *dialect.MUTATIONS,
     *outcome.MUTATIONS,
+    *admin.MUTATIONS,
 )
 
 __all__ = ["ALL", "PACKAGE", "Mutation"]

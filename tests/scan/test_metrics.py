@@ -12,13 +12,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.ce import GRID_ID
 from support.oar_site import Site
-from support.scan_jobs import OTHER, Hours, ended, said
+from support.scan_jobs import OTHER, Hours, ended, noted, said
 
 from arc_lrms_oar.errors import OarUnavailable
+from arc_lrms_oar.log import Log
 from arc_lrms_oar.oar.outcome import Cause
 from arc_lrms_oar.oar.states import State
 from arc_lrms_oar.scan.metrics_text import Numbers, text_of
 from arc_lrms_oar.scan.recent_ends import Ends, RecentEnds
+from arc_lrms_oar.scan.watch import Watch
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -330,3 +332,42 @@ def test_unknown_states_are_escaped_labels(tmp_path: Path) -> None:
     (tmp_path / "x").write_text(text_of(numbers))
     assert value(tmp_path / "x", "batch_jobs", state=odd) == 3
     assert value(tmp_path / "x", "scan_last_duration_seconds") == 0.25
+
+
+def test_cycles_of_one_process(site: Site, file: Path) -> None:
+    """Each cycle of a scan that stays counts once, and the next process goes on counting."""
+    seen: list[float] = []
+
+    class Waits:
+        """A clock that only waiting advances; scan waits four times."""
+
+        time = 0.0
+
+        def now(self) -> float:
+            return self.time
+
+        def sleep(self, seconds: float) -> bool:
+            self.time += 10
+            seen.append(value(file, "scan_cycles_total", result="ok"))
+            if len(seen) == 1:
+                noted(site.running())
+            if len(seen) == 2:
+                site.oar.update(1, state="Terminated", exit_code=0, stop_time=int(time.time()))
+            return len(seen) % 4 > 0
+
+    def stay() -> None:
+        settings, log = site.settings(), Log("Scan", "FATAL")
+        transport = site.client().transport
+        Watch(settings, transport, [str(site.ce.control)], log, Waits()).run()
+
+    stay()
+    assert seen == [1, 2, 3, 4]
+    assert value(file, "submissions_total") == 1
+    assert value(file, "verdicts_total", reason="success") == 1
+    assert value(file, "report_delay_seconds_count") == 1
+    asked = len(site.argvs("oarstat"))
+    assert value(file, "command_duration_seconds_count", command="oarstat") == asked
+    stay()
+    assert seen == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert value(file, "verdicts_total", reason="success") == 1
+    assert value(file, "up") == 1
