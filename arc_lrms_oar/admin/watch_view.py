@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 
 from arc_lrms_oar.admin.job_fields import FIELDS, cell, sorted_rows
@@ -13,7 +14,8 @@ from arc_lrms_oar.admin.job_table import BOLD, coloured, summary_lines, table_li
 
 # What the key s sorts by, in turn; "" is the usual order, problems first.
 _ORDERS = ("", "age", "user", "queue", "state", "wall_time", "start", "name", "note", "job_id")
-_HELP = "q quit  arrows scroll  s sort  r reverse  / filter"
+# The last line has as many of them as fit.
+_HELP = ("q quit", "s sort", "r reverse", "/ filter", "arrows scroll")
 # What a terminal sends for a key: ECMA-48 sequences, UTF-8 characters, or single bytes.
 _KEY = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|.", re.S)
 _UP, _DOWN = ("\x1b[A", "\x1bOA", "k"), ("\x1b[B", "\x1bOB", "j")
@@ -99,22 +101,23 @@ class View:
         rows = [row for row in overview.rows if self._is_shown(row, now)]
         rows = sorted_rows(rows, self._sort, self._reverse, now)
         head = [coloured(title[:width], BOLD, colours)]
-        head += [line[:width] for line in summary_lines(overview, len(rows))]
+        for line in summary_lines(overview, len(rows)):
+            head += textwrap.wrap(line, width)
         # An empty line, the headings, and the last line.
         self._page = max(1, height - len(head) - 3)
         self._total = len(rows)
         self._first = max(0, min(self._first, self._total - self._page))
         shown = rows[self._first : self._first + self._page]
         table = table_lines(shown, now, width, colours, self._fields)
-        return [*[*head, "", *table][: height - 1], self._last_line(len(shown))[:width]]
+        return [*[*head, "", *table][: height - 1], self._last_line(len(shown), width)]
 
     def _is_shown(self, row: JobRow, now: float) -> bool:
         text = self._filter.lower()
         return not text or any(text in cell(name, row, now).lower() for name in FIELDS)
 
-    def _last_line(self, shown: int) -> str:
+    def _last_line(self, shown: int, width: int) -> str:
         if self._typed is not None:
-            return f"filter: {self._typed}_  (Enter: apply, Esc: cancel)"
+            return f"filter: {self._typed}_  (Enter: apply, Esc: cancel)"[:width]
         more = self._total - self._first - shown
         parts = [f"{more} more" if more else "end"]
         if self._first:
@@ -123,4 +126,9 @@ class View:
         parts.append(f"by {order}{' reversed' if self._reverse else ''}")
         if self._filter:
             parts.append(f"filter: {self._filter} (Esc: none)")
-        return f"{', '.join(parts)}   {_HELP}"
+        line = ", ".join(parts)
+        for key in _HELP:
+            if len(line) + len(key) + 2 > width:
+                break
+            line += f"  {key}"
+        return line[:width]

@@ -154,6 +154,20 @@ def test_screen_is_never_longer_or_wider_than_the_terminal() -> None:
             assert max(map(len, lines)) <= columns
 
 
+STATES = ("Running", "Waiting", "Hold")
+
+
+def test_nothing_is_cut_in_the_middle_at_80_columns() -> None:
+    view = View(Listing())
+    rows = [row(job_id=number, state=state) for number in range(30) for state in STATES]
+    shown(view, rows)
+    view.obey(b" ")
+    *_, last = lines = shown(view, rows)
+    assert re.fullmatch(r"[0-9]+ more, [0-9]+ above, by problems, oldest  q quit  s sort .*", last)
+    assert last.endswith("  / filter")
+    assert " ".join(lines[1:3]).endswith(" 0 with problems")
+
+
 def test_filter_finds_any_field_and_q_is_a_letter_of_it() -> None:
     view = View(Listing())
     rows = [row(queue="q1"), row(queue="q2", dn="/CN=Query"), row(queue="x", user="nobody")]
