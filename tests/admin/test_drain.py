@@ -11,8 +11,8 @@ import pytest
 from support.oar_site import Site
 
 from arc_lrms_oar.admin import drain as module
-from arc_lrms_oar.admin.drain import MARK, change, drained, show, undrained
-from arc_lrms_oar.arex.config import load
+from arc_lrms_oar.admin.drain import MARK, change, drained, is_draining, show, undrained
+from arc_lrms_oar.arex.config import load, parse_blocks
 from arc_lrms_oar.errors import ConfigError
 
 CONF = """[common]
@@ -44,6 +44,12 @@ def lines(text: str) -> list[str]:
 def test_every_session_directory_is_drained() -> None:
     assert "".join(drained(lines(CONF))) == DRAINED
     assert drained(lines(DRAINED)) == lines(DRAINED)
+
+
+def test_a_ce_with_one_directory_left_does_not_drain() -> None:
+    one_left = parse_blocks("[arex]\nsessiondir=/one drain\nsessiondir=/two\n", "arc.conf")
+    assert not is_draining(one_left)
+    assert is_draining(parse_blocks(DRAINED, "arc.conf"))
 
 
 def test_only_what_was_changed_is_changed_back() -> None:
@@ -109,7 +115,7 @@ def test_what_is_left(
     running.write_bytes(site.ce.conf.read_bytes())
     now = int(time.time())
     site.running("a" * 12, start_time=now - 10, walltime=600)
-    site.running("b" * 12, state="Waiting")
+    site.running("b" * 12, state="Waiting", scheduled=now + 9000, walltime=600)
     change(conf, start=True, dry_run=False)
     capsys.readouterr()
     assert show(conf, as_json=False) == 0

@@ -116,7 +116,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "one drained session directory is enough",
         "all(value.split()",
         "any(value.split()",
-        f"{_DRAIN}::test_start_and_stop",
+        f"{_DRAIN}::test_a_ce_with_one_directory_left_does_not_drain",
     ),
     _drain(
         "a drained directory gets a second word",
