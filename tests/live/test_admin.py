@@ -132,6 +132,29 @@ def fixed(page: str) -> list[str]:
     return [head.partition("\n")[0], *requested]
 
 
+def test_query(grid: Grid, jobs: dict[str, Job]) -> None:
+    """By job IDs of OAR and by grid job IDs; what nobody knows is exit status 1."""
+    words = ["query", "--json", jobs["failed"].grid_id, str(jobs["running"].oar_id())]
+    failed, running = json.loads(admin(grid, *words))
+    assert (failed["job_id"], failed["exit_code"]) == (jobs["failed"].oar_id(), 3)
+    assert (running["job_id"], running["state"]) == (jobs["running"].oar_id(), "Running")
+    done = grid.bed.run(["python3", "-m", "arc_lrms_oar", "query", "4711471"], check=False)
+    assert done.returncode == 1
+
+
+def test_jobs_by_filters(grid: Grid, jobs: dict[str, Job]) -> None:
+    """Only the running job is in OAR's state Running, and failed jobs are sorted by their ends."""
+    words = ["jobs", "--csv", "--fields", "job_id,grid_job_id", "--sort", "since"]
+    text = admin(grid, *words, "--user", USER, "--queue", "default", "--state", "running")
+    running = jobs["running"]
+    assert f"{running.oar_id()},{running.grid_id}" in text.splitlines()
+    assert jobs["waiting"].grid_id not in text
+    failed = admin(grid, *words, "--state", "failed", "--newer", "1d")
+    assert failed.splitlines()[0] == "job_id,grid_job_id"
+    assert jobs["failed"].grid_id in failed
+    assert jobs["ended"].grid_id not in failed
+
+
 def test_explain_what_is_not_there(grid: Grid) -> None:
     done = grid.bed.run(["python3", "-m", "arc_lrms_oar", "explain", "4711471"], check=False)
     assert (done.returncode, done.stdout) == (1, "")
