@@ -109,7 +109,6 @@ def test_job_of_another_user_is_not_taken(site: Site) -> None:
 def test_other_jobs_are_reported_while_the_query_fails(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    site.configure("lost_cycles=1\nlost_time=0")
     files, other = without_id(site.running()), noted(site.running(OTHER), 0)
 
     def unavailable(client: OarClient, endings: list[str]) -> list[JobRecord]:
