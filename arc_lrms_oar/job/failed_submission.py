@@ -8,6 +8,7 @@ short printable line, whatever the file holds.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from arc_lrms_oar.console import printable
 from arc_lrms_oar.errors import (
@@ -52,6 +53,13 @@ def write(session_dir: str, local_id: str, error: OarLrmsError) -> None:
     kind = next((kind for known, kind in _KINDS.items() if isinstance(error, known)), _OTHER)
     content = f"{kind}\n{error}\n".encode("utf-8", "replace")
     atomic_write(path_of(session_dir, local_id), content, sync=True)
+
+
+def remove(session_dir: str, local_id: str) -> None:
+    """Remove the reason, and the private directory if nothing else is in it; ignores errors."""
+    with suppress(OSError):
+        os.unlink(path_of(session_dir, local_id))
+        os.rmdir(private_dir(session_dir))
 
 
 def parse(content: bytes) -> tuple[str, str]:

@@ -26,6 +26,34 @@ arc_oar_say() {
     fi
 }
 
+# OAR starts a job ID once. But if its database is killed while it launches the job, or an older dump
+# is restored, it may start the same job ID again (docs/internals/oar.md). The file beside the script marks the job ID, and gets the exit code at
+# the end; a second start returns that code and changes nothing. Each submission has a script of its
+# own, so a new job that gets the same ID runs.
+arc_oar_mark_start() {
+    arc_oar_mark=
+    case ${BASH_SOURCE[0]} in
+        /*) ;;
+        *) return 0 ;;
+    esac
+    [ -n "$arc_oar_job_id" ] || return 0
+    local mark=${BASH_SOURCE[0]}.started-$arc_oar_job_id code=
+    # Creates the file, and fails where it exists.
+    if [ ! -e "$mark" ] && (set -C && : >"$mark") 2>/dev/null; then
+        arc_oar_mark=$mark
+        return 0
+    fi
+    # Where it cannot be written, the job runs without the mark.
+    [ -f "$mark" ] || return 0
+    read -r code 2>/dev/null <"$mark"
+    printf '%s\n' "OAR has started its job $arc_oar_job_id a second time. The program does not run \
+again." >&2
+    case $code in
+        '' | *[!0-9]*) exit 1 ;;
+    esac
+    exit "$code"
+}
+
 arc_oar_note() {
     printf '%s\n' "$@" >>"$RUNTIME_JOB_DIAG"
 }
@@ -53,6 +81,7 @@ arc_oar_finish() {
     arc_oar_note_utc LRMSStartTime "$ACCOUNTING_STARTTIME"
     arc_oar_note_utc LRMSEndTime "$arc_oar_end"
     arc_oar_note "WallTime=$((arc_oar_end - ACCOUNTING_STARTTIME))s" "exitcode=$arc_oar_result"
+    [ -z "$arc_oar_mark" ] || printf '%s\n' "$arc_oar_result" 2>/dev/null >"$arc_oar_mark"
     exit "$arc_oar_result"
 }
 
@@ -148,6 +177,7 @@ arc_oar_main() {
     arc_oar_path=$PATH
     arc_oar_job_id=$OAR_JOB_ID
     local grid_area=$RUNTIME_GRIDAREA_DIR
+    arc_oar_mark_start
     arc_oar_job
     printf -v ACCOUNTING_STARTTIME '%(%s)T' -1
     arc_oar_result=

@@ -6,6 +6,7 @@ import os
 import shutil
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.ce import GRID_ID, JobFiles
@@ -15,9 +16,10 @@ from support.scan_jobs import OTHER, Hours, said
 
 from arc_lrms_oar import Submit, entrypoint
 from arc_lrms_oar.commands.cancel import CancelOutcome, cancel
-from arc_lrms_oar.errors import OarRefused
-from arc_lrms_oar.job import failed_submission
+from arc_lrms_oar.errors import GramiError, OarRefused
+from arc_lrms_oar.job import failed_submission, grami
 from arc_lrms_oar.local_ids import is_unsubmitted, new_unsubmitted_id
+from arc_lrms_oar.scan import unsubmitted
 
 TOO_MANY = "OAR refused the job: There are not enough resources for your request"
 
@@ -130,6 +132,20 @@ def test_grami_file_that_cannot_be_written(site: Site, tmp_path: Path) -> None:
     assert entrypoint.run("submit", str(site.ce.conf), str(tmp_path / "none")) == 1
 
 
+def test_reason_is_removed_where_the_job_id_cannot_be_written(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A-REX itself reports the failure then, and nothing of ours stays with the user's files."""
+
+    def full(path: str, local_id: object) -> None:
+        raise GramiError(f"{path}: cannot write the job ID {local_id}: No space left on device")
+
+    monkeypatch.setattr(grami, "append_local_id", full)
+    files = site.ce.job(count=99)
+    assert attempt(site, files) == 1
+    assert not (files.session / ".arc_oar").exists()
+
+
 @pytest.mark.parametrize("state", ["INLRMS", "CANCELING"])
 def test_cancelled_before_the_report(any_site: Site, state: str) -> None:
     site = any_site
@@ -223,6 +239,34 @@ def test_oar_job_of_a_resumed_job_is_left_alone(site: Site) -> None:
     files.file("lrms_done").unlink()
     site.ce.accepted(files, job_id)
     os.utime(files.status, (1, 1))
+    site.scan()
+    assert site.argvs("oardel") == []
+
+
+def test_oar_is_not_asked_before_a_rex_has_finished(site: Site) -> None:
+    refused(site)
+    assert site.scan() == [GRID_ID]
+    before = site.commands()
+    site.scan()
+    assert site.commands() == before
+
+
+def test_oar_job_of_a_job_resumed_during_the_query_is_left_alone(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = site.running()
+    claimed(site, files)
+    assert site.scan() == [GRID_ID]
+    finish(files)
+    find = unsubmitted.find
+
+    def resumed_meanwhile(*arguments: Any) -> dict[str, int]:
+        found = find(*arguments)
+        assert list(found.values()) == [1]
+        files.status.write_text("SUBMIT\n")
+        return found
+
+    monkeypatch.setattr(unsubmitted, "find", resumed_meanwhile)
     site.scan()
     assert site.argvs("oardel") == []
 

@@ -227,6 +227,52 @@ def test_script_that_vanishes_while_it_runs(node: Node) -> None:
     assert (ran.code, ran.text("o"), ran.diag.complete) == (0, "still here\n", True)
 
 
+def test_same_oar_job_started_again_runs_nothing(node: Node) -> None:
+    """It returns the code of the first start, and the accounting is that of the first one."""
+    node.environment = {"OAR_JOB_ID": "73"}
+    first = node.shell("echo ran >>count; exit 7")
+    again = node.ended(node.start())
+    assert (first.code, again.code) == (7, 7)
+    assert (again.text("count"), again.raw_diag) == ("ran\n", first.raw_diag)
+    said = "OAR has started its job 73 a second time. The program does not run again.\n"
+    assert (first.comment, again.comment) == ("", said)
+
+
+def test_same_oar_job_started_again_before_its_end_fails(node: Node) -> None:
+    """Also while the first start goes on, or where it was killed."""
+    node.environment = {"OAR_JOB_ID": "73"}
+    node.write(executable="/bin/true")
+    Path(f"{node.path}.started-73").touch()
+    node.files.diag.touch()
+    again = node.ended(node.start())
+    assert (again.code, again.raw_diag) == (1, "")
+    assert "OAR has started its job 73 a second time" in again.comment
+
+
+def test_resubmitted_oar_job_runs(node: Node) -> None:
+    node.environment = {"OAR_JOB_ID": "73"}
+    node.shell("echo ran >>count; exit 7")
+    node.environment = {"OAR_JOB_ID": "74"}
+    again = node.ended(node.start())
+    assert (again.code, again.text("count"), again.comment) == (7, "ran\nran\n", "")
+
+
+def test_new_submission_with_the_same_oar_job_id_runs(node: Node) -> None:
+    """The IDs of a restored database come back; a submission has a script of its own."""
+    node.environment = {"OAR_JOB_ID": "73"}
+    node.write(executable="/bin/true")
+    node.path.with_name("job-2.sh.started-73").touch()
+    assert node.ended(node.start()).code == 0
+
+
+def test_mark_that_cannot_be_written_stops_no_job(node: Node) -> None:
+    node.environment = {"OAR_JOB_ID": "73"}
+    node.write(executable="/bin/true")
+    Path(f"{node.path}.started-73").mkdir()
+    ran = node.ended(node.start())
+    assert (ran.code, ran.comment) == (0, "")
+
+
 def test_script_is_private(node: Node) -> None:
     os.umask(0)
     node.write()

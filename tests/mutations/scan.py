@@ -308,6 +308,16 @@ MUTATIONS: tuple[Mutation, ...] = (
         "    state.section(UNSUBMITTED)[status_name] = owner.uid\n",
         "    pass\n",
     ),
+    _unsubmitted(
+        "a job that A-REX submits anew is deleted",
+        "for name in [name for name in jobs if _is_finished(control_dir, name)]:",
+        "for name in list(jobs):",
+    ),
+    _unsubmitted(
+        "a job that A-REX has not finished is looked for",
+        "        if _is_finished(control_dir, name)\n",
+        "",
+    ),
     # Reports
     _report(
         "a full disk loses the accounting",
