@@ -141,9 +141,8 @@ def _deleted(case: Case, text: str) -> str:
         return ""
     # A-REX that cannot write the state of a job calls the cancel script, and has the job INLRMS
     # again when it restarts (ARC 7.0, seen).
-    if case.during("control-full"):
-        return ""
-    return "" if named[1] == "root" and case.during("node-dead") else "nobody deleted it"
+    by_root = named[1] == "root"
+    return "" if case.during("node-dead" if by_root else "control-full") else "nobody deleted it"
 
 
 def _lost(case: Case, _text: str) -> str:

@@ -24,15 +24,16 @@ LOST_IN_DATABASE = "OAR's database was killed and does not have its OAR job any 
 # cancel-OAR-job, and does not repeat what it could not write into its accounting.
 NO_SPACE = "A-REX has no space in its control directory"
 # The orphaned oarsub goes on, but A-REX has removed the job script: the shell exits with 127.
+# A-REX kills the submission of a job that is cancelled, and so does its own restart.
 NOTHING_RAN = "its submission was killed, and nothing ran in the OAR job that oarsub made"
 _NO_SCRIPT = 127 << 8
+_NOT_STARTED = ("Waiting", "Hold")
 _BY_ROOT = f"LRMS error: ({KILLED_WITH}) Job was deleted in OAR by user root"
 # Seen with OAR 2.5.9: nothing in OAR ends such a job or starts its program any more.
 STUCK = "OAR's server or database failed while OAR launched it"
 STUCK_AT_END = "OAR's server or database failed while OAR ended it"
 STUCK_DELETED = "OAR left it in its launch until the run deleted it, as an admin would"
 REVIVED = "the restored dump has its OAR job as it was before its end"
-WAITING = "the restored dump has its OAR job as it was before its start"
 
 
 class Finding(NamedTuple):
@@ -141,7 +142,7 @@ class _OneJob:
             yield f"OAR does not have its job {self.job.oar_id}", LOST if self.lost else killed
         for job_id, one in self.held.items():
             if one.state not in ENDED:
-                excuse = REVIVED if self.revived else ""
+                excuse = REVIVED if self.revived else self._nothing_ran(one)
                 yield f"OAR job {job_id} is left as {one.state}", excuse
             elif job_id not in chain and (one.state != "Error" or one.start):
                 excuse = LOST if self.lost else self._nothing_ran(one)
@@ -152,8 +153,7 @@ class _OneJob:
         for job_id in sorted(set(self.notes.begun)):
             times = self.notes.begun.count(job_id)
             if times > 1:
-                excuse = self._excuse() or self._waiting_in_dump(self.held.get(int(job_id)))
-                yield f"ran {times} times in OAR job {job_id}", excuse
+                yield f"ran {times} times in OAR job {job_id}", ""
             if job_id not in self.notes.known:
                 yield f"ran in OAR job {job_id}, which is not its own", self._excuse()
 
@@ -168,7 +168,8 @@ class _OneJob:
 
     def _failure(self) -> Iterator[tuple[str, str]]:
         why = wrong_cause(self.case)
-        if self.case.target_of(DELETE_STUCK) and self.job.failure.startswith(_BY_ROOT):
+        stuck = self.case.target_of(DELETE_STUCK) and self.case.during(*SERVER_FAULTS)
+        if stuck and self.job.failure.startswith(_BY_ROOT):
             yield "was deleted in OAR", STUCK_DELETED
         elif why:
             yield f"failed with {self.job.failure!r}, but {why}", REVIVED if self.revived else ""
@@ -191,10 +192,11 @@ class _OneJob:
             ("start", account.start, self.last.start, self._tolerance()),
             ("end", account.end, self.last.stop, self._tolerance()),
         ]
+        wall = self.last.stop - self.last.start
         # Time in suspension does not count, and OAR's tables do not have it as a number.
-        if not self.case.target_of("suspend"):
-            wall = self.last.stop - self.last.start
-            pairs.append(("wall time", account.wall, wall, self._tolerance()))
+        if self.case.target_of("suspend"):
+            wall = min(wall, account.wall)
+        pairs.append(("wall time", account.wall, wall, self._tolerance()))
         # OAR may have removed what it had assigned to a job that it could not launch.
         if self.last.cores:
             pairs.append(("nodes", account.nodes, self.last.nodes, 0))
@@ -216,21 +218,22 @@ class _OneJob:
     def _excuse(self) -> str:
         return LOST if self.lost else REVIVED if self.revived else ""
 
-    def _waiting_in_dump(self, one: OarJob | None) -> str:
-        """The excuse of an OAR job that waited when the dump was made, and has started since."""
-        if one is None or not one.start:
-            return ""
-        since = one.start + self._tolerance()
-        dumps = [fault.begin for fault in self.faults if fault.kind == "restore-dump"]
-        return WAITING if any(self.job.begun <= made <= since for made in dumps) else ""
-
     def _no_space(self) -> str:
         return NO_SPACE if self.case.during("control-full") else ""
 
     def _nothing_ran(self, one: OarJob) -> str:
-        killed = not self.job.local_id and self.case.target_of("submit-kill")
-        began = str(one.job_id) in self.notes.begun
-        return NOTHING_RAN if killed and not began and one.status == _NO_SCRIPT else ""
+        """The excuse of an OAR job of an orphaned oarsub, which may still wait for its launch.
+
+        A submission that OAR refused or that had no space is not an orphan.
+        """
+        cancelled = self.job.failure.startswith(CANCELED)
+        killed = cancelled or self.case.target_of("submit-kill")
+        if self.job.local_id or not killed or str(one.job_id) in self.notes.begun:
+            return ""
+        waits = one.state in _NOT_STARTED and not one.start
+        # OAR gives an idempotent job that it could not start a new ID.
+        ended = one.status == _NO_SCRIPT or (one.state == "Error" and one.status is None)
+        return NOTHING_RAN if waits or ended else ""
 
     def _stuck(self) -> str:
         if self.last is None or not self.case.during(*SERVER_FAULTS):

@@ -15,7 +15,6 @@ from chaos_judge import (
     REVIVED,
     STUCK,
     STUCK_DELETED,
-    WAITING,
     Finding,
     judge,
 )
@@ -211,6 +210,7 @@ def test_nothing_wrong(right: Case) -> None:
             ).with_oar(events=BY_USER),
             "nobody deleted it",
         ),
+        (DELETED._replace(faults=()).with_fault("control-full"), "nobody deleted it"),
         (GIVEN_UP, "OAR has lost no such job"),
         (GIVEN_UP.with_fault("restore-dump", "lost chaos-0008-xY4"), "OAR has lost no such job"),
         (REFUSED, "nothing disturbed its submission"),
@@ -241,6 +241,10 @@ def test_nothing_wrong(right: Case) -> None:
         (GOOD.with_account(start=START - 60), f"has start {START - 60} in the accounting"),
         (GOOD.with_account(end=0), "has end 0 in the accounting"),
         (GOOD.with_account(wall=0).with_oar(stop=START + 100), "has wall time 0"),
+        (
+            GOOD.with_account(wall=40).with_fault("suspend", "chaos-0007-aB3"),
+            "has wall time 40 in the accounting, 10 in OAR",
+        ),
         (GOOD.with_account(nodes=2), "has nodes 2 in the accounting, 1 in OAR"),
         (GOOD.with_account(cores=2), "has cores 2 in the accounting, 1 in OAR"),
         (
@@ -300,16 +304,12 @@ def test_given_up_in_a_full_control_directory() -> None:
     assert [one.what for one in left if not one.excuse] == ["OAR job 12 is left as Running"]
 
 
-def test_waiting_in_the_restored_dump() -> None:
-    """OAR starts a job again that it has started since the dump was made."""
+def test_no_fault_explains_a_second_run() -> None:
+    """OAR may start a job ID again; the job script does not run the program again."""
     twice = GOOD._replace(notes=GOOD.notes * 2)
-    assert [one.excuse for one in twice.with_fault("restore-dump", at=START - 2).findings()] == [
-        WAITING
-    ]
-    assert [one.excuse for one in twice.findings()] == [""]
-    for made in (START - 100, START + 100):
-        (found,) = twice.with_fault("restore-dump", at=made).findings()
-        assert found.excuse == ""
+    for fault in ("restore-dump", "database-kill"):
+        (found,) = twice.with_fault(fault, "revived chaos-0007-aB3", at=START - 2).findings()
+        assert (found.what, found.excuse) == ("ran 2 times in OAR job 12", "")
 
 
 def test_deleted_by_the_run() -> None:
@@ -317,12 +317,20 @@ def test_deleted_by_the_run() -> None:
     nobody = DELETED._replace(faults=())
     assert [one.excuse for one in nobody.findings()] == [""]
     stuck = nobody.with_fault("delete-stuck", "chaos-0007-aB3")
+    assert [one.excuse for one in stuck.findings()] == [""]
+    stuck = stuck.with_fault("oar-kill")
     assert [one.excuse for one in stuck.findings()] == [STUCK_DELETED]
 
 
 def test_nothing_ran_in_the_job_of_an_orphaned_oarsub() -> None:
     orphan = SUBMIT_KILLED._replace(held=(replace(GOOD.held[0], status=32512),))
     assert [one.excuse for one in orphan.findings()] == [NOTHING_RAN]
+    waiting = orphan.with_oar(state="Waiting", status=None, start=0, stop=0)
+    assert [one.excuse for one in waiting.findings()] == [NOTHING_RAN]
+    cancelled = KILLED._replace(held=waiting.held, notes=()).with_job(local_id="", account=None)
+    assert [one.excuse for one in cancelled.findings()] == [NOTHING_RAN]
+    identified = cancelled.with_job(local_id="12").findings()
+    assert "" in {one.excuse for one in identified}
     began = orphan._replace(notes=("begin 12",))
     assert "" in {one.excuse for one in began.findings()}
     assert "" in {one.excuse for one in orphan._replace(faults=()).findings()}

@@ -19,7 +19,7 @@ from arc_lrms_oar.commands.cancel import CancelOutcome, cancel
 from arc_lrms_oar.errors import GramiError, OarRefused
 from arc_lrms_oar.job import failed_submission, grami
 from arc_lrms_oar.local_ids import is_unsubmitted, new_unsubmitted_id
-from arc_lrms_oar.scan import unsubmitted
+from arc_lrms_oar.scan import by_name, unsubmitted
 
 TOO_MANY = "OAR refused the job: There are not enough resources for your request"
 
@@ -258,10 +258,9 @@ def test_oar_job_of_a_job_resumed_during_the_query_is_left_alone(
     claimed(site, files)
     assert site.scan() == [GRID_ID]
     finish(files)
-    find = unsubmitted.find
 
     def resumed_meanwhile(*arguments: Any) -> dict[str, int]:
-        found = find(*arguments)
+        found = by_name.find(*arguments)
         assert list(found.values()) == [1]
         files.status.write_text("SUBMIT\n")
         return found
