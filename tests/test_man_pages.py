@@ -36,7 +36,7 @@ def test_options_are_described() -> None:
 
 
 def test_no_line_of_text_is_taken_for_a_request() -> None:
-    known = (".TH", ".SH", ".SS", ".TP", ".PP", ".br", ".nf", ".fi", ".B ", ".BR ", r".\"")
+    known = (".TH", ".SH", ".SS", ".TP", ".PP", ".br", ".nf", ".fi", ".B ", ".BR ", ".IR ", r".\"")
     for page in man_pages().values():
         for line in page.splitlines():
             assert not line.startswith("'")

@@ -26,10 +26,10 @@ arc_oar_say() {
     fi
 }
 
-# OAR starts a job ID once. But if its database is killed while it launches the job, or an older dump
-# is restored, it may start the same job ID again (docs/internals/oar.md). The file beside the script marks the job ID, and gets the exit code at
-# the end; a second start returns that code and changes nothing. Each submission has a script of its
-# own, so a new job that gets the same ID runs.
+# OAR starts a job ID once. But if its database is killed while it launches the job, or an older
+# dump is restored, it may start the same job ID again (docs/internals/oar.md). The file beside the
+# script marks the job ID, and gets the exit code at the end; a second start returns that code and
+# changes nothing. Each submission has a script of its own, so a new job that gets the same ID runs.
 arc_oar_mark_start() {
     arc_oar_mark=
     case ${BASH_SOURCE[0]} in

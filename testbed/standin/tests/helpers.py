@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,19 @@ class Shell:
 
 def am_root() -> bool:
     return os.geteuid() == 0
+
+
+def until(condition: Callable[[], object], timeout: float = 60.0) -> None:
+    """Wait until the condition holds; TimeoutError."""
+    limit = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > limit:
+            raise TimeoutError(f"not within {timeout} s")
+        time.sleep(0.02)
+
+
+def ignores(pid: int, number: int) -> bool:
+    """Return whether a running process ignores this signal."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        masks = dict(line.split(":\t", 1) for line in status)
+    return bool(int(masks["SigIgn"], 16) >> (number - 1) & 1)

@@ -13,7 +13,7 @@ import pytest
 
 from standin import Standin
 from standin.processes import start_time
-from standin.tests.helpers import Shell
+from standin.tests.helpers import Shell, ignores, until
 
 ALL = pytest.mark.parametrize("version", ["2.5.9", "2.6.1", "3.0.2"])
 CORE = ("-l", "/core=1,walltime=0:5:0")
@@ -62,14 +62,14 @@ def test_database_down_makes_oarsub_and_oardel_wait(
     oar.add_jobs(1, first_id=1, owner="nobody-else")
     oar.set("db_down")
     process = start(oar, sh, *argv)
-    time.sleep(0.3)
+    until(lambda: ignores(process.pid, signal.SIGTERM))
     process.terminate()
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.3)
     assert len(oar.jobs()) == 1
     assert oar.calls()[-1].rc is None
     oar.clear("db_down")  # and the command continues
-    out, _ = process.communicate(timeout=5)
+    out, _ = process.communicate(timeout=60)
     assert "OAR_JOB_ID=2" in out or "Deleting the job = 1" in out
 
 
@@ -109,30 +109,29 @@ def test_job_runs_although_it_was_deleted_while_the_server_was_down(
 def test_hang(oar: Standin, sh: Shell) -> None:
     oar.set("hang", "oarstat")
     process = start(oar, sh, "oarstat", "-V")
-    time.sleep(0.4)
+    # The second one holds the pipes open.
+    until(lambda: len(processes_of(oar)) == 2 and ignores(process.pid, signal.SIGTERM))
     process.terminate()
-    time.sleep(0.1)
-    assert process.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.3)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait(5)
+    process.wait(60)
     # The pipes are still open: a process in another session holds them.
     with pytest.raises(subprocess.TimeoutExpired):
         process.communicate(timeout=0.3)
     assert sh("oardel", "5").returncode == 1  # other commands are not affected
     oar.close()
-    process.communicate(timeout=5)
+    process.communicate(timeout=60)
 
 
 def test_accept_then_hang(oar: Standin, sh: Shell) -> None:
     oar.set("accept_then_hang")
     process = start(oar, sh, "oarsub", "--name", "n", *CORE, "true")
-    limit = time.monotonic() + 5
-    while not oar.jobs() and time.monotonic() < limit:
-        time.sleep(0.02)
+    until(oar.jobs)
     assert oar.wait(1)["job_name"] == "n"
     assert process.poll() is None
     oar.close()
-    out, _ = process.communicate(timeout=5)
+    out, _ = process.communicate(timeout=60)
     assert "OAR_JOB_ID" not in out
 
 
@@ -198,12 +197,10 @@ def test_refusals(version: str, oar: Standin, sh: Shell) -> None:
 def test_close_ends_everything(oar: Standin, sh: Shell) -> None:
     job_id = sh.submit(*CORE, "env -i setsid sleep 66 & setsid sleep 66 & sleep 66")
     oar.wait_for(job_id, "Running")
-    time.sleep(0.2)
+    until(lambda: len(processes_of(oar)) >= 4)  # a runner, a shell, two sleeps
     mine = processes_of(oar)
-    assert len(mine) >= 4  # a runner, a shell, two sleeps
     oar.close()
-    time.sleep(0.1)
-    assert [pid for pid in mine if start_time(pid)] == []
+    until(lambda: not any(map(start_time, mine)))
 
 
 def test_runner_ends_when_its_directory_is_deleted(tmp_path: Path, sh: Shell) -> None:
@@ -215,10 +212,7 @@ def test_runner_ends_when_its_directory_is_deleted(tmp_path: Path, sh: Shell) ->
     mine = processes_of(oar)
     oar.release()
     shutil.rmtree(tmp_path / "other")
-    limit = time.monotonic() + 5
-    while any(map(start_time, mine)) and time.monotonic() < limit:
-        time.sleep(0.05)
-    assert [pid for pid in mine if start_time(pid)] == []
+    until(lambda: not any(map(start_time, mine)))
 
 
 def processes_of(oar: Standin) -> list[int]:
