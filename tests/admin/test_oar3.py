@@ -11,6 +11,7 @@ import pytest
 from oar.recorded import calls
 from oar.replay import Answer, Replay
 from standin import Standin
+from support.accounting import Accounting
 from support.ce import GRID_ID, Ce
 from support.oar_site import Site, oar_name
 from support.scan_jobs import finished
@@ -23,8 +24,6 @@ from arc_lrms_oar.admin.job_row import JobRow
 from arc_lrms_oar.admin.job_selection import Selection, selection
 from arc_lrms_oar.errors import OarLrmsError, OarRefused
 from arc_lrms_oar.oar.client import OarClient
-
-from .test_report import Accounting
 
 NOW = time.time()
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
-from typing import Any
 
 import pytest
+from support.accounting import Accounting
 from support.oar_site import Site, oar_name
 from support.scan_jobs import finished
 
@@ -22,55 +19,6 @@ from arc_lrms_oar.oar.outcome import Cause
 
 NOW = time.time()
 WEEK = 7 * 86400.0
-
-
-class Accounting:
-    """A database with the tables and columns of ARC's schema that hold what ended jobs used."""
-
-    def __init__(self, site: Site, name: str = "accounting.db") -> None:
-        self.path = Path(site.ce.control) / "accounting" / name
-        self.path.parent.mkdir(exist_ok=True)
-        with closing(sqlite3.connect(self.path)) as database, database:
-            for table in ("Queues", "Users", "WLCGVOs", "Status"):
-                database.execute(f"CREATE TABLE {table} (ID INTEGER PRIMARY KEY, Name TEXT UNIQUE)")
-            database.execute(
-                "CREATE TABLE AAR (RecordID INTEGER PRIMARY KEY, JobID TEXT UNIQUE, LocalJobID "
-                "TEXT, QueueID INTEGER, UserID INTEGER, VOID INTEGER, StatusID INTEGER, ExitCode "
-                "INTEGER, EndTime INTEGER, CPUCount INTEGER, UsedWalltime INTEGER)"
-            )
-            database.execute("CREATE TABLE JobExtraInfo (RecordID, InfoKey, InfoValue)")
-
-    def add(self, grid_id: str, **columns: Any) -> None:
-        values = {
-            "local_id": "1",
-            "queue": "default",
-            "dn": "/CN=Ann",
-            "vo": "atlas",
-            "status": "completed",
-            "code": 0,
-            "end": int(NOW) - 60,
-            "cores": 2,
-            "wall_time": 3600,
-            **columns,
-        }
-        with closing(sqlite3.connect(self.path)) as database, database:
-
-            def number(table: str, name: str) -> int:
-                database.execute(f"INSERT OR IGNORE INTO {table} (Name) VALUES (?)", (name,))
-                row = database.execute(f"SELECT ID FROM {table} WHERE Name = ?", (name,))
-                return int(row.fetchone()[0])
-
-            record = database.execute(
-                "INSERT INTO AAR VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(grid_id, values["local_id"], number("Queues", values["queue"])),
-                    *(number("Users", values["dn"]), number("WLCGVOs", values["vo"])),
-                    *(number("Status", values["status"]), values["code"], values["end"]),
-                    *(values["cores"], values["wall_time"]),
-                ),
-            ).lastrowid
-            for pair in (("jobname", "x"), ("localuser", "griduser:griduser")):
-                database.execute("INSERT INTO JobExtraInfo VALUES (?, ?, ?)", (record, *pair))
 
 
 def history(site: Site, age: float = WEEK) -> History:

@@ -222,9 +222,11 @@ FAULTS = {
     "cancel-script-not-executable": Fault(
         "chmod a-x /usr/share/arc/cancel-OAR-job", "true", "FAIL", "scripts", "has mode 0644"
     ),
+    # `install` keeps the replaced script, and `uninstall` would bring it back.
     "script-replaced": Fault(
         "echo '# another' >>/usr/share/arc/submit-OAR-job",
-        "true",
+        "[ -e /var/lib/dpkg/info/arc-lrms-oar.list ] || { cd /; python3 -m arc_lrms_oar uninstall;"
+        " rm -f /usr/share/arc/submit-OAR-job; python3 -m arc_lrms_oar install --lrms OAR; }",
         "FAIL",
         "scripts",
         "is not this package's file",

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.live
 
 NODES = "nodes=2 cores=2 gpus=1\nnodes=4 cores=1  # small ones\n"
 ADDRESSES = [f"127.0.0.{number}" for number in range(1, 7)]
-Testbed = Callable[..., str]
+Command = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def testbed(environment: dict[str, str], own: Path) -> Iterator[Testbed]:
+def testbed(environment: dict[str, str], own: Path) -> Iterator[Command]:
     def run(*words: str, text: str = "") -> str:
         command = [str(TESTBED / "testbed"), *words]
         done = subprocess.run(
@@ -53,14 +53,14 @@ def testbed(environment: dict[str, str], own: Path) -> Iterator[Testbed]:
     run("down")
 
 
-def nodes(testbed: Testbed) -> list[str]:
+def nodes(testbed: Command) -> list[str]:
     query = "select distinct network_address from resources order by 1"
     return testbed(
         "run", "--user", "postgres", "--cwd", "/", "--", "psql", "-d", "oar", "-Atc", query
     ).split()
 
 
-def oarsub(testbed: Testbed, *words: str) -> None:
+def oarsub(testbed: Command, *words: str) -> None:
     testbed("run", "--user", "griduser", "--cwd", "/srv/own", "--", "oarsub", *words)
 
 
@@ -69,17 +69,17 @@ def arrived(path: Path) -> str:
     return path.read_text()
 
 
-def test_job_on_all_nodes_writes_to_a_directory_of_the_host(testbed: Testbed, own: Path) -> None:
+def test_job_on_all_nodes_writes_to_a_directory_of_the_host(testbed: Command, own: Path) -> None:
     oarsub(testbed, "-l", "/nodes=6", "sort -u $OAR_NODEFILE >part && mv part all")
     assert arrived(own / "all").split() == ADDRESSES
 
 
-def test_job_on_a_node_with_gpus(testbed: Testbed, own: Path) -> None:
+def test_job_on_a_node_with_gpus(testbed: Command, own: Path) -> None:
     oarsub(testbed, "-l", "/gpu=2", "-p", "gpu <> 0", "sort -u $OAR_NODEFILE >part && mv part gpu")
     assert arrived(own / "gpu").split() == ADDRESSES[:2]
 
 
-def test_login_shell_on_front_end_and_node(testbed: Testbed) -> None:
+def test_login_shell_on_front_end_and_node(testbed: Command) -> None:
     words = "hostname; id -un; pwd\n"
     assert testbed("connect", text=words).split() == ["testbed", "griduser", "/home/griduser"]
     on_node = testbed("connect", "--user", "root", "node6", text=words)
@@ -87,7 +87,7 @@ def test_login_shell_on_front_end_and_node(testbed: Testbed) -> None:
 
 
 def test_log_is_followed_until_a_reset(
-    testbed: Testbed, environment: dict[str, str], own: Path
+    testbed: Command, environment: dict[str, str], own: Path
 ) -> None:
     """A reset discards what has changed, and keeps the nodes and directories of `up`."""
     testbed("run", "--", "touch", "/root/changed")
