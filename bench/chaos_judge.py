@@ -18,7 +18,7 @@ _TOLERANCE = 15
 # What A-REX records for a failed job without an exit code in its diag: one that never ran.
 _NEVER_RAN = 1
 LOST = "the restored dump does not have its OAR job"
-# Seen once with OAR 2.6.1: oarsub had printed the job ID seconds before.
+# Seen with OAR 2.5.9 and 2.6.1. With 2.6.1 oarsub had printed the job ID seconds before.
 LOST_IN_DATABASE = "OAR's database was killed and does not have its OAR job any more"
 # A-REX then leaves the file with the reason empty, cleans the session directory without running
 # cancel-OAR-job, and does not repeat what it could not write into its accounting.

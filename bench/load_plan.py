@@ -69,7 +69,7 @@ def make_plan(jobs: int, seed: int) -> list[Planned]:
 
 
 def pilots(at_once: int, seconds: int, seed: int) -> Iterator[Pilot]:
-    """Yield jobs without end, of which a tenth is killed and a tenth fails.
+    """Yield jobs, as many as are asked for: a tenth of them is killed, and a tenth fails.
 
     `seconds` is their mean duration; each has between a half and one and a half of it. The first
     `at_once` jobs are shorter, so that jobs end at the same rate from the start.

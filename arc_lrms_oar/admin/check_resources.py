@@ -109,12 +109,13 @@ def _level_cure(option: str, block: str, known: set[str]) -> str:
 
 def _check_cpu_level(settings: Settings, known: set[str]) -> Iterator[Finding]:
     """Whether the property of a socket exists; its default may be missing at a site."""
-    if settings.cpu_level not in known and settings.cpu_level != Settings().cpu_level:
+    default = Settings().cpu_level
+    if settings.cpu_level not in known and settings.cpu_level != default:
         yield warn(
             "resource levels",
             f"OAR's resources have no property {settings.cpu_level}, so A-REX publishes each node "
             "with one socket",
-            _level_cure("cpu_level", "custom:oar", known | {Settings().cpu_level}),
+            _level_cure("cpu_level", "custom:oar", known | {default}),
         )
 
 

@@ -31,13 +31,13 @@ def give_up(path: str, error: OarLrmsError) -> None:
     local_id = new_unsubmitted_id()
     if not session_dir:
         session_dir = "".join(read_local_lines(sibling(path, "local")).get("sessiondir", [])[-1:])
-    if not session_dir.startswith("/") or "\0" in session_dir:
-        grami.append_local_id(path, local_id)
-        return
-    with suppress(OSError):
-        failed_submission.write(session_dir, local_id, error)
+    is_path = session_dir.startswith("/") and "\0" not in session_dir
+    if is_path:
+        with suppress(OSError):
+            failed_submission.write(session_dir, local_id, error)
     try:
         grami.append_local_id(path, local_id)
     except GramiError:
-        failed_submission.remove(session_dir, local_id)
+        if is_path:
+            failed_submission.remove(session_dir, local_id)
         raise

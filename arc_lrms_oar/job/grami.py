@@ -26,6 +26,8 @@ _TIME = re.compile("[0-9]{14}Z")
 _ESCAPED = re.compile(r'\\([$`"\\\n])')
 
 _LIMIT = 64 * 1024 * 1024
+# What `append_local_id` writes for an OAR job.
+_APPENDED = re.compile(rb"(?m)^joboption_jobid=([0-9]+)$")
 
 Values = dict[str, str]
 
@@ -288,6 +290,12 @@ def append_local_id(path: str, local_id: int | str) -> None:
             os.close(descriptor)
     except OSError as error:
         raise GramiError(f"{path}: cannot write the job ID {local_id}: {error.strerror}") from None
+
+
+def appended_id(end: bytes) -> int | None:
+    """Return the OAR job ID that `append_local_id` has written last; `end` is the file's end."""
+    written = _APPENDED.findall(end)
+    return local_ids.oar_job_id(written[-1].decode()) if written else None
 
 
 def _line_break(end: bytes) -> bytes:

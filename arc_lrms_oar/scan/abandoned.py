@@ -12,10 +12,8 @@ A job is known by its grid job ID here: an upgrade to ARC 7 gives all files othe
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 
-from arc_lrms_oar import local_ids
 from arc_lrms_oar.arex.controldir import (
     GridJob,
     control_file,
@@ -27,6 +25,7 @@ from arc_lrms_oar.arex.controldir import (
 )
 from arc_lrms_oar.arex.job_listing import ENDED, FOLDERS
 from arc_lrms_oar.errors import OarRefused, OarUnavailable
+from arc_lrms_oar.job import grami
 from arc_lrms_oar.oar.deletion import request_deletion
 from arc_lrms_oar.oar.states import has_ended
 from arc_lrms_oar.scan.context import Context
@@ -37,8 +36,7 @@ from arc_lrms_oar.scan.state import ABANDONED
 _INTERVAL = 60.0
 # A job without files for this number of seconds is removed: it is not just being moved.
 _REMOVED_AFTER = 10.0
-# Submission appends the job ID to the GRAMi file (`job.grami`).
-_JOB_ID = re.compile(rb"(?m)^joboption_jobid=([0-9]+)$")
+# Submission appends the job ID to the GRAMi file. So many bytes of its end are read.
 _GRAMI_END = 4096
 
 
@@ -47,8 +45,7 @@ def note_dropped(context: Context, status_names: Iterable[str]) -> None:
     for name in status_names:
         grid_id = grid_id_of(name) or ""
         job = GridJob(grid_id, "", layout_of(name), context.control_dir, 0.0)
-        written = _JOB_ID.findall(read_end(job, "grami", _GRAMI_END))
-        job_id = local_ids.oar_job_id(written[-1].decode()) if written else None
+        job_id = grami.appended_id(read_end(job, "grami", _GRAMI_END))
         if job_id is not None:
             context.state.section(f"{ABANDONED}{grid_id}").setdefault("job", job_id)
 

@@ -116,18 +116,18 @@ def hosts(text: str, sets: Cluster) -> str:
 
 def apply(inside: Namespace, sets: Cluster) -> None:
     """Replace the nodes in OAR's database, which must be up, before OAR is started."""
+    failure = "cannot set up the nodes"
     path = inside.path("/etc/hosts")
     path.write_text(hosts(path.read_text(), sets))
     if any(item.gpus for item in sets):
-        _checked(inside, ["oarproperty", "-q", "-a", "gpu"], None)
+        add = ["oarproperty", "-q", "-a", "gpu"]
+        inside.run_checked(add, f"{failure}: {add[0]}", cwd="/", timeout=60)
     psql = ["psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", "oar"]
-    _checked(inside, psql, "postgres", sql(sets).encode())
-
-
-def _checked(
-    inside: Namespace, argv: Sequence[str], user: str | None, script: bytes | None = None
-) -> None:
-    done = inside.run(argv, user=user, input=script, cwd="/", timeout=60)
-    if done.returncode != 0:
-        output = (done.stdout + done.stderr).decode(errors="replace").strip()
-        raise BedError(f"cannot set up the nodes: {argv[0]}: {output}")
+    inside.run_checked(
+        psql,
+        f"{failure}: {psql[0]}",
+        user="postgres",
+        input=sql(sets).encode(),
+        cwd="/",
+        timeout=60,
+    )

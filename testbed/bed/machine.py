@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import arcconf, build, cluster, cpusets, package, services
 from .layout import CHECKOUT, CHECKOUT_INSIDE, State
-from .messages import BedError, Progress, tail_of
+from .messages import Progress
 from .namespace import Bind, Namespace
 from .suites import GRIDUSER, Suite
 
@@ -113,11 +113,7 @@ class Machine:
 
     def _make_proxy(self) -> None:
         make = ["arcproxy", "-c", f"validityPeriod={PROXY_VALIDITY}"]
-        done = self.inside.run(make, user=GRIDUSER, timeout=60)
-        if done.returncode != 0:
-            raise BedError(
-                f"arcproxy as {GRIDUSER} failed", tail_of((done.stdout + done.stderr).decode())
-            )
+        self.inside.run_checked(make, f"arcproxy as {GRIDUSER} failed", user=GRIDUSER, timeout=60)
 
     def stop(self) -> None:
         """End everything and delete its files and cgroups."""

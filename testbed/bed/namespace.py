@@ -265,6 +265,24 @@ class Namespace:
                 raise
         return subprocess.CompletedProcess(list(argv), process.returncode, out, err)
 
+    def run_checked(
+        self,
+        argv: Sequence[str],
+        failure: str,
+        *,
+        user: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        input: bytes | None = None,
+        timeout: float | None = None,
+    ) -> str:
+        """Run a command and return what it prints; raises BedError with `failure` if it fails."""
+        done = self.run(argv, user=user, env=env, cwd=cwd, input=input, timeout=timeout)
+        output = (done.stdout + done.stderr).decode(errors="replace")
+        if done.returncode != 0:
+            raise BedError(failure, tail_of(output))
+        return output
+
     def kill(self) -> None:
         """End the first process, and everything inside with it, and wait for its end."""
         pid = self.pid()

@@ -88,22 +88,19 @@ def _install_deb(inside: Namespace, checkout: Path, progress: Progress) -> None:
 def serve_debs(inside: Namespace, version: str = "") -> None:
     """Let apt install the packages that build_deb() has built for `version`."""
     folder = f"{BUILT}/{version or 'own'}"
-    _checked(inside, ["sh", "-euc", REPOSITORY, "sh", folder, APT_SOURCE])
+    _install(inside, ["sh", "-euc", REPOSITORY, "sh", folder, APT_SOURCE])
     apt_get(inside, "update")
 
 
 def apt_get(inside: Namespace, *words: str) -> str:
     """Run apt-get without questions; returns what it prints, raises BedError."""
-    return _checked(inside, ["apt-get", "-y", "--no-install-recommends", *words])
+    return _install(inside, ["apt-get", "-y", "--no-install-recommends", *words])
 
 
-def _checked(inside: Namespace, argv: list[str]) -> str:
+def _install(inside: Namespace, argv: list[str]) -> str:
     environment = {"DEBIAN_FRONTEND": "noninteractive"}
-    done = inside.run(argv, env=environment, cwd="/", timeout=APT_TIMEOUT)
-    output = (done.stdout + done.stderr).decode(errors="replace")
-    if done.returncode != 0:
-        raise BedError("cannot install the Debian package", tail_of(output))
-    return output
+    failure = "cannot install the Debian package"
+    return inside.run_checked(argv, failure, env=environment, cwd="/", timeout=APT_TIMEOUT)
 
 
 def _install_copy(inside: Namespace, checkout: Path, progress: Progress) -> None:
@@ -117,10 +114,8 @@ def _install_copy(inside: Namespace, checkout: Path, progress: Progress) -> None
     if (source / "share/slurm.py").exists() and drop_in.exists():
         backends.append("SLURMPY")
     for name in backends:
-        done = inside.run(["python3", "-m", PACKAGE, "install", "--lrms", name], cwd="/")
-        if done.returncode != 0:
-            output = (done.stdout + done.stderr).decode(errors="replace")
-            raise BedError(f"cannot install {PACKAGE} for lrms = {name}", tail_of(output))
+        install = ["python3", "-m", PACKAGE, "install", "--lrms", name]
+        inside.run_checked(install, f"cannot install {PACKAGE} for lrms = {name}", cwd="/")
     progress(f"installed {PACKAGE} for lrms = {' and '.join(backends)}")
 
 

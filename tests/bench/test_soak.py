@@ -15,7 +15,7 @@ ROW = Row(1.0, 200, 0, [], 18.04, 30, 12.6, 6, 8.9, 0.0, None, None, {"arex": 3.
 
 
 class Target:
-    """Ends the jobs that it is told to end; accepts the second kill of a job."""
+    """In place of A-REX: the test ends its jobs. The first kill of a job is refused."""
 
     def __init__(self) -> None:
         self.submitted: list[Pilot] = []

@@ -95,6 +95,11 @@ def running(grid: Grid, number: int) -> list[Job]:
     return jobs
 
 
+def end_in_oar(job: Job) -> None:
+    let_go(job)
+    job.wait_until(lambda: job.oar_state() == "Terminated", "ended in OAR")
+
+
 def cancelled(job: Job) -> None:
     job.wait()
     assert job.failure().startswith("Job is canceled by external request"), job.diagnostics()
@@ -114,8 +119,7 @@ def test_there_and_back(old_bed: Bed, way: str) -> None:
     waiting.wait("INLRMS")
     grid.user("arckill", "-k", first.url)
     bed.service("arex", "stop")
-    let_go(ended)
-    ended.wait_until(lambda: ended.oar_state() == "Terminated", "ended in OAR")
+    end_in_oar(ended)
     sh(bed, REMOVE_COPY)
     install(bed)
     assert version(bed) == __version__
@@ -135,8 +139,7 @@ def test_there_and_back(old_bed: Bed, way: str) -> None:
 
     kept, ended, second = running(grid, 3)
     bed.service("arex", "stop")
-    let_go(ended)
-    ended.wait_until(lambda: ended.oar_state() == "Terminated", "ended in OAR")
+    end_in_oar(ended)
     remove(bed)
     assert listing(bed) ^ before == set()
     sh(bed, COPY.format(OLD))

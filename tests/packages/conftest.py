@@ -33,6 +33,20 @@ def run(*command: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+def run_with(tools: Path, *command: str, cwd: Path) -> str:
+    """Run a command for which Python finds packages in `tools`; returns all that it prints."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
 def build(folder: Path, *words: str) -> list[Path]:
     """Run packaging/build; returns the packages."""
     return [Path(line) for line in run(*BUILD, *words, "--output", str(folder))]

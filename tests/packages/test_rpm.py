@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from packages.conftest import ROOT
+from packages.conftest import ROOT, run_with
 
 from arc_lrms_oar.admin.share_files import SCRIPTS
 from arc_lrms_oar.version import __version__
@@ -152,16 +152,9 @@ def test_unit_tests_about_paths(root: Path, tmp_path: Path) -> None:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, source / name)
     (source / "arc_lrms_oar").symlink_to(root / SITE / "arc_lrms_oar")
-    done = subprocess.run(
-        [python_3_9(), "-m", "pytest", "-q", "-p", "no:cacheprovider", *PATH_TESTS],
-        cwd=source,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tools)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " skipped" not in done.stdout, done.stdout
+    pytest_command = (python_3_9(), "-m", "pytest", "-q", "-p", "no:cacheprovider", *PATH_TESTS)
+    printed = run_with(tools, *pytest_command, cwd=source)
+    assert " skipped" not in printed, printed
 
 
 def test_command(root: Path) -> None:

@@ -13,7 +13,7 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
-from packages.conftest import ROOT
+from packages.conftest import ROOT, run_with
 
 from arc_lrms_oar.version import __version__
 
@@ -62,16 +62,8 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     source = folder / "source"
     shutil.copytree(ROOT, source, ignore=LEFT_OUT, symlinks=True)
     (folder / "out").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", BUILD, str(folder / "out")],
-        cwd=source,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tools)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Built(folder / "out", done.stdout + done.stderr)
+    log = run_with(tools, sys.executable, "-c", BUILD, str(folder / "out"), cwd=source)
+    return Built(folder / "out", log)
 
 
 def test_no_setuptools_complains(built: Built) -> None:
