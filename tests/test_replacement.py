@@ -154,7 +154,7 @@ def test_no_job_script_of_two_versions(upgrade: Upgrade) -> None:
     done = upgrade.run("submit", files.file("grami"), at="share/job_program.sh")
     assert (done.returncode, files.local_id()) == (0, "1"), done.stderr
     assert upgrade.moment.exists()
-    (script,) = (files.session / ".arc_oar").glob("job-*")
+    (script,) = (files.session / ".arc_oar").glob("job-*.sh")
     shell_files = [*upgrade.new.glob("share/job_*.sh")]
     assert script.read_text().count("# new version") == len(shell_files) == 4
     assert len(site.submitted()) == 1

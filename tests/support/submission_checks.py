@@ -16,10 +16,17 @@ JOB_NAME_QUERY = ["oarstat", "--format", "2", "-J", "--sql", f"job_name = 'some_
 
 
 def private_files(files: JobFiles) -> list[str]:
-    """Return the names in the job's private directory; the script's random name is "script"."""
+    """Return the names in the job's private directory; the script's random name is "script".
+
+    The mark of a start is left out: the job may have started by now, or not.
+    """
     folder = files.session / ".arc_oar"
     names = sorted(os.listdir(folder)) if folder.exists() else []
-    return ["script" if name.startswith("job-") else name for name in names]
+    return [
+        "script" if name.startswith("job-") else name
+        for name in names
+        if ".sh.started-" not in name
+    ]
 
 
 def script_of(files: JobFiles) -> Path:
