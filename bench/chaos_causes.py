@@ -146,8 +146,7 @@ def _deleted(case: Case, text: str) -> str:
 
 
 def _lost(case: Case, _text: str) -> str:
-    lost = case.target_of("restore-dump", "lost ") or case.during("database-kill")
-    return "" if lost else "OAR has lost no such job"
+    return "" if case.target_of("restore-dump", "lost ") else "OAR has lost no such job"
 
 
 def _session_directory(case: Case, _text: str) -> str:

@@ -18,8 +18,6 @@ _TOLERANCE = 15
 # What A-REX records for a failed job without an exit code in its diag: one that never ran.
 _NEVER_RAN = 1
 LOST = "the restored dump does not have its OAR job"
-# Seen with OAR 2.5.9 and 2.6.1. With 2.6.1 oarsub had printed the job ID seconds before.
-LOST_IN_DATABASE = "OAR's database was killed and does not have its OAR job any more"
 # A-REX then leaves the file with the reason empty, cleans the session directory without running
 # cancel-OAR-job, and does not repeat what it could not write into its accounting.
 NO_SPACE = "A-REX has no space in its control directory"
@@ -138,8 +136,7 @@ class _OneJob:
             chain.add(one.job_id)
             one = self.held.get(one.resubmits)
         if self.job.oar_id and self.last is None:
-            killed = LOST_IN_DATABASE if self.case.during("database-kill") else ""
-            yield f"OAR does not have its job {self.job.oar_id}", LOST if self.lost else killed
+            yield f"OAR does not have its job {self.job.oar_id}", LOST if self.lost else ""
         for job_id, one in self.held.items():
             if one.state not in ENDED:
                 excuse = REVIVED if self.revived else self._nothing_ran(one)

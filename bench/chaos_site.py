@@ -1,6 +1,7 @@
 """Prepare a bed for a chaos run, and undo that: disks that can be filled, a clock that can jump.
 
 * The control and the session directory and PostgreSQL's data become small file systems in memory.
+* PostgreSQL keeps what it has committed when it is killed.
 * OAR's clock is that of its database: `get_date` of OAR/IO.pm asks for current_timestamp (OAR 2.5
   and 2.6). It is changed to add the seconds in a table. The kernel's clock cannot be set for a bed
   alone: time namespaces have a boot-time clock of their own, but no date (time_namespaces(7)).
@@ -57,6 +58,7 @@ def prepared(bed: Bed, conf: Path = DEFAULT_TEMPLATE, cores: int = 0) -> Iterato
     try:
         _make_disks(bed)
         bed.service("postgres", "start")
+        _commit_durably(bed)
         bed.run(["install", "-d", "-m", "1777", NOTES])
         Oar(bed).have_cores(cores)
         _make_clock(bed)
@@ -100,6 +102,15 @@ umount $new
 rmdir $new
 """
         bed.run(["sh", "-e"], input=script)
+
+
+def _commit_durably(bed: Bed) -> None:
+    """Let a commit be in the kernel's hands before it is answered, as on a site.
+
+    The testbed does not do that, for speed: a killed PostgreSQL then loses what it has committed.
+    """
+    Oar(bed).sql("ALTER SYSTEM SET synchronous_commit = on")
+    Oar(bed).sql("SELECT pg_reload_conf()")
 
 
 def _make_clock(bed: Bed) -> None:
