@@ -1,4 +1,4 @@
-"""Prepare a bed for a chaos run, and undo that: disks that can be filled, a clock that can jump.
+"""Prepare a bed for a chaos run: disks that can be filled, a clock that can jump.
 
 * The control and the session directory and PostgreSQL's data become small file systems in memory.
 * PostgreSQL keeps what it has committed when it is killed.
@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from bed import Bed, BedError
@@ -45,42 +43,27 @@ types = idempotent
 """
 
 
-@contextmanager
-def prepared(bed: Bed, conf: Path = DEFAULT_TEMPLATE, cores: int = 0) -> Iterator[None]:
-    """Prepare a running bed; afterwards it has its earlier files and database, and `conf`.
+def prepare(bed: Bed, cores: int = 0) -> None:
+    """Prepare a running bed that has had no jobs and is stopped after the run.
 
-    Its nodes get `cores` cores in total meanwhile, if they have fewer.
+    Its nodes get `cores` cores in total, if they have fewer.
     """
-    module, oar_conf = bed.path(_OAR_MODULE), bed.path(_OAR_CONF)
-    before = module.read_bytes(), oar_conf.read_bytes()
     for name in _WRITERS:
         bed.service(name, "stop")
-    try:
-        _make_disks(bed)
-        bed.service("postgres", "start")
-        _commit_durably(bed)
-        bed.run(["install", "-d", "-m", "1777", NOTES])
-        Oar(bed).have_cores(cores)
-        _make_clock(bed)
-        oar_conf.write_bytes(before[1] + b'\nWALLTIME_CHANGE_ENABLED="yes"\n')
-        bed.service("oar", "start")
-        with tempfile.NamedTemporaryFile("w", suffix=".conf") as template:
-            text = DEFAULT_TEMPLATE.read_text()
-            template.write(text[: text.index("[custom:oar]")] + _SETTINGS)
-            template.flush()
-            bed.reconf(Path(template.name))
-        yield
-    finally:
-        for name in _WRITERS:
-            bed.service(name, "stop")
-        for path in DISKS.values():
-            bed.run(["umount", "-l", path], check=False)
-        module.write_bytes(before[0])
-        oar_conf.write_bytes(before[1])
-        bed.run(["rm", "-rf", NOTES])
-        bed.service("postgres", "start")
-        bed.service("oar", "start")
-        bed.reconf(conf)
+    _make_disks(bed)
+    bed.service("postgres", "start")
+    _commit_durably(bed)
+    bed.run(["install", "-d", "-m", "1777", NOTES])
+    Oar(bed).have_cores(cores)
+    _make_clock(bed)
+    with bed.path(_OAR_CONF).open("a") as conf:
+        conf.write('\nWALLTIME_CHANGE_ENABLED="yes"\n')
+    bed.service("oar", "start")
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as template:
+        text = DEFAULT_TEMPLATE.read_text()
+        template.write(text[: text.index("[custom:oar]")] + _SETTINGS)
+        template.flush()
+        bed.reconf(Path(template.name))
 
 
 def set_clock(bed: Bed, seconds: int) -> None:
