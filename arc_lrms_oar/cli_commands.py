@@ -94,7 +94,7 @@ def install_arguments(parser: argparse.ArgumentParser) -> None:
         default="OAR",
         help="value of lrms in arc.conf; SLURMPY replaces ARC 6's slurm.py (default: OAR)",
     )
-    uninstall_arguments(parser)
+    _installation_arguments(parser)
 
 
 def install(arguments: argparse.Namespace) -> int:
@@ -104,18 +104,27 @@ def install(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def uninstall_arguments(parser: argparse.ArgumentParser) -> None:
+def _installation_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arc-datadir", metavar="DIR", help="ARC's data directory (default: detected)"
     )
     parser.add_argument("--dry-run", action="store_true", help="print the steps, change nothing")
 
 
+def uninstall_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="also the scripts that an installed .deb or .rpm needs; its removal does this",
+    )
+    _installation_arguments(parser)
+
+
 def uninstall(arguments: argparse.Namespace) -> int:
     from arc_lrms_oar.admin.install import print_step
     from arc_lrms_oar.admin.uninstall import uninstall
 
-    uninstall(arguments.arc_datadir, arguments.dry_run, print_step)
+    uninstall(arguments.arc_datadir, arguments.dry_run, print_step, arguments.all)
     return 0
 
 

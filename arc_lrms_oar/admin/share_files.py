@@ -53,6 +53,16 @@ def files_to_install(lrms: str, arc: Arc) -> list[ShareFile]:
     return [ShareFile(target, _read(_SLURM_REPLACEMENT), 0o644)]
 
 
+def script_paths(arc: Arc) -> list[str]:
+    """The paths of the scripts that A-REX runs for `lrms = OAR`."""
+    return [os.path.join(arc.data_dir, name) for name in SCRIPTS]
+
+
+def script_paths_for_old_jobs(arc: Arc) -> list[str]:
+    """The paths of the scripts that ARC 7 runs for jobs of `lrms = SLURMPY`."""
+    return [os.path.join(arc.data_dir, name) for name in _SCRIPTS_FOR_OLD_JOBS]
+
+
 def _read(name: str) -> bytes:
     path = os.path.join(arc_locations.PACKAGE_FOLDER, "share", name)
     try:

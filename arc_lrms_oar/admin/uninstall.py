@@ -3,26 +3,33 @@
 A file that was replaced since, for example by an upgrade of ARC, is left as it is: it is newer than
 the backup. The command can be repeated, also after an interruption. It changes neither arc.conf nor
 any file that install has not recorded.
+
+Where a package of dpkg or rpm owns the scripts, its files and those that it needs are left to it.
+It runs install for scripts that it cannot own, and uninstall for everything when it is removed.
 """
 
 from __future__ import annotations
 
 import os
 
-from arc_lrms_oar.admin import arc_locations, install_record, package_owner
+from arc_lrms_oar.admin import arc_locations, install_record, package_owner, share_files
+from arc_lrms_oar.admin.arc_locations import Arc
 from arc_lrms_oar.admin.install import Report, write_error
 from arc_lrms_oar.admin.install_record import InstallRecord
 from arc_lrms_oar.admin.package_owner import Owner
 from arc_lrms_oar.errors import SiteError
 
 
-def uninstall(data_dir: str | None, dry_run: bool, report: Report) -> None:
+def uninstall(
+    data_dir: str | None, dry_run: bool, report: Report, everything: bool = False
+) -> None:
     """Undo what install has done.
 
     Args:
         data_dir: ARC's data directory; None to find it.
         dry_run: change nothing and report what would be done.
         report: is called with one line per step.
+        everything: remove also what a package needs, since it is being removed.
 
     Raises:
         SiteError: a backup is damaged, or a file cannot be written.
@@ -30,13 +37,17 @@ def uninstall(data_dir: str | None, dry_run: bool, report: Report) -> None:
     arc = arc_locations.find_arc(data_dir)
     record = InstallRecord(arc.data_dir)
     empty = not record.entries
+    would = "would " if dry_run else ""
     try:
         if not dry_run:
             record.move()
-        packaged = package_owner.owners(record.entries)
+        packaged = package_owner.owners([*record.entries, *share_files.script_paths(arc)])
+        needed = {} if everything else _needed(arc, packaged)
         for target in sorted(record.entries):
             if target in packaged:
                 _leave(target, packaged[target], record, dry_run, report)
+            elif target in needed:
+                report(f"{would}leave {target}: the package {needed[target].package} needs it")
             else:
                 _restore(target, record, dry_run, report)
         if not dry_run:
@@ -47,6 +58,12 @@ def uninstall(data_dir: str | None, dry_run: bool, report: Report) -> None:
         report(f"{arc.data_dir}: nothing is installed here")
         return
     report("Dry run: nothing was changed." if dry_run else "Uninstalled.")
+
+
+def _needed(arc: Arc, packaged: dict[str, Owner]) -> dict[str, Owner]:
+    """The scripts that install has added for a package, which owns the others."""
+    owners = [packaged[path] for path in share_files.script_paths(arc) if path in packaged]
+    return dict.fromkeys(share_files.script_paths_for_old_jobs(arc), owners[0]) if owners else {}
 
 
 def _leave(target: str, owner: Owner, record: InstallRecord, dry_run: bool, report: Report) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from admin.test_install import patched
-from support.arc_tree import NAMES, ArcTree
+from support.arc_tree import NAMES, NAMES_7, ArcTree
 
 from arc_lrms_oar.admin import arc_locations, check_arc, check_package, install_record
 from arc_lrms_oar.admin.arc_locations import Arc
@@ -94,6 +94,30 @@ def test_install_leaves_the_packages_files(arc: ArcTree, place: Path) -> None:
     assert f"leave {script}: it belongs to the package arc-lrms-oar" in steps
     assert script.exists()
     assert not record.exists()
+
+
+def test_uninstall_leaves_what_the_package_needs_for_jobs_of_arc_6(
+    arc: ArcTree, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On ARC 7 the package itself runs install, for scripts that are no files of the package."""
+    (arc.data / "SLURMPYmod.pm").unlink()
+    before = arc.listing()
+    arc_7 = Arc("7.0.0", str(arc.data), "", "", "the test")
+    monkeypatch.setattr(arc_locations, "find_arc", lambda _: arc_7)
+    steps_of_install(arc)
+    dpkg_owns(place, "arc-lrms-oar", *data_files(arc))
+    needed = [arc.data / name for name in NAMES_7 if name not in NAMES]
+    assert len(needed) == 2
+    # The second time the record has only these.
+    for _ in range(2):
+        steps: list[str] = []
+        uninstall(None, False, steps.append)
+        for script in needed:
+            assert f"leave {script}: the package arc-lrms-oar needs it" in steps
+            assert script.exists()
+    uninstall(None, False, lambda _: None, everything=True)
+    left = arc.listing().keys() - before.keys()
+    assert left == {str(path) for path in data_files(arc)}
 
 
 def test_record_is_state_and_not_below_usr(

@@ -16,7 +16,7 @@ from bed.grid import Grid, Job, shell
 from bed.layout import CHECKOUT
 from bed.messages import no_progress
 from bed.package import build_deb
-from live.conftest import SUITE
+from live.conftest import LABEL, SUITE
 from live.test_disturbed import finished
 
 from arc_lrms_oar.version import __version__
@@ -34,7 +34,7 @@ WAIT = "until [ -e go ]; do sleep 0.2; done; echo done"
 @pytest.fixture(scope="module")
 def deb_bed(bed: Bed) -> Iterator[Bed]:
     """A testbed without the package; `bed` has checked that there can be one."""
-    made = Bed(SUITE, label="-deb")
+    made = Bed(SUITE, label=f"-deb{LABEL}")
     made.up(conf=HERE / "arc.conf.in", with_cpusets=False, package_kind="none")
     yield made
     made.down()
@@ -84,6 +84,8 @@ def test_life_of_the_package(deb_bed: Bed) -> None:
     apt(bed, "install", newer)
     if bed.suite.python_backends:
         slurmpy_by_diversion(bed, slurmpy)
+    else:
+        uninstall_of_a_copy(bed)
 
     # A-REX still starts the scripts while they are removed.
     apt(bed, "remove", "arc-lrms-oar")
@@ -120,3 +122,12 @@ def slurmpy_by_diversion(bed: Bed, slurmpy: str) -> None:
     assert f"unchanged {module}: it belongs to the package arc-lrms-oar-slurmpy" in steps
     apt(bed, "remove", "arc-lrms-oar-slurmpy")
     assert bed.path(module).read_text() == stock
+
+
+def uninstall_of_a_copy(bed: Bed) -> None:
+    """As an admin does who had a copy before: the package keeps its scripts for jobs of ARC 6."""
+    steps = bed.run(["arc-oar", "uninstall"], cwd="/").stdout
+    cancel = "/usr/share/arc/cancel-SLURMPY-job"
+    assert f"leave {cancel}: the package arc-lrms-oar needs it" in steps
+    assert bed.path(cancel).exists()
+    assert problems(bed) == []

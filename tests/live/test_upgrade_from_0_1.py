@@ -17,7 +17,7 @@ from bed import Bed, package
 from bed.grid import Grid, Job, shell
 from bed.layout import CHECKOUT
 from bed.messages import no_progress
-from live.conftest import SUITE
+from live.conftest import LABEL, SUITE
 from live.test_deb import listing
 from live.test_disturbed import GATED, finished, let_go
 
@@ -37,7 +37,7 @@ REMOVE_COPY = f"rm -r {DIST}/arc_lrms_oar"
 @pytest.fixture(scope="module")
 def old_bed(bed: Bed) -> Iterator[Bed]:
     """A testbed without the package, with 0.1.0 in OLD; `bed` has checked that there can be one."""
-    made = Bed(SUITE, label="-0.1.0")
+    made = Bed(SUITE, label=f"-0.1.0{LABEL}")
     made.up(conf=HERE / "arc.conf.in", with_cpusets=False, package_kind="none")
     archive = lzma.decompress((HERE / "arc_lrms_oar-0.1.0.tar.xz").read_bytes())
     made.run(["mkdir", OLD])

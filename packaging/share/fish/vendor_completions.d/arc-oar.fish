@@ -173,6 +173,7 @@ complete -c arc-oar -n '_shtab_arc_oar_using install' -l arc-datadir -xka "(__fi
 complete -c arc-oar -n '_shtab_arc_oar_using install' -l dry-run -d 'print the steps, change nothing'
 complete -c arc-oar -n '_shtab_arc_oar_using; and test $_shtab_arc_oar_npos -eq 0' -a uninstall -d 'Restore every file that install replaced.'
 complete -c arc-oar -n '_shtab_arc_oar_using uninstall' -s h -l help -d 'show this help message and exit'
+complete -c arc-oar -n '_shtab_arc_oar_using uninstall' -l all -d 'also the scripts that an installed .deb or .rpm needs; its removal does this'
 complete -c arc-oar -n '_shtab_arc_oar_using uninstall' -l arc-datadir -xka "(__fish_complete_directories)" -d 'ARC'"'"'s data directory (default: detected)'
 complete -c arc-oar -n '_shtab_arc_oar_using uninstall' -l dry-run -d 'print the steps, change nothing'
 complete -c arc-oar -n '_shtab_arc_oar_using; and test $_shtab_arc_oar_npos -eq 0' -a doctor -d 'Check the installation and print how to fix what is wrong.'
