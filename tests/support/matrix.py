@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "testbed"))
 
-from bed.suites import suite_named
+from bed.suites import SUITES, suite_named
 
 _BEGIN, _END = "<!-- what tests/run --readme writes -->", "<!-- end of it -->"
 # How jobs reach the backend, by test module; all other modules use `_USUAL`.
@@ -39,12 +39,32 @@ def table(reports: Mapping[str, Path]) -> list[str]:
 
 
 def write(readme: Path, lines: Sequence[str]) -> None:
-    """Write the table between its marks in the README. Raises ValueError without the marks."""
+    """Write the table between its marks in the README; suites that it lacks keep their columns.
+
+    Raises ValueError without the marks.
+    """
     before, begin, rest = readme.read_text(encoding="utf-8").partition(_BEGIN)
-    _, end, after = rest.partition(_END)
+    old, end, after = rest.partition(_END)
     if not end:
         raise ValueError(f"{readme.name} has no lines {_BEGIN!r} and {_END!r}")
-    readme.write_text("\n".join([before + begin, "", *lines, "", end + after]), encoding="utf-8")
+    merged = _merged(old.split("\n"), lines)
+    readme.write_text("\n".join([before + begin, "", *merged, "", end + after]), encoding="utf-8")
+
+
+def _merged(old: Sequence[str], new: Sequence[str]) -> list[str]:
+    """Return the columns of both tables, in the order of the suites; those of `new` count."""
+    before, columns = _columns(old), _columns(new)
+    if before.get("") == columns[""]:
+        columns = {**before, **columns}
+    shown = [name for name in ("", *SUITES) if name in columns]
+    head, *rows = zip(*([name, *columns[name]] for name in shown))
+    return [_row(head), _row(["---"] * len(shown)), *map(_row, rows)]
+
+
+def _columns(lines: Sequence[str]) -> dict[str, list[str]]:
+    """Return the cells of each column of a table by its heading; that of the first is empty."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line]
+    return {head: cells[1:] for head, *cells in zip(*rows)}
 
 
 def _row(cells: Sequence[str]) -> str:
