@@ -1,7 +1,8 @@
 """Each file that a job's user owns, each trick with it, all verbs: bounded time and memory.
 
 A user cannot stop or slow the work on other jobs: scan reports the others' jobs in the same cycle,
-and every verb ends with a result or with an error of one line.
+and every verb ends with a result or with an error of one line. Each trick is done with one file of
+each of several jobs, and one cycle of scan meets them all.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -111,27 +112,31 @@ TRICKS: dict[str, Callable[[Path], object]] = {
 }
 
 
-def change_at_each_open(path: Path) -> None:
-    """Give the file another content before each time that this process opens it."""
-    original = path.read_bytes()
-    contents = itertools.cycle([original, original[: len(original) // 2], b"", original * 2])
+def change_at_each_open(paths: Iterable[Path]) -> None:
+    """Give each file another content before each time that this process opens it."""
+
+    def contents(original: bytes) -> Iterator[bytes]:
+        return itertools.cycle([original, original[: len(original) // 2], b"", original * 2])
+
+    following = {str(path): contents(path.read_bytes()) for path in paths}
     changing = False
 
     def before(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal changing
-        if event == "open" and not changing and arguments[0] == str(path):
+        path = str(arguments[0]) if event == "open" else ""
+        if not changing and path in following:
             changing = True
             with contextlib.suppress(OSError):
-                path.write_bytes(next(contents))
+                Path(path).write_bytes(next(following[path]))
             changing = False
 
     sys.addaudithook(before)
 
 
-def bounded(work: Callable[[], str], changing: Path | None = None) -> str:
+def bounded(work: Callable[[], str], changing: Iterable[Path] = ()) -> str:
     """Run `work` in a child with little time and memory; returns its result and its stderr.
 
-    The child changes the file `changing` between two reads.
+    The child changes the files `changing` between two reads.
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -141,8 +146,7 @@ def bounded(work: Callable[[], str], changing: Path | None = None) -> str:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
         os.close(reader)
-        if changing is not None:
-            change_at_each_open(changing)
+        change_at_each_open(changing)
         with os.fdopen(writer, "w") as pipe, contextlib.redirect_stderr(io.StringIO()) as errors:
             try:
                 result = work()
@@ -162,11 +166,20 @@ def bounded(work: Callable[[], str], changing: Path | None = None) -> str:
     return said
 
 
-def verbs(site: Site, files: JobFiles) -> dict[str, Callable[[], str]]:
-    """The verbs other than scan."""
+def of_the_site(site: Site) -> dict[str, Callable[[], str]]:
+    """The verbs that read all jobs, other than scan."""
+    settings, client = site.settings(), site.client()
+    options = {"queues": {"default": {"users": []}}, "jobs": ["1", "2"]}
+    return {
+        "jobs": lambda: str(len(OverviewReader(settings, client).read(1e9).rows)),
+        "info": lambda: str(len(lrms_info(settings, client, options))),
+    }
+
+
+def of_one_job(site: Site, files: JobFiles) -> dict[str, Callable[[], str]]:
+    """The verbs that read one job."""
     settings, client = site.settings(), site.client()
     path = str(files.file("grami"))
-    options = {"queues": {"default": {"users": []}}, "jobs": ["1", "2"]}
 
     def as_user(verb: Callable[[], object]) -> str:
         os.setgroups([])
@@ -175,9 +188,7 @@ def verbs(site: Site, files: JobFiles) -> dict[str, Callable[[], str]]:
         return str(verb())
 
     return {
-        "jobs": lambda: str(len(OverviewReader(settings, client).read(1e9).rows)),
-        "explain": lambda: str(len(explain(settings, client, GRID_ID))),
-        "info": lambda: str(len(lrms_info(settings, client, options))),
+        "explain": lambda: str(len(explain(settings, client, files.grid_id))),
         "cancel": lambda: as_user(
             lambda: cancel(settings, client, path, site.clock.retry(0)).outcome.name
         ),
@@ -188,32 +199,38 @@ def verbs(site: Site, files: JobFiles) -> dict[str, Callable[[], str]]:
 
 
 @pytest.mark.parametrize("trick", TRICKS)
-@pytest.mark.parametrize("name", FILES)
-def test_other_jobs_go_on(place: Path, oar: Standin, name: str, trick: str) -> None:
+def test_other_jobs_go_on(place: Path, oar: Standin, trick: str) -> None:
     site = Site(Ce(place, owner=NOBODY), oar)
-    files = ended(site, code=3)
+    jobs = {name: ended(site, f"{number}" * 50, code=3) for number, name in enumerate(FILES)}
     other = ended(site, OTHER)
-    path = FILES[name](files)
-    if not path.exists():
-        path.touch(mode=0o600)
-        site.ce.give(path)
+    paths = [FILES[name](files) for name, files in jobs.items()]
+    for path in paths:
+        if not path.exists():
+            path.touch(mode=0o600)
+            site.ce.give(path)
     with contextlib.ExitStack() as stack:
-        TRICKS[trick](path)
-        if trick in HOLDS:
-            stack.enter_context(kept(path, HOLDS[trick]))
-        changing = path if trick == CHANGES else None
+        for path in paths:
+            TRICKS[trick](path)
+            if trick in HOLDS:
+                stack.enter_context(kept(path, HOLDS[trick]))
+        changing = paths if trick == CHANGES else []
         said = bounded(lambda: " ".join(sorted(site.scan())), changing)
         reported = said.splitlines()[0].split()
         assert OTHER in reported
         assert other.done() == "0 Job finished with exit code 0\n"
-        if files.done() is not None:
-            assert files.done() == "3 Job finished with exit code 3\n"
-        assert len(said.splitlines()) <= 6, said
+        for name, files in jobs.items():
+            if files.done() is not None:
+                assert files.done() == "3 Job finished with exit code 3\n", name
+            assert sum(files.grid_id in line for line in said.splitlines()[1:]) <= 5, said
         assert "root:" not in shown(site)
-        for verb, work in verbs(site, files).items():
+        for verb, work in of_the_site(site).items():
             result = bounded(work, changing)
-            # Submit also prints the job script, for `arcctl job script`.
-            assert verb == "submit" or len(result.splitlines()) <= 3, (verb, result)
+            assert len(result.splitlines()) <= 3 * len(FILES), (verb, result)
+        for name, files in jobs.items():
+            for verb, work in of_one_job(site, files).items():
+                result = bounded(work, changing)
+                # Submit also prints the job script, for `arcctl job script`.
+                assert verb == "submit" or len(result.splitlines()) <= 3, (name, verb, result)
 
 
 def shown(site: Site) -> str:
