@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from arc_lrms_oar.admin.as_user import run_as
 from arc_lrms_oar.admin.findings import Finding, fail, ok
 from arc_lrms_oar.admin.mapped_users import Account
 from arc_lrms_oar.arex.config import Blocks
 from arc_lrms_oar.arex.userfiles import Owner, overwrite, remove_directory
 
 _DEFAULT_SESSIONS = "/var/spool/arc/sessiondir"
+# Search permission for all; of an access control list, the second one is the mask.
+_SEARCH = 0o111
 
 
 def session_dirs(blocks: Blocks) -> list[str]:
@@ -48,24 +50,41 @@ def _cure(place: str, user: Account, number: int) -> str:
     if number == errno.EROFS:
         return f"remount the file system of {place} read-write, and check the disk"
     closed = _closed_directories(place, user)
+    by_acl = [folder for folder in closed if os.stat(folder).st_mode & _SEARCH == _SEARCH]
+    if by_acl:
+        command = f"setfacl -m u:{user.name}:x {' '.join(by_acl)}"
+        return f"run: {command}; the access control list denies it"
     if closed:
         return f"run: chmod a+x {' '.join(closed)}; otherwise {user.name} cannot reach {place}"
+    if os.geteuid() != 0:
+        return f"let {user.name} write there, or set sessiondir in [arex] to a directory of theirs"
     return "let root create directories there: on NFS with the option no_root_squash"
 
 
 def _closed_directories(place: str, user: Account) -> list[str]:
-    """`place` and those of its parent directories that `user` may not enter."""
+    """`place` and those of its parent directories that `user` may not enter.
+
+    Those below the first one are missing where this process may not enter it either.
+    """
     path = Path(os.path.realpath(place))
-    return [str(one) for one in (*reversed(path.parents), path) if not _may_enter(one, user)]
-
-
-def _may_enter(folder: Path, user: Account) -> bool:
-    status = folder.stat()
-    if status.st_uid == user.uid:
-        return bool(status.st_mode & stat.S_IXUSR)
-    if status.st_gid in (user.gid, *user.groups):
-        return bool(status.st_mode & stat.S_IXGRP)
-    return bool(status.st_mode & stat.S_IXOTH)
+    opened: dict[str, int] = {}
+    try:
+        with suppress(PermissionError):
+            for folder in (*reversed(path.parents), path):
+                opened[str(folder)] = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+        # By descriptor, since a path is also denied for each closed directory above.
+        closed: list[str] = run_as(
+            user,
+            lambda: [
+                folder
+                for folder, descriptor in opened.items()
+                if not os.access(".", os.X_OK, dir_fd=descriptor)
+            ],
+        )
+        return closed
+    finally:
+        for descriptor in opened.values():
+            os.close(descriptor)
 
 
 def _session_error(place: str, user: Account) -> tuple[str, int]:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pwd
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -299,6 +300,75 @@ def test_cure_for_a_closed_session_directory(place: Path) -> None:
     for path in (place / "shut", sessions):
         path.chmod(0o711)
     assert bad(check_sessions.check_sessions(blocks, nobody)) == []
+
+
+@needs_root
+def test_cure_for_a_session_directory_with_an_access_control_list(place: Path) -> None:
+    """An entry of its own lets a user in where the mode does not, and keeps it out otherwise."""
+    nobody = find_account("nobody")
+    assert nobody is not None
+    sessions = place / "sessions"
+    sessions.mkdir()
+    blocks = parse_blocks(f"[arex]\nsessiondir={sessions}\n", "arc.conf")
+    sessions.chmod(0o700)
+    set_entry(sessions, nobody.uid, 0o1)
+    assert bad(check_sessions.check_sessions(blocks, nobody)) == []
+    place.chmod(0o700)
+    assert cure(check_sessions.check_sessions(blocks, nobody)) == (
+        f"run: chmod a+x {place}; otherwise nobody cannot reach {sessions}"
+    )
+    place.chmod(0o755)
+    sessions.chmod(0o755)
+    set_entry(sessions, nobody.uid, 0)
+    assert cure(check_sessions.check_sessions(blocks, nobody)) == (
+        f"run: setfacl -m u:nobody:x {sessions}; the access control list denies it"
+    )
+
+
+def set_entry(path: Path, uid: int, permissions: int) -> None:
+    """Give `path` an access control list: its mode, and an entry for one user.
+
+    The list is that of linux/posix_acl_xattr.h, so that setfacl need not be installed.
+    """
+    mode = path.stat().st_mode
+    mask = mode >> 3 & 7 | permissions
+    entries = [
+        (1, mode >> 6 & 7, -1),
+        (2, permissions, uid),
+        (4, mode >> 3 & 7, -1),
+        (16, mask, -1),
+        (32, mode & 7, -1),
+    ]
+    value = struct.pack("<I", 2)
+    value += b"".join(struct.pack("<HHI", *entry[:2], entry[2] & 0xFFFFFFFF) for entry in entries)
+    try:
+        os.setxattr(path, "system.posix_acl_access", value)
+    except OSError as error:
+        pytest.skip(f"no access control lists at {path}: {error.strerror}")
+
+
+def test_cures_of_an_ordinary_user(place: Path) -> None:
+    """Also where doctor runs as the user that A-REX and its jobs have."""
+
+    def cure_of_owner() -> str:
+        return cure(check_sessions.check_sessions(blocks, user))
+
+    user = find_account("nobody") if os.geteuid() == 0 else own_account()
+    assert user is not None
+    sessions = place / "shut" / "sessions"
+    sessions.mkdir(parents=True)
+    blocks = parse_blocks(f"[arex]\nsessiondir={sessions}\n", "arc.conf")
+    if os.geteuid() == 0:
+        os.chown(place / "shut", user.uid, user.gid)
+    sessions.chmod(0o555)
+    assert run_as(user, cure_of_owner) == (
+        f"let {user.name} write there, or set sessiondir in [arex] to a directory of theirs"
+    )
+    (place / "shut").chmod(0o600)
+    assert run_as(user, cure_of_owner) == (
+        f"run: chmod a+x {place}/shut; otherwise {user.name} cannot reach {sessions}"
+    )
+    (place / "shut").chmod(0o700)
 
 
 @needs_root

@@ -234,8 +234,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _sessions(
         "any directory is called closed",
-        "if not _may_enter(one, user)]",
-        "if one]",
+        'if not os.access(".", os.X_OK, dir_fd=descriptor)',
+        "if descriptor",
         f"{_DOCTOR}::test_cure_for_a_closed_session_directory",
     ),
 )
