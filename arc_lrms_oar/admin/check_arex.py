@@ -21,13 +21,19 @@ _DEFAULT_WAKEUP = 180
 
 def check_running(path: str, blocks: Blocks, settings: Settings) -> Iterator[Finding]:
     """Whether A-REX runs, and has been restarted since the configuration was changed."""
-    try:
-        running = read_blocks(RUNTIME_CONFIG)
-    except ConfigError:
+    if not os.path.exists(RUNTIME_CONFIG):
         message = f"it is not running: {RUNTIME_CONFIG} does not exist"
         yield fail("A-REX", message, "run: systemctl start arc-arex")
         return
-    stopped = _heartbeat_error(settings.control_dir, running, time.time())
+    try:
+        running = read_blocks(RUNTIME_CONFIG)
+        stopped = _heartbeat_error(settings.control_dir, running, time.time())
+    except ConfigError as error:
+        yield ok("A-REX", f"not checked: {error}")
+        return
+    except PermissionError as error:
+        yield ok("A-REX", f"not checked: {error.filename}: {error.strerror}")
+        return
     if stopped:
         cure = "run: systemctl restart arc-arex; see A-REX's log /var/log/arc/arex.log"
         yield fail("A-REX", f"it is not running: {stopped}", cure)
@@ -48,14 +54,15 @@ def check_running(path: str, blocks: Blocks, settings: Settings) -> Iterator[Fin
 def _heartbeat_error(control_dir: str, running: Blocks, now: float) -> str:
     """Why A-REX's heartbeat file shows that it does not run, or "".
 
-    Its limit is that of A-REX's own watchdog (docs/internals/arc.md#heartbeat).
+    Its limit is that of A-REX's own watchdog (docs/internals/arc.md#heartbeat). Raises
+    PermissionError.
     """
     path = os.path.join(control_dir, _HEARTBEAT)
     (*_, text) = running.get("arex", {}).get("wakeupperiod", [""])
     wakeup = int(text) if text.isdecimal() else _DEFAULT_WAKEUP
     try:
         age = now - os.stat(path).st_mtime
-    except OSError as error:
+    except FileNotFoundError as error:
         return f"{path}: {error.strerror}"
     if age > 3 * wakeup + 300:
         return f"{path} was last written {age / 60:.0f} min ago"

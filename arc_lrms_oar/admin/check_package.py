@@ -14,6 +14,7 @@ from arc_lrms_oar.admin.as_user import run_as
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
 from arc_lrms_oar.admin.mapped_users import Account
 from arc_lrms_oar.admin.package_owner import Owner
+from arc_lrms_oar.arex.config import RUNTIME_CONFIG
 from arc_lrms_oar.errors import SiteError
 from arc_lrms_oar.version import __version__
 
@@ -150,6 +151,12 @@ def check_submit_script(arc: Arc, lrms: str, config: str, user: Account) -> Iter
             f"{user.name} cannot read {unreadable[0]}"
             + (f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""),
             f"run: chmod -R a+rX {arc_locations.PACKAGE_FOLDER}",
+        )
+    elif config == RUNTIME_CONFIG and f"{config}: cannot read" in output:
+        yield fail(
+            check,
+            f"{user.name} cannot read {config}, which A-REX made of arc.conf",
+            f"run: chmod a+r {config}; and let A-REX start with umask 022",
         )
     elif _NO_GRAMI in output or config in output:
         yield ok(check, f"{script} runs")

@@ -78,11 +78,14 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
     lrms = lrms if lrms in ("oar", "SLURMPY") else "OAR"
     yield from check_arc.check_scripts(arc, arc_error, lrms)
     if unreadable:
-        denied = os.path.exists(path) and not os.access(path, os.R_OK)
-        cure = _AS_ROOT if denied else "give the right file with --config"
-        yield fail("configuration", unreadable, cure)
+        if os.path.exists(path) and not os.access(path, os.R_OK):
+            yield warn("configuration", unreadable, _AS_ROOT)
+        else:
+            yield fail("configuration", unreadable, "give the right file with --config")
         return
-    yield from check_config.check_config(path, blocks, arc)
+    yield from check_config.check_config(path, blocks)
+    foreign = _is_foreign(blocks)
+    yield from check_config.check_validator(path, arc, foreign)
     try:
         settings = settings_from(blocks, path)
     except ConfigError:
@@ -90,10 +93,12 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
     if config is None:
         yield from check_arex.check_running(path, blocks, settings)
     yield from check_arc.check_kick()
-    foreign = _is_foreign(settings.control_dir)
     jobs: list[GridJob] = []
     if foreign:
-        text = "control directory, session directories, metrics file, jobs and mapped users"
+        text = (
+            "control directory, session directories, metrics file, runtime environments, jobs and "
+            "mapped users"
+        )
         message = f"A-REX does not run as {own_account().name}; not checked: {text}"
         yield warn("doctor", message, _AS_ROOT)
         accounts = [own_account()]
@@ -105,7 +110,7 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
         yield from check_jobs.check_scripts_of_jobs(jobs)
         found, accounts = check_users.choose_users(blocks, chosen)
         yield from found
-    yield from check_arex.check_runtime_environments(settings)
+        yield from check_arex.check_runtime_environments(settings)
     yield from check_package.check_permissions(arc)
     if arc is not None and lrms != "SLURMPY":
         given = RUNTIME_CONFIG if config is None and os.path.exists(RUNTIME_CONFIG) else path
@@ -117,8 +122,9 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
     yield from _oar(settings, blocks, accounts, jobs, foreign, probe)
 
 
-def _is_foreign(control_dir: str) -> bool:
+def _is_foreign(blocks: Blocks) -> bool:
     """Whether doctor runs as an ordinary user, and A-REX as another user."""
+    (*_, control_dir) = blocks.get("arex", {}).get("controldir", [Settings().control_dir])
     try:
         return os.geteuid() not in (0, os.stat(control_dir).st_uid)
     except OSError:

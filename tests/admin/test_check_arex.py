@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from support.oar_site import Site
+from support.users import needs_root
 
 from arc_lrms_oar.admin import check_arex
+from arc_lrms_oar.admin.as_user import run_as
 from arc_lrms_oar.admin.findings import Finding, ok
+from arc_lrms_oar.admin.mapped_users import find_account
 from arc_lrms_oar.arex.config import parse_blocks
 from arc_lrms_oar.settings import Settings
 
@@ -69,6 +72,33 @@ def test_arex_that_has_died(started: Path) -> None:
     assert finding.message == f"it is not running: {heartbeat} was last written 30 min ago"
     heartbeat.unlink()
     assert running(started.parent).message.endswith("gm-heartbeat: No such file or directory")
+
+
+@needs_root
+def test_ordinary_user_who_may_not_see_arex(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is no failure of A-REX."""
+    nobody = find_account("nobody")
+    assert nobody is not None
+    (place / "control").mkdir(mode=0o700)
+    (place / "control" / "gm-heartbeat").touch()
+    config = place / "arched-arex.cfg"
+    config.write_text(GOOD)
+    monkeypatch.setattr(check_arex, "RUNTIME_CONFIG", str(config))
+
+    def found() -> tuple[str, str]:
+        finding = running(place / "control")
+        return finding.level, finding.message
+
+    heartbeat = place / "control" / "gm-heartbeat"
+    assert run_as(nobody, found) == [
+        "ok",
+        f"not checked: {heartbeat}: Permission denied",
+    ]
+    config.chmod(0o600)
+    assert run_as(nobody, found) == [
+        "ok",
+        f"not checked: {config}: cannot read the ARC configuration: Permission denied",
+    ]
 
 
 def test_control_directory(site: Site) -> None:

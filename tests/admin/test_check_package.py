@@ -122,6 +122,22 @@ def test_package_that_users_cannot_read(installed: ArcTree) -> None:
     assert text.startswith(f"nobody cannot read {installed.package} (and ")
 
 
+def test_runtime_configuration_that_users_cannot_read(
+    installed: ArcTree, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The live test has one without permission, with a Python that every user can run."""
+    config, user = place / "arched-arex.cfg", own_account()
+    monkeypatch.setattr(check_package, "RUNTIME_CONFIG", str(config))
+    where = Arc("", str(installed.data), "", "", "")
+    (found,) = check_package.check_submit_script(where, "OAR", str(config), user)
+    assert (found.level, found.check) == ("FAIL", f"submit script as {user.name}")
+    assert found.message == f"{user.name} cannot read {config}, which A-REX made of arc.conf"
+    assert found.cure == f"run: chmod a+r {config}; and let A-REX start with umask 022"
+    config.write_text("[lrms]\nlrms=OAR\n[queue:default]\n")
+    (found,) = check_package.check_submit_script(where, "OAR", str(config), user)
+    assert found.level == "ok"
+
+
 def test_submit_script_that_finds_no_package(installed: ArcTree) -> None:
     installed.package.rename(installed.package.parent / "moved")
     ((level, _, text),) = submit_script(installed, own_account())

@@ -103,10 +103,8 @@ def test_configuration_that_cannot_be_read(quiet_validator: ArcTree, place: Path
     )
 
 
-def look(text: str, arc: Arc | None = None) -> list[tuple[str, str, str]]:
-    blocks = parse_blocks(text, "arc.conf")
-    found = bad(check_config.check_config("arc.conf", blocks, arc))
-    return [one for one in found if one[1] != "validator"]
+def look(text: str) -> list[tuple[str, str, str]]:
+    return bad(check_config.check_config("arc.conf", parse_blocks(text, "arc.conf")))
 
 
 def test_configurations() -> None:
@@ -163,12 +161,14 @@ def test_errors_of_arcs_validator(arc: ArcTree, output: str, message: str) -> No
     last = "[2026-11-21] [ARCCTL.Config] [ERROR] [508] [Validation returned 1 error(s)]"
     check.write_text(f'#!/bin/sh\ncat <<"E"\n{output}\n{last}\nE\nexit 1\n')
     check.chmod(0o755)
-    found = check_config.check_config(
-        "arc.conf",
-        parse_blocks(GOOD, "arc.conf"),
-        Arc("", "", str(arc.tools), "", ""),
-    )
+    where = Arc("", "", str(arc.tools), "", "")
+    found = check_config.check_validator("arc.conf", where, foreign=False)
     assert bad(found) == [("FAIL", "validator", message)]
+    (finding,) = check_config.check_validator("arc.conf", where, foreign=True)
+    assert (finding.level, finding.message) == (
+        "ok",
+        "not checked: arc-config-check must run as A-REX's user",
+    )
 
 
 def test_gm_kick_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,8 +353,9 @@ def test_cures_of_an_ordinary_user(place: Path) -> None:
     def cure_of_owner() -> str:
         return cure(check_sessions.check_sessions(blocks, user))
 
-    user = find_account("nobody") if os.geteuid() == 0 else own_account()
-    assert user is not None
+    chosen = find_account("nobody") if os.geteuid() == 0 else own_account()
+    assert chosen is not None
+    user = chosen
     sessions = place / "shut" / "sessions"
     sessions.mkdir(parents=True)
     blocks = parse_blocks(f"[arex]\nsessiondir={sessions}\n", "arc.conf")
@@ -439,19 +440,19 @@ def test_user_whose_shell_refuses_them(site: Site, monkeypatch: pytest.MonkeyPat
 )
 def test_cures_in_arc_conf(lines: str, cured: str) -> None:
     blocks = parse_blocks(f"{GOOD}[custom:oar]\n{lines}\n", "arc.conf")
-    assert cure(check_config.check_config("arc.conf", blocks, None)) == cured
+    assert cure(check_config.check_config("arc.conf", blocks)) == cured
 
 
 def test_cure_of_a_default_queue_that_does_not_exist() -> None:
     blocks = parse_blocks(GOOD.replace("OAR", "OAR nosuch"), "arc.conf")
-    assert cure(check_config.check_config("arc.conf", blocks, None)) == (
+    assert cure(check_config.check_config("arc.conf", blocks)) == (
         "set lrms = OAR default in [lrms], or add the block [queue:nosuch] (there are default)"
     )
 
 
 def test_option_of_the_site_in_the_block_of_a_queue() -> None:
     blocks = parse_blocks(GOOD + "[custom:oar/default]\nprivate_key=/k\n", "arc.conf")
-    found = check_config.check_config("arc.conf", blocks, None)
+    found = check_config.check_config("arc.conf", blocks)
     assert cure(found) == "move private_key to [custom:oar]: it is not an option of a queue"
 
 
@@ -462,8 +463,26 @@ def test_ordinary_user_on_a_ce_of_root(site: Site) -> None:
     nobody = find_account("nobody")
     assert nobody is not None
 
-    def foreign() -> bool:
-        return doctor._is_foreign(str(site.ce.control))
+    def findings() -> list[tuple[str, str]]:
+        found = doctor.examine(str(site.ce.conf), [], probe=False)
+        return [(one.check, one.message) for one in found if one.check == "doctor"]
 
-    assert run_as(nobody, foreign) is True
-    assert foreign() is False
+    assert run_as(nobody, findings) == [
+        [
+            "doctor",
+            "A-REX does not run as nobody; not checked: control directory, session directories, "
+            "metrics file, runtime environments, jobs and mapped users",
+        ]
+    ]
+    assert findings() == []
+    os.chmod(site.ce.conf, 0o600)
+
+    def last_finding() -> Finding:
+        return list(doctor.examine(str(site.ce.conf), [], probe=False))[-1]
+
+    assert run_as(nobody, last_finding) == [
+        "warn",
+        "configuration",
+        f"{site.ce.conf}: cannot read the ARC configuration: Permission denied",
+        "run doctor as root",
+    ]

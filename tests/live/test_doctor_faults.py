@@ -20,6 +20,7 @@ from live.cures import follow
 from live.installation import restoring
 from support.conf_edits import text_of
 
+from arc_lrms_oar.arex.config import RUNTIME_CONFIG
 from arc_lrms_oar.version import __version__
 
 pytestmark = pytest.mark.live
@@ -368,6 +369,36 @@ def test_server_that_is_stopped(doctor: Doctor) -> None:
         assert doctor.problems(doctor.plain) == []
     finally:
         doctor.bed.service("oar", "start")
+
+
+def test_runtime_configuration_that_users_cannot_read(doctor: Doctor) -> None:
+    """As A-REX makes it when it is started with umask 027."""
+    check = "submit script as griduser"
+    doctor.bed.run(["chmod", "640", RUNTIME_CONFIG])
+    try:
+        rows = doctor.problems(doctor.plain, config="")
+        (row,) = (row for row in rows if row["check"] == check)
+        assert row["level"] == "FAIL"
+        assert row["message"].startswith(f"griduser cannot read {RUNTIME_CONFIG}, which A-REX ")
+        follow(doctor.bed, doctor.plain, row["cure"])
+        rows = doctor.problems(doctor.plain, config="")
+        assert [row for row in rows if row["check"] == check] == []
+    finally:
+        doctor.bed.run(["chmod", "644", RUNTIME_CONFIG])
+
+
+@pytest.mark.parametrize("user", ["griduser", "otheruser"])
+def test_ordinary_user(doctor: Doctor, user: str) -> None:
+    """On a CE without a fault, an ordinary user is only told to be root."""
+    argv = ["python3", "-m", "arc_lrms_oar", "doctor", "--json"]
+    for mode in ("755", "700"):
+        doctor.bed.run(["chmod", mode, arcconf.CONTROLDIR])
+        try:
+            done = doctor.bed.run(argv, cwd="/", check=False, timeout=300, user=user)
+        finally:
+            doctor.bed.run(["chmod", "755", arcconf.CONTROLDIR])
+        bad = [row for row in json.loads(done.stdout)["findings"] if row["level"] != "ok"]
+        assert [(row["check"], row["cure"]) for row in bad] == [("doctor", "run doctor as root")]
 
 
 def test_arex_that_has_died(doctor: Doctor) -> None:
