@@ -64,9 +64,9 @@ WRONG_VALUES = {
 
 
 def findings(conf: str) -> list[Finding]:
-    """The findings that are not ok, without ARC's validator."""
-    found = check_config("arc.conf", parse_blocks(conf, "arc.conf"), None)
-    return [one for one in found if one.level != "ok" and one.check != "validator"]
+    """The findings that are not ok."""
+    found = check_config("arc.conf", parse_blocks(conf, "arc.conf"))
+    return [one for one in found if one.level != "ok"]
 
 
 def cured(conf: str, finding: Finding) -> str:
