@@ -55,10 +55,12 @@ class Settings(NamedTuple):
     """Everything in arc.conf that this package uses. Times in seconds, paths absolute.
 
     The fields up to `move_tool` come from ARC's own options; their defaults are ARC's.
-    `common` holds for queues without settings of their own.
+    `default_queue` is the second word of `lrms`, or "". `common` holds for queues without settings
+    of their own.
     """
 
     config_file: str = ""
+    default_queue: str = ""
     control_dir: str = "/var/spool/arc/jobstatus"
     session_dirs: tuple[str, ...] = ()
     scratch_dir: str = ""

@@ -69,6 +69,13 @@ _SHELL_CODES = {
     127: "it does not find a program: check its name, and the PATH on the nodes",
 }
 
+# OAR's reason for a request that no set of its resources satisfies, in all versions.
+_TOO_LARGE = "not enough resources"
+_SMALLER = (
+    "OAR has no nodes that can ever satisfy the request: the user must reduce count, countpernode "
+    "or memory, or use another queue. Compare the request with `oarnodes`."
+)
+
 _BY_STATE = {
     State.HOLD: "Run `oarresume {id}` to release it.",
     State.SUSPENDED: "Run `oarresume {id}` as root or oar to resume it.",
@@ -85,6 +92,8 @@ def advice(facts: JobFacts, end: Outcome | None) -> str:
             return NOTHING
         if end is not None and end.code:
             return _by_cause(facts, end)
+        if _TOO_LARGE in facts.failure:
+            return _SMALLER
         return "The details are in the job's errors file (see above)."
     if facts.job_id is None:
         if facts.job.is_unsubmitted and facts.job.state in IN_OAR:

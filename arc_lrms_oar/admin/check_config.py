@@ -70,6 +70,7 @@ def check_config(path: str, blocks: Blocks) -> Iterator[Finding]:
     for line in unknown_options(blocks):
         yield warn(check, f"{path}: {line}", _option_cure(line))
     yield from _check_blocks(path, blocks)
+    yield from _check_benchmarks(path, blocks)
     if settings is not None:
         yield from _check_acl_users(path, settings)
         yield from _check_remote(path, blocks, settings)
@@ -129,6 +130,22 @@ def _check_blocks(path: str, blocks: Blocks) -> Iterator[Finding]:
             "is no block [queue:NAME]",
             f"{named}add the block [queue:{default[0]}]{others}",
         )
+
+
+def _check_benchmarks(path: str, blocks: Blocks) -> Iterator[Finding]:
+    """Whether ARC can publish the queues' benchmarks (docs/internals/arc.md#diag)."""
+    for title, options in blocks.items():
+        if not title.startswith("queue:"):
+            continue
+        for value in options.get("benchmark", []):
+            name, colon, number = value.partition(":")
+            if colon:
+                yield warn(
+                    "configuration",
+                    f"{path}: [{title}] benchmark = {value}: ARC publishes it without its value, "
+                    "because a queue needs a space in place of the colon",
+                    f"set benchmark = {name.strip()} {number.strip()} in [{title}]",
+                )
 
 
 def _check_acl_users(path: str, settings: Settings) -> Iterator[Finding]:

@@ -22,6 +22,8 @@ _LABELS = r"(?m)^\s*HIERARCHY_LABELS\s*=\s*[\"']?([^\"'\n#]+)"
 _LEVEL_OF_RESOURCES = r"/([A-Za-z_]\w*)="
 # oarsub itself replaces this word by network_address.
 _NODES = "nodes"
+# PostgreSQL and MySQL about a condition that names an unknown column.
+_UNKNOWN_COLUMN = r"""column "(\w+)" does not exist|Unknown column '(\w+)' in"""
 
 
 def check_resources(
@@ -79,8 +81,9 @@ def _check_levels(
 ) -> Iterator[Finding]:
     for option, name in _named_levels(queue, options):
         if name not in known:
-            message = f"OAR's resources have no property {name}"
-            yield fail("resource levels", message, _level_cure(option, block, known))
+            used = f", with gpus = {queue.gpus}" if option == "gpu_level" else ""
+            message = f"OAR's resources have no property {name} ({option}{used} in [{block}])"
+            yield fail("resource levels", message, _level_cure(option, name, block, known))
         elif labels is not None and option != "memory_property" and name not in labels:
             yield fail(
                 "resource levels",
@@ -96,11 +99,11 @@ def _check_levels(
             )
 
 
-def _level_cure(option: str, block: str, known: set[str]) -> str:
+def _level_cure(option: str, name: str, block: str, known: set[str]) -> str:
     """What to do about an option that names a property which OAR's resources do not have."""
-    name_it = "correct it (`oarnodes` shows the properties)"
+    name_it = f"correct {option} (`oarnodes` shows the properties)"
     if option == "gpu_level":
-        return f"{name_it}, or remove gpus from [{block}] if the nodes have none"
+        return f"{_create(name)}, or {name_it}, or remove gpus from [{block}] if no node has a GPU"
     default = next(one.default for one in OPTIONS if one.name == option)
     if default and default not in known:
         return name_it
@@ -115,15 +118,27 @@ def _check_cpu_level(settings: Settings, known: set[str]) -> Iterator[Finding]:
             "resource levels",
             f"OAR's resources have no property {settings.cpu_level}, so A-REX publishes each node "
             "with one socket",
-            _level_cure("cpu_level", "custom:oar", known | {default}),
+            _level_cure("cpu_level", settings.cpu_level, "custom:oar", known | {default}),
         )
+
+
+def _create(name: str) -> str:
+    """How to give OAR's resources a property; OAR 2.5 to 3 have these commands and options."""
+    return (
+        f"create it with `oarproperty -a {name}` on OAR's server and set it on all resources with "
+        f"`oarnodesetting -r RESOURCE_ID -p {name}=VALUE`"
+    )
 
 
 def _named_levels(queue: QueueSettings, options: set[str]) -> Iterator[tuple[str, str]]:
     """Each option that names a property, with the property."""
     for option in _LEVELS:
         name = getattr(queue, option)
-        if option in options and name and (option != "gpu_level" or queue.gpus):
+        used = option in options
+        if option == "gpu_level":
+            # Only gpus uses it: the queue may have it from [custom:oar], or as its default.
+            used = bool(queue.gpus) and not options.isdisjoint(("gpu_level", "gpus"))
+        if used and name:
             yield option, name
     if "resources" in options:
         for name in re.findall(_LEVEL_OF_RESOURCES, " ".join(queue.resources)):
@@ -148,6 +163,7 @@ def _check_properties(block: str, queue: QueueSettings, client: OarClient) -> It
     """Whether a resource matches the condition; OAR 3 reports a wrong one as an error."""
     if not queue.properties:
         return
+    condition = f"[{block}] properties = {queue.properties}"
     cure = (
         f'try it with `oarnodes --sql "{queue.properties}"` and correct it, or remove properties '
         f"from [{block}]"
@@ -155,11 +171,21 @@ def _check_properties(block: str, queue: QueueSettings, client: OarClient) -> It
     try:
         matching = sum(1 for _ in client.resources(queue.properties))
     except OarUnavailable as error:
-        yield fail("properties", f"[{block}] properties = {queue.properties}: {error}", cure)
+        missing = re.search(_UNKNOWN_COLUMN, str(error))
+        if missing:
+            name = missing[1] or missing[2]
+            message = f"{condition}: OAR's resources have no property {name}"
+            yield fail(
+                "properties",
+                message,
+                f"{_create(name)}, or correct the condition, or remove properties from [{block}]: "
+                "its jobs may then run on all nodes",
+            )
+        else:
+            yield fail("properties", f"{condition}: {error}", cure)
         return
     if not matching:
-        message = f"[{block}] properties = {queue.properties}: no resource of OAR matches"
-        yield fail("properties", message, cure)
+        yield fail("properties", f"{condition}: no resource of OAR matches", cure)
 
 
 def _hierarchy_labels(settings: Settings) -> set[str] | None:

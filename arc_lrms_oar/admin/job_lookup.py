@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -65,7 +66,8 @@ def find_job(every: JobListing, text: str) -> Found:
                 f"{wanted}: {len(same)} grid job IDs start with this; give more of it"
             )
         return find_job(every, same[0])
-    raise OarLrmsError(not_found(every, text))
+    named = f"; to find jobs by their names, run: arc-oar jobs --all --name {shlex.quote(text)}"
+    raise OarLrmsError(not_found(every, text) + named)
 
 
 def not_found(every: JobListing, text: str) -> str:

@@ -128,6 +128,7 @@ def settings_from(blocks: Blocks, path: str) -> Settings:
                 raise reader.wrong(_block_of(reader, o), o.name, "", "a value, with remote_host")
     return Settings(
         config_file=path,
+        default_queue="".join(reader.text("lrms", "lrms", "").split()[1:2]),
         control_dir=reader.text("arex", "controldir", _DEFAULTS.control_dir),
         session_dirs=_session_dirs(blocks),
         scratch_dir=reader.text("arex", "scratchdir", _DEFAULTS.scratch_dir).rstrip("/"),

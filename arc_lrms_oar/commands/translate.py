@@ -174,12 +174,14 @@ def _from_xrsl(text: str, settings: Settings, queue: str | None) -> list[_Asked]
 
 
 def _choose_queue(values: grami.Values, settings: Settings) -> str:
-    """Set the CE's only queue in `values`; returns a line that says who chooses the queue."""
-    if len(settings.queues) == 1:
-        (name,) = settings.queues
-        values["joboption_queue"] = name
-        return f"queue: not set, so A-REX uses {name}, the only one"
-    return "queue: not set, so A-REX uses its default or the first that the user may use"
+    """Set the CE's default or only queue in `values`; returns a line that says who chooses it."""
+    name, why = settings.default_queue, "the default in [lrms] lrms"
+    if not name and len(settings.queues) == 1:
+        (name,), why = settings.queues, "the only one"
+    if not name:
+        return "queue: not set, so A-REX uses the first that the user may use"
+    values["joboption_queue"] = name
+    return f"queue: not set, so A-REX uses {name}, {why}"
 
 
 def _translation(asked: _Asked, settings: Settings, source: str) -> Translation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 
 from . import faults, richtext
@@ -16,6 +17,12 @@ TYPE_CHECKING = False  # importing typing would cost each command 3 ms
 if TYPE_CHECKING:
     from .database import Row
 
+# Seen on OAR 2.5.9.
+_SQL_ERROR = (
+    "DBD::Pg::st execute failed: ERROR:  {} at /usr/share/perl5/OAR/IO.pm line 5759.\n"
+    "DBD::Pg::st fetchrow_hashref failed: no statement executing at /usr/share/perl5/OAR/IO.pm "
+    "line 5761.\n"
+)
 _SPEC = {"state|s": "", "list|l": "", "events|e": ":s", "resource|r": "s", "sql": "s", "json|J": ""}
 _OPTIONS = table({**_SPEC, "yaml|Y": "", "xml|X": "", "help|h": "", "version|V": ""})
 _OPTIONS_26 = table({**_SPEC, "jobs|j": "", "yaml|Y": "", "help|h": "", "version|V": ""})
@@ -53,7 +60,8 @@ def _parse(call: Invocation) -> Parsed:
 def _rows(call: Invocation, parsed: Parsed) -> list[Row]:
     """Return the selected resources.
 
-    Unknown hosts select none, and neither do wrong conditions on 2.x, with exit status 0.
+    Unknown hosts select none, and neither do wrong conditions on 2.x, with exit status 0 and the
+    error of its database.
     """
     rows = call.db.resources()
     sql, wanted = parsed.last("sql"), parsed.last("resource")
@@ -61,9 +69,11 @@ def _rows(call: Invocation, parsed: Parsed) -> list[Row]:
         try:
             rows = call.db.rows(f"SELECT * FROM resources WHERE {sql} ORDER BY resource_id")
         except sqlite3.Error as error:
+            text = re.sub(r"no such column: (\w+)", r'column "\1" does not exist', str(error))
             if call.dialect.major == 3:
-                raise Refused(1, err=SQL_ERROR.format(error)) from None
-            rows = []
+                raise Refused(1, err=SQL_ERROR.format(text)) from None
+            none = "{}\n\n" if parsed.has("json") else ""
+            raise Refused(0, none, _SQL_ERROR.format(text)) from None
     if wanted is not None:
         rows = [r for r in rows if str(r["resource_id"]) in wanted.split(",")]
     if parsed.arguments:

@@ -57,14 +57,14 @@ def test_properties_that_do_not_exist(site: Site) -> None:
     assert resources(site)[1:] == [
         fail(
             "resource levels",
-            "OAR's resources have no property ram",
-            "correct it (`oarnodes` shows the properties), or remove memory_property from "
-            "[custom:oar] for its default",
+            "OAR's resources have no property ram (memory_property in [custom:oar])",
+            "correct memory_property (`oarnodes` shows the properties), or remove memory_property "
+            "from [custom:oar] for its default",
         ),
         fail(
             "resource levels",
-            "OAR's resources have no property switch",
-            "correct it (`oarnodes` shows the properties), or remove node_level from "
+            "OAR's resources have no property switch (node_level in [custom:oar/default])",
+            "correct node_level (`oarnodes` shows the properties), or remove node_level from "
             "[custom:oar/default] for its default",
         ),
     ]
@@ -73,9 +73,38 @@ def test_properties_that_do_not_exist(site: Site) -> None:
 def test_levels_of_gpus_and_resources(site: Site) -> None:
     site.configure("gpus=1\ngpu_level=card\nresources=/nodes=1/rack=2/core={count}")
     assert bad(site) == [
-        ("FAIL", "OAR's resources have no property card"),
-        ("FAIL", "OAR's resources have no property rack"),
+        (
+            "FAIL",
+            "OAR's resources have no property card (gpu_level, with gpus = 1 in [custom:oar])",
+        ),
+        ("FAIL", "OAR's resources have no property rack (resources in [custom:oar])"),
     ]
+
+
+@pytest.mark.parametrize("common", ["", "gpu_level=gpu"])
+def test_queue_of_gpus_where_oar_has_no_such_property(site: Site, common: str) -> None:
+    """The level of the queue is that of all queues, or the default."""
+    site.configure(common, queue="[custom:oar/default]\ngpus=1")
+    (found,) = (one for one in resources(site) if one.level != "ok")
+    assert found == fail(
+        "resource levels",
+        "OAR's resources have no property gpu (gpu_level, with gpus = 1 in [custom:oar/default])",
+        "create it with `oarproperty -a gpu` on OAR's server and set it on all resources with "
+        "`oarnodesetting -r RESOURCE_ID -p gpu=VALUE`, or correct gpu_level (`oarnodes` shows the "
+        "properties), or remove gpus from [custom:oar/default] if no node has a GPU",
+    )
+
+
+def test_condition_with_a_property_that_does_not_exist(site: Site) -> None:
+    site.configure("", queue="[custom:oar/default]\nproperties=card = '0'")
+    (found,) = (one for one in resources(site) if one.level != "ok")
+    assert found == fail(
+        "properties",
+        "[custom:oar/default] properties = card = '0': OAR's resources have no property card",
+        "create it with `oarproperty -a card` on OAR's server and set it on all resources with "
+        "`oarnodesetting -r RESOURCE_ID -p card=VALUE`, or correct the condition, or remove properties from "
+        "[custom:oar/default]: its jobs may then run on all nodes",
+    )
 
 
 def test_resources_without_memory_or_life(site: Site) -> None:

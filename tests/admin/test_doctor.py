@@ -107,6 +107,19 @@ def look(text: str) -> list[tuple[str, str, str]]:
     return bad(check_config.check_config("arc.conf", parse_blocks(text, "arc.conf")))
 
 
+def test_benchmarks() -> None:
+    right = GOOD.replace("OAR\n", "OAR\nbenchmark=HEPscore23:12.5\n")
+    assert look(right.replace("default]\n", "default]\nbenchmark=HEPscore23 21.0\n")) == []
+    wrong = GOOD.replace("default]\n", "default]\nbenchmark=HEPscore23:21.0\n")
+    ((level, check, text),) = look(wrong)
+    assert (level, check, text) == (
+        "warn",
+        "configuration",
+        "arc.conf: [queue:default] benchmark = HEPscore23:21.0: ARC publishes it without its "
+        "value, because a queue needs a space in place of the colon",
+    )
+
+
 def test_configurations() -> None:
     assert look(GOOD) == []
     assert look(GOOD.replace("OAR", "oar default")) == []

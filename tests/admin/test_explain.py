@@ -103,10 +103,11 @@ def test_no_job_or_more_than_one(site: Site) -> None:
     site.running()
     site.running(GRID_ID[:6] + OTHER)
     nobody = f"no job in {site.ce.control} has this grid job ID or job ID"
+    by_name = "; to find jobs by their names, run: arc-oar jobs --all --name "
     for text, complaint in {
         GRID_ID[:6]: f"{GRID_ID[:6]}: 2 grid job IDs start with this; give more of it",
-        GRID_ID[:3]: f"{GRID_ID[:3]}: {nobody}",
-        "zzzz": f"zzzz: {nobody}",
+        GRID_ID[:3]: f"{GRID_ID[:3]}: {nobody}{by_name}{GRID_ID[:3]}",
+        "my job": f"my job: {nobody}{by_name}'my job'",
         "4711": f"4711: {nobody}; OAR does not know it either",
     }.items():
         with pytest.raises(OarLrmsError) as caught:
@@ -138,7 +139,7 @@ def test_job_of_another_user(place: Path, oar: Standin) -> None:
         f"{GRID_ID}: the job is another user's, whose files only they and root can read"
     )
     hidden = "(1 jobs of other users are not readable; run this as root)"
-    assert unknown.endswith(f"has this grid job ID or job ID {hidden}")
+    assert f"has this grid job ID or job ID {hidden}; to find " in unknown
     assert "A-REX state  not known: 1 jobs of other users are not readable" in in_oar
     assert "Run this as root: 1 grid jobs of other users cannot be read" in in_oar
     assert nowhere.endswith(f"{hidden}; OAR does not know it either")
@@ -244,6 +245,12 @@ def test_exit_code_of_the_shell(site: Site) -> None:
     site.oar.add_jobs(1, state="Terminated", exit_code=127 << 8)
     finished(site, GRID_ID, "LRMS error: (127) x\n", local_id=1)
     assert " A shell returns 127 if it does not find a program: " in advised(site)
+
+
+def test_request_that_no_nodes_satisfy(site: Site) -> None:
+    reason = "OAR refused the job: There are not enough resources for your request"
+    finished(site, GRID_ID, f"LRMS error: (512) {reason}\n")
+    assert "the user must reduce count, countpernode or memory, " in advised(site)
 
 
 def test_reason_is_the_one_that_scan_reported(site: Site) -> None:

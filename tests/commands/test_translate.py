@@ -117,6 +117,29 @@ def test_queue_that_is_not_in_arc_conf() -> None:
     assert one("&(executable=/bin/true)(queue=q)", "[queue:q]\n").refused == []
 
 
+@pytest.mark.parametrize(
+    ("conf", "queue", "line"),
+    [
+        ("[lrms]\nlrms=OAR\n[queue:a]\n", "a", "A-REX uses a, the only one"),
+        (
+            "[lrms]\nlrms=OAR b\n[queue:a]\n[queue:b]\n",
+            "b",
+            "A-REX uses b, the default in [lrms] lrms",
+        ),
+        (
+            "[lrms]\nlrms=OAR\n[queue:a]\n[queue:b]\n",
+            None,
+            "A-REX uses the first that the user may use",
+        ),
+    ],
+)
+def test_queue_of_a_job_that_names_none(conf: str, queue: str | None, line: str) -> None:
+    found = one("&(executable=/bin/true)", conf)
+    asked = dict(zip(found.oarsub, found.oarsub[1:]))
+    assert asked.get("-q") == queue
+    assert f"queue: not set, so {line}" in found.ignored
+
+
 def test_job_that_cannot_be_requested_is_named() -> None:
     text = "+(&(executable=a))(&(executable=b)(queue='a b'))"
     with pytest.raises(JobError) as caught:

@@ -144,7 +144,9 @@ def test_configuration_that_is_odd(bed: Bed, doctor: Doctor) -> None:
     assert run.line("configuration")["message"] == (
         f"{CONF}: [custom:oar] memory_proprety: no such option; did you mean memory_property?"
     )
-    assert run.line("resource levels")["message"] == "OAR's resources have no property ram"
+    assert run.line("resource levels")["message"] == (
+        "OAR's resources have no property ram (memory_property in [custom:oar])"
+    )
     run = doctor(change=("\n[custom:oar]\n", "\n[custom:oar]\ndefault_walltime = soon\n"))
     assert run.problems == [("FAIL", "configuration")], run.rows
     assert run.line("configuration")["message"].endswith(
