@@ -102,8 +102,8 @@ def test_condition_with_a_property_that_does_not_exist(site: Site) -> None:
         "properties",
         "[custom:oar/default] properties = card = '0': OAR's resources have no property card",
         "create it with `oarproperty -a card` on OAR's server and set it on all resources with "
-        "`oarnodesetting -r RESOURCE_ID -p card=VALUE`, or correct the condition, or remove properties from "
-        "[custom:oar/default]: its jobs may then run on all nodes",
+        "`oarnodesetting -r RESOURCE_ID -p card=VALUE`, or correct the condition, or remove "
+        "properties from [custom:oar/default]: its jobs may then run on all nodes",
     )
 
 
