@@ -163,7 +163,7 @@ def _check_properties(block: str, queue: QueueSettings, client: OarClient) -> It
     """Whether a resource matches the condition; OAR 3 reports a wrong one as an error."""
     if not queue.properties:
         return
-    condition = f"[{block}] properties = {queue.properties}"
+    text = queue.properties
     cure = (
         f'try it with `oarnodes --sql "{queue.properties}"` and correct it, or remove properties '
         f"from [{block}]"
@@ -174,7 +174,7 @@ def _check_properties(block: str, queue: QueueSettings, client: OarClient) -> It
         missing = re.search(_UNKNOWN_COLUMN, str(error))
         if missing:
             name = missing[1] or missing[2]
-            message = f"{condition}: OAR's resources have no property {name}"
+            message = f"[{block}] properties = {text}: OAR's resources have no property {name}"
             yield fail(
                 "properties",
                 message,
@@ -182,10 +182,10 @@ def _check_properties(block: str, queue: QueueSettings, client: OarClient) -> It
                 "its jobs may then run on all nodes",
             )
         else:
-            yield fail("properties", f"{condition}: {error}", cure)
+            yield fail("properties", f"[{block}] properties = {text}: {error}", cure)
         return
     if not matching:
-        yield fail("properties", f"{condition}: no resource of OAR matches", cure)
+        yield fail("properties", f"[{block}] properties = {text}: no resource of OAR matches", cure)
 
 
 def _hierarchy_labels(settings: Settings) -> set[str] | None:
