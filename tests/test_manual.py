@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from support.import_graph import IMAGE_PATH, images
 from support.messages import doctor_findings, failure_sentences, log_lines
+from support.metrics_page import METRICS_PATH
 from support.reference_pages import COMMANDS_PATH, EXAMPLES, OPTIONS_PATH, reference_pages
 
 from arc_lrms_oar import cli
@@ -30,7 +31,7 @@ def test_every_page_is_in_the_table_of_contents() -> None:
     assert pages == {name for name in listed if not name.startswith("repository/")}
 
 
-@pytest.mark.parametrize("path", [OPTIONS_PATH, COMMANDS_PATH, IMAGE_PATH])
+@pytest.mark.parametrize("path", [OPTIONS_PATH, COMMANDS_PATH, METRICS_PATH, IMAGE_PATH])
 def test_generated_file_is_what_the_generator_writes(path: str) -> None:
     """After a change of a command, an option or an import run tests/generate."""
     assert (ROOT / path).read_text() == {**reference_pages(), **images()}[path]

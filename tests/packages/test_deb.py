@@ -52,6 +52,13 @@ def test_manual_is_in_the_package(debs: list[Path]) -> None:
     assert not [path for path in found if path.startswith(f"{place}/docs") and path.endswith(".py")]
 
 
+def test_monitoring_and_example_are_in_the_package(debs: list[Path]) -> None:
+    """Not compressed: Prometheus, Grafana and administrators use them where they are."""
+    place = "/usr/share/doc/arc-lrms-oar"
+    names = ("monitoring/alerts.yml", "monitoring/grafana.json", "examples/arc.conf.example")
+    assert {f"{place}/{name}" for name in names} <= files(debs[1])
+
+
 def test_slurm_module_is_in_a_package_of_its_own(debs: list[Path]) -> None:
     module = "/usr/lib/python3/dist-packages/arc/lrms/slurm.py"
     assert [module in files(deb) for deb in debs] == [True, False]

@@ -118,7 +118,10 @@ def test_files(root: Path) -> None:
         assert script.stat().st_mode & 0o777 == 0o755
     assert (root / SITE / "arc_lrms_oar/__pycache__/cli.cpython-39.pyc").exists()
     assert (root / "usr/share/man/man5/arc-oar.conf.5.gz").exists()
-    manual = root / "usr/share/doc/arc-lrms-oar/docs"
+    place = root / "usr/share/doc/arc-lrms-oar"
+    for name in ("monitoring/alerts.yml", "monitoring/grafana.json", "arc.conf.example"):
+        assert (place / name).read_text() == (ROOT / name).read_text()
+    manual = place / "docs"
     pages = [page.relative_to(ROOT / "docs") for page in (ROOT / "docs").rglob("*.md")]
     assert [page for page in pages if not (manual / page).exists()] == []
     assert [*manual.glob("*.py")] == []

@@ -1,4 +1,4 @@
-"""Generates the manual's reference of options and of commands from the tables in the code."""
+"""Generates the manual's reference of options, commands and metrics from the code."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from arc_lrms_oar import cli
 from arc_lrms_oar.options import OPTIONS, SSH_BLOCK, SSH_OPTIONS, Option
+from support.metrics_page import METRICS_PATH, metrics_page
 
 OPTIONS_PATH = "docs/reference/options.md"
 COMMANDS_PATH = "docs/reference/commands.md"
@@ -76,7 +77,11 @@ EXAMPLES = {
 
 def reference_pages() -> dict[str, str]:
     """The text of each page, by its path in the checkout."""
-    return {OPTIONS_PATH: _options_page(), COMMANDS_PATH: _commands_page()}
+    return {
+        OPTIONS_PATH: _options_page(),
+        COMMANDS_PATH: _commands_page(),
+        METRICS_PATH: metrics_page(),
+    }
 
 
 def _options_page() -> str:
