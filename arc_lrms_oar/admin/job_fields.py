@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -51,8 +52,14 @@ def _plain(name: str, heading: str) -> Field:
     return Field(heading, text, lambda row, now: getattr(row, name))
 
 
+def _state(row: JobRow, now: float) -> str:
+    """OAR's state; that of A-REX does not show which of the ended jobs have failed."""
+    return row.state or ("failed" if row.failed else "-")
+
+
 def _note(row: JobRow, now: float) -> str:
-    return row.note
+    """The note without A-REX's words before a reason, which would fill a narrow column."""
+    return re.sub(r"^LRMS error: \(\d+\) ", "", row.note)
 
 
 def _age(row: JobRow, now: float) -> int:
@@ -91,7 +98,7 @@ def _used_of_requested(row: JobRow, now: float) -> str:
 FIELDS = {
     "job_id": _plain("job_id", "job ID"),
     "arex_state": _plain("arex_state", "A-REX"),
-    "state": _plain("state", "state"),
+    "state": Field("state", _state, lambda row, now: row.state),
     "user": _plain("user", "user"),
     "queue": _plain("queue", "queue"),
     "cores": _plain("cores", "cores"),

@@ -8,6 +8,7 @@ Everything that users chose (names, messages) is printed without control charact
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO
 
@@ -40,6 +41,8 @@ _SHORTEST = {"name": 12, "vo": 8, "dn": 20, "note": 10, "grid_job_id": 8}
 # The columns that get the space that is left, and up to which width, in this order.
 _WIDENED = (("note", 40), ("grid_job_id", 999), ("name", 24), ("note", 999), ("dn", 999))
 _SHORT_GRID_JOB_ID = 8
+# The DNs of a site begin alike.
+_CUT_AT_THE_START = ("dn",)
 
 
 def terminal_width(stream: IO[str]) -> int | None:
@@ -91,7 +94,12 @@ def table_lines(
         limit = width or PIPE_WIDTH
         widths = _fitting(texts, shown, limit)
     lines = [
-        _GAP.join(_fit(texts[name][number], widths[name]) for name in widths).rstrip()
+        _GAP.join(
+            _fit_start(texts[name][number], widths[name])
+            if name in _CUT_AT_THE_START
+            else _fit(texts[name][number], widths[name])
+            for name in widths
+        ).rstrip()
         for number in range(len(shown) + 1)
     ]
     styles = [BOLD, *(RED if row.problem else YELLOW if row.failed else "" for row in shown)]
@@ -135,7 +143,7 @@ def _without_grid_job_id(row: JobRow, text: str) -> str:
 
 
 def _without_arex_state(row: JobRow, text: str) -> str:
-    return text if row.state else row.arex_state
+    return row.arex_state if text == "-" else text
 
 
 # When the first column is dropped, the second one has this text.
@@ -149,12 +157,19 @@ def _fit(text: str, width: int) -> str:
     return text.ljust(width) if len(text) <= width else text[: max(0, width - 1)] + "…"[:width]
 
 
+def _fit_start(text: str, width: int) -> str:
+    return text.ljust(width) if len(text) <= width else "…" + text[len(text) - width + 1 :]
+
+
 def _fit_line(line: str, limit: int | None) -> str:
     return line if limit is None or len(line) <= limit else _fit(line, limit)
 
 
-def summary_lines(overview: Overview, shown: int) -> list[str]:
-    """Counts by state, and notes on an unavailable OAR and on jobs that are not shown."""
+def summary_lines(overview: Overview, shown: int, width: int | None = None) -> list[str]:
+    """Counts by state, and notes on an unavailable OAR and on jobs that are not shown.
+
+    The lines are wrapped for a terminal of this `width`.
+    """
     counts = ", ".join(f"{count} {printable(state)}" for state, count in overview.by_state.items())
     failed = sum(entry.failed for entry in overview.ended.values())
     lines = [
@@ -170,4 +185,6 @@ def summary_lines(overview: Overview, shown: int) -> list[str]:
         lines.append(f"OAR is unavailable: {printable(overview.oar_error)}")
     if overview.unreadable:
         lines.append(f"{overview.unreadable} jobs of other users are not shown; run this as root")
-    return lines
+    if width is None:
+        return lines
+    return [part for line in lines for part in textwrap.wrap(line, width)]

@@ -38,7 +38,7 @@ def jobs(settings: Settings, client: OarClient, listing: Listing, watch: bool = 
         colours = use_colours(sys.stdout, os.environ)
         width = terminal_width(sys.stdout)
         lines = table_lines(rows, now, width, colours, listing.fields) if rows else []
-        print("\n".join([*lines, *summary_lines(overview, len(rows))]))
+        print("\n".join([*lines, *summary_lines(overview, len(rows), width)]))
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Callable, Sequence
 
 from arc_lrms_oar.admin.job_fields import FIELDS, cell, sorted_rows
@@ -101,8 +100,7 @@ class View:
         rows = [row for row in overview.rows if self._is_shown(row, now)]
         rows = sorted_rows(rows, self._sort, self._reverse, now)
         head = [coloured(title[:width], BOLD, colours)]
-        for line in summary_lines(overview, len(rows)):
-            head += textwrap.wrap(line, width)
+        head += summary_lines(overview, len(rows), width)
         # An empty line, the headings, and the last line.
         self._page = max(1, height - len(head) - 3)
         self._total = len(rows)

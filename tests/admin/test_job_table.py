@@ -65,7 +65,7 @@ ROWS = [
     row(problem=True, state="unknown", used=None, start=None, note="OAR does not know it"),
     row(),
     row(state="Waiting", used=None, start=int(NOW) + 86400 * 3, note="R=4,W=2:0:0 " * 5),
-    row(arex_state="FINISHED", state="", failed=True, note="LRMS error: (3)"),
+    row(arex_state="FINISHED", state="", failed=True, note="LRMS error: (3) Killed"),
 ]
 
 
@@ -78,7 +78,7 @@ def test_pipe_gets_a_wide_table() -> None:
     clock = time.strftime("%H:%M:%S", time.localtime(NOW - 3723))
     assert re.split(r"  +", lines[2]) == [
         *("4711", "INLRMS", "Running", "griduser", "default", "4", "1:02:03/2:00:00", clock),
-        *("analysis 7", "atlas", "/DC=org/DC=example/…", JOB),
+        *("analysis 7", "atlas", "…mple/CN=Ann Example", JOB),
     ]
     expected = time.strftime("~%m-%d %H:%M", time.localtime(NOW + 86400 * 3))
     assert expected in lines[3]
@@ -113,8 +113,9 @@ def test_narrow_terminal_keeps_user_queue_state_and_times() -> None:
     assert re.split(r"  +", lines[0]) == [
         *("job ID", "state", "user", "queue", "wall time", "start", "note")
     ]
-    assert lines[1].endswith("  OAR does no…")
-    assert lines[4].split()[1] == "FINISHED"
+    assert lines[1].endswith("  OAR does not…")
+    assert lines[4].split()[1] == "failed"
+    assert lines[4].endswith("  Killed")
 
 
 def test_job_without_job_id_shows_its_grid_job_id() -> None:
@@ -178,6 +179,19 @@ def test_summary() -> None:
     ]
     assert summary_lines(overview(), 0) == [
         "0 jobs in progress; 0 finished, 0 of them failed; 0 with problems"
+    ]
+
+
+def test_ended_job_that_did_not_fail() -> None:
+    ended = row(arex_state="FINISHED", state="")
+    assert table_lines([ended], NOW, 80, False)[1].split()[1] == "FINISHED"
+    assert table_lines([ended], NOW, 200, False)[1].split()[1:3] == ["FINISHED", "-"]
+
+
+def test_summary_on_a_narrow_terminal() -> None:
+    assert summary_lines(overview(ROWS), 4, 60) == [
+        "3 jobs in progress: 1 Running, 1 Waiting, 1 unknown; 1",
+        "finished, 1 of them failed; 1 with problems",
     ]
 
 
