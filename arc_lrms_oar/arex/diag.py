@@ -14,6 +14,9 @@ from collections.abc import Iterable, Mapping
 LIMIT = 1 << 20
 
 _LINE = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,63})=([^\x00-\x1f\x7f]{0,4096})")
+_SECONDS = re.compile(r"([0-9]{1,12}([.,][0-9]{1,9})?)s?")
+_KILOBYTES = re.compile(r"([0-9]{1,15})kB")
+_COUNT = re.compile(r"[1-9][0-9]{0,8}")
 _SPELLED = {
     name.lower(): name
     for name in (
@@ -75,7 +78,7 @@ class Diag:
 
     def seconds(self, name: str) -> float | None:
         """The value of key `name` in seconds, None if it is missing or no time."""
-        match = re.fullmatch(r"([0-9]{1,12}([.,][0-9]{1,9})?)s?", self.values.get(name, ""))
+        match = _SECONDS.fullmatch(self.values.get(name, ""))
         return float(match[1].replace(",", ".")) if match else None
 
     @property
@@ -84,7 +87,7 @@ class Diag:
 
         None if it killed none. The limit is None if the node did not say it.
         """
-        kills = re.fullmatch(r"[1-9][0-9]{0,8}", self.values.get("outofmemorykills", ""))
+        kills = _COUNT.fullmatch(self.values.get("outofmemorykills", ""))
         limit = self._kilobytes("memorylimit")
         return (int(kills[0]), limit and limit // 1024) if kills else None
 
@@ -106,7 +109,7 @@ class Diag:
         return values
 
     def _kilobytes(self, name: str) -> int | None:
-        match = re.fullmatch(r"([0-9]{1,15})kB", self.values.get(name, ""))
+        match = _KILOBYTES.fullmatch(self.values.get(name, ""))
         return int(match[1]) if match else None
 
     def format(self) -> bytes:

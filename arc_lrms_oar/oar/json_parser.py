@@ -273,9 +273,9 @@ def with_events(
 
 def _integer(value: Any) -> int | None:
     """A whole number, also as text: some databases have OAR print numbers as text."""
-    if isinstance(value, str) and re.fullmatch(_NUMBER, value):
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if type(value) is int:  # not a bool
+        return value
+    return int(value) if isinstance(value, str) and re.fullmatch(_NUMBER, value) else None
 
 
 def _moment(value: Any) -> int | None:
