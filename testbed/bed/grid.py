@@ -124,13 +124,16 @@ class Job:
         return ""
 
     def wait_until(self, what: Callable[[], Any], why: str, seconds: float = 120) -> Any:
-        """Poll until `what()` is true and return its value; AssertionError after `seconds`."""
+        """Poll until `what()` is true and return its value; AssertionError after `seconds`.
+
+        The longer an answer needs, the less often it is asked for: OAR's commands need CPU time.
+        """
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        while (asked := time.monotonic()) < deadline:
             found = what()
             if found:
                 return found
-            time.sleep(0.5)
+            time.sleep(max(0.5, 4 * (time.monotonic() - asked)))
         raise AssertionError(
             f"{self.grid_id}: not {why} after {seconds:.0f} s\n{self.diagnostics()}"
         )

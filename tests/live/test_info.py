@@ -144,7 +144,7 @@ def until(what: Callable[[], bool], why: str, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, why
-        time.sleep(1)
+        time.sleep(2)
 
 
 @pytest.fixture

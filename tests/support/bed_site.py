@@ -160,4 +160,4 @@ class BedSite:
             if time.monotonic() > deadline:
                 states = {row["Job_Id"]: row["state"] for row in alive}
                 raise AssertionError(f"not ended in OAR after {seconds:.0f} s: {states}")
-            time.sleep(1)
+            time.sleep(2)
