@@ -150,6 +150,7 @@ def test_every_option_is_a_field_of_the_settings() -> None:
             "shared_scratch",
             "shared_filesystem",
         ),
+        "default_queue",
         *("log_level", "gnu_time", "nodename_command", "move_tool", "common", "queues"),
     }
     for option in OPTIONS:
