@@ -36,6 +36,7 @@ class Faults:
         self.bed = bed
         self._oar = Oar(bed)
         self._alive_in_dump: dict[str, str] = {}
+        self._revived: dict[str, str] = {}
         self._has_dump = False
 
     def begin(self, fault: Fault) -> tuple[str, ...] | None:
@@ -72,9 +73,14 @@ class Faults:
             self.bed.run(["oarresume", *held], check=False)
 
     def delete_stuck(self) -> Happened:
-        """Delete the jobs in their launch, as an admin does if OAR has left them there."""
+        """Delete the jobs that OAR has left in their launch or that a restored dump has running.
+
+        That is what an admin does: nothing runs in them.
+        """
         begun = time.time()
         jobs = self._jobs("IN ('toLaunch', 'Launching')")
+        running = self._jobs("IN ('Running', 'Suspended')")
+        jobs |= {job_id: name for job_id, name in running.items() if job_id in self._revived}
         if jobs:
             with suppress(BedError, subprocess.TimeoutExpired):
                 self._run(["oardel", *jobs])
@@ -197,10 +203,11 @@ class Faults:
         self._run(["pg_restore", *options], user="postgres")
         kept = self._jobs("IS NOT NULL")
         self.bed.service("oar", "start")
-        revived = [name for job_id, name in self._alive_in_dump.items() if job_id in ended]
+        alive = self._alive_in_dump.items()
+        self._revived = {job_id: name for job_id, name in alive if job_id in ended}
         return [
             *(f"lost {name}" for job_id, name in now.items() if job_id not in kept),
-            *(f"revived {name}" for name in revived),
+            *(f"revived {name}" for name in self._revived.values()),
         ]
 
     def _begin_scan_kill(self, fault: Fault) -> Sequence[str] | None:

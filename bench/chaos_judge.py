@@ -31,6 +31,7 @@ _BY_ROOT = f"LRMS error: ({KILLED_WITH}) Job was deleted in OAR by user root"
 STUCK = "OAR's server or database failed while OAR launched it"
 STUCK_AT_END = "OAR's server or database failed while OAR ended it"
 STUCK_DELETED = "OAR left it in its launch until the run deleted it, as an admin would"
+# OAR ends one that the dump has running only at its wall time.
 REVIVED = "the restored dump has its OAR job as it was before its end"
 
 
@@ -167,7 +168,7 @@ class _OneJob:
         why = wrong_cause(self.case)
         stuck = self.case.target_of(DELETE_STUCK) and self.case.during(*SERVER_FAULTS)
         if stuck and self.job.failure.startswith(_BY_ROOT):
-            yield "was deleted in OAR", STUCK_DELETED
+            yield "was deleted in OAR", REVIVED if self.revived else STUCK_DELETED
         elif why:
             yield f"failed with {self.job.failure!r}, but {why}", REVIVED if self.revived else ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from bed import Bed, BedError
@@ -41,6 +42,37 @@ def test_jobs_left_in_their_launch_are_deleted() -> None:
     happened = Faults(bed).delete_stuck()
     assert (happened.kind, happened.targets) == ("delete-stuck", ("chaos-0007-aB3",))
     assert bed.refused == [["oardel", "12"]]
+
+
+class RestoredBed(BrokenBed):
+    """A testbed whose job ended after the dump was made, and runs again once it is restored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = "Running"
+
+    def run(self, argv: Sequence[str], **_more: Any) -> subprocess.CompletedProcess[str]:  # type: ignore[override]
+        if argv[0] == "psql" and f"'{self.state}'" not in argv[-1] and "state IN" in argv[-1]:
+            return subprocess.CompletedProcess(argv, 0, "", "")
+        if argv[0] == "pg_restore":
+            self.state = "Running"
+        with suppress(BedError):
+            return super().run(argv)
+        return subprocess.CompletedProcess(argv, 0, "", "")
+
+    def service(self, _name: str, _action: str) -> None:
+        pass
+
+
+def test_jobs_that_a_restored_dump_has_running_are_deleted() -> None:
+    bed = RestoredBed()
+    faults = Faults(bed)
+    assert faults.begin(fault("restore-dump")) == ()
+    assert faults.delete_stuck().targets == ()
+    bed.state = "Terminated"
+    assert faults.end(fault("restore-dump"), ()) == ("revived chaos-0007-aB3",)
+    assert faults.delete_stuck().targets == ("chaos-0007-aB3",)
+    assert bed.refused[-1] == ["oardel", "12"]
 
 
 def test_dump_that_was_not_made_is_not_restored() -> None:

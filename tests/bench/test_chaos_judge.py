@@ -320,6 +320,8 @@ def test_deleted_by_the_run() -> None:
     assert [one.excuse for one in stuck.findings()] == [""]
     stuck = stuck.with_fault("oar-kill")
     assert [one.excuse for one in stuck.findings()] == [STUCK_DELETED]
+    revived = stuck.with_fault("restore-dump", "revived chaos-0007-aB3")
+    assert [one.excuse for one in revived.findings()] == [REVIVED]
 
 
 def test_nothing_ran_in_the_job_of_an_orphaned_oarsub() -> None:
