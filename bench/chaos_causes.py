@@ -149,6 +149,12 @@ def _lost(case: Case, _text: str) -> str:
     return "" if case.target_of("restore-dump", "lost ") else "OAR has lost no such job"
 
 
+def _no_exit_code(case: Case, _text: str) -> str:
+    # The bipbip of a job that the dump does not have, of a new job with its ID.
+    restored = case.during("restore-dump") and case.oar_job is not None and not case.oar_job.start
+    return "" if restored else "OAR should know its exit code"
+
+
 def _session_directory(case: Case, _text: str) -> str:
     return "" if case.during(*_DISK_FAULTS) else "its session directory was in order"
 
@@ -160,6 +166,7 @@ _CAUSES: tuple[tuple[str, int | None, Callable[[Case, str], str]], ...] = (
     ("Job was lost to a failure of its nodes", NO_CODE, _node),
     ("Job was deleted in OAR", KILLED_WITH, _deleted),
     ("Job is lost", NO_CODE, _lost),
+    ("OAR does not know the job's exit code", NO_CODE, _no_exit_code),
     ("The session directory could not be used", NO_CODE, _session_directory),
     ("The output files could not be written", NO_CODE, _session_directory),
 )

@@ -15,12 +15,16 @@ from chaos_records import DELETE_STUCK, ENDED, GridJob, Happened, OarJob, Record
 
 # Seconds between a time in the accounting and OAR's: the job's own script notes it on the node.
 _TOLERANCE = 15
+# Seconds: A-REX makes the accounting record of an accepted job within this time.
+_MAKING = 30
 # What A-REX records for a failed job without an exit code in its diag: one that never ran.
 _NEVER_RAN = 1
 LOST = "the restored dump does not have its OAR job"
 # A-REX then leaves the file with the reason empty, cleans the session directory without running
 # cancel-OAR-job, and does not repeat what it could not write into its accounting.
 NO_SPACE = "A-REX has no space in its control directory"
+# A-REX makes the record after it has accepted the job, and not again (ARC 6.17, seen).
+NO_RECORD = "A-REX was killed before it had made the accounting record"
 # The orphaned oarsub goes on, but A-REX has removed the job script: the shell exits with 127.
 # A-REX kills the submission of a job that is cancelled, and so does its own restart.
 NOTHING_RAN = "its submission was killed, and nothing ran in the OAR job that oarsub made"
@@ -176,7 +180,7 @@ class _OneJob:
         account = self.job.account
         if account is None or not account.complete:
             if self.job.local_id:
-                yield "has no complete accounting record", self._no_space()
+                yield "has no complete accounting record", self._no_space() or self._no_record()
             return
         right = KILLED_WITH if self.job.failure.startswith(CANCELED) else code_of(self.job.failure)
         if right and (self.job.unsubmitted or (self.last is not None and not self.last.start)):
@@ -218,6 +222,13 @@ class _OneJob:
 
     def _no_space(self) -> str:
         return NO_SPACE if self.case.during("control-full") else ""
+
+    def _no_record(self) -> str:
+        killed = any(
+            one.kind == "arex-kill" and one.begin - _MAKING < self.job.begun < one.end
+            for one in self.faults
+        )
+        return NO_RECORD if killed and self.job.account is None else ""
 
     def _nothing_ran(self, one: OarJob) -> str:
         """The excuse of an OAR job of an orphaned oarsub, which may still wait for its launch.

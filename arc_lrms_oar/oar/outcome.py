@@ -1,8 +1,9 @@
 """How an ended job ended: from OAR's record to a code and a sentence. Pure.
 
 `Cause` is the one table of causes. Which event types mean what, in each version of OAR, is listed
-in docs/internals/oar-events.md. Only `Terminated` with exit code 0 gives the code 0. An `Error`
-always gives a code above 255, so that no exit code that the user has declared as success matches.
+in docs/internals/oar-events.md. Only a job that has started, in `Terminated` with exit code 0,
+gives the code 0. An `Error` always gives a code above 255, so that no exit code that the user has
+declared as success matches.
 """
 
 from __future__ import annotations
@@ -204,6 +205,9 @@ def _outcome(cause: Cause, own_code: int = ERROR_CODE, **values: object) -> Outc
 
 def _terminated(record: JobRecord) -> Outcome:
     status = record.exit_code
+    if status == 0 and record.start_time is None:
+        # The end of another job that had this ID before a dump was restored (oar.md, "Server").
+        status = None
     if status is None:
         return _outcome(Cause.NOT_RUN if record.is_noop else Cause.NO_EXIT_CODE, why=_why(record))
     if status == 0:

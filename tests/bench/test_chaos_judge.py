@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from chaos_judge import (
     LOST,
+    NO_RECORD,
     NO_SPACE,
     NOTHING_RAN,
     REVIVED,
@@ -23,6 +24,7 @@ from chaos_records import Account, GridJob, Happened, OarJob, Records
 from chaos_saved import Saved
 
 START = 1_795_674_145
+BEGUN = START - 5
 CANCELED = "Job is canceled by external request"
 NOT_SUBMITTED = "Job submission to LRMS failed"
 FOLLOWED = ("RESUBMIT_JOB_AUTOMATICALLY so we resubmit it (new id = 12)",)
@@ -65,7 +67,7 @@ def case(
 ) -> Case:
     planned = PlannedJob(7, kind, 1.0, 10, 5.0 if kind == "killed" else None)
     account = Account(True, code, 10, 1, 1, START, START + 10)
-    job = GridJob("aB3", 7, "FINISHED", failure, "12", account, (), START - 5, START + 20)
+    job = GridJob("aB3", 7, "FINISHED", failure, "12", account, (), BEGUN, START + 20)
     state = "Error" if status is None else "Terminated"
     held = OarJob(12, "aB3", state, status, START, START + 10, 0, tuple(events), 1, 1)
     ended = (f"end 12 {status >> 8}",) if status is not None else ()
@@ -302,6 +304,26 @@ def test_given_up_in_a_full_control_directory() -> None:
     assert (found.what, found.excuse) == ("failed without a reason", NO_SPACE)
     left = full.with_oar(state="Running", status=None).findings()
     assert [one.what for one in left if not one.excuse] == ["OAR job 12 is left as Running"]
+
+
+def test_record_that_a_killed_arex_has_not_made() -> None:
+    missing = GOOD.with_job(account=None)
+    assert [one.excuse for one in missing.findings()] == [""]
+    (found,) = missing.with_fault("arex-kill", at=BEGUN).findings()
+    assert (found.what, found.excuse) == ("has no complete accounting record", NO_RECORD)
+    later = missing.with_fault("arex-kill", at=BEGUN + 60)
+    assert [one.excuse for one in later.findings()] == [""]
+    incomplete = GOOD.with_account(complete=False).with_fault("arex-kill", at=BEGUN)
+    assert [one.excuse for one in incomplete.findings()] == [""]
+
+
+def test_end_of_another_job_that_had_the_id() -> None:
+    never_ran = case("short", failed(512, "OAR does not know the job's exit code"), 512, None)
+    ended = never_ran.with_oar(state="Terminated", start=0, stop=0)._replace(notes=())
+    ended = ended.with_account(exit_code=1, start=0, end=0, wall=0)
+    assert [one.excuse for one in ended.findings()] == [""]
+    assert ended.with_fault("restore-dump").findings() == []
+    assert never_ran.with_fault("restore-dump").findings()
 
 
 def test_no_fault_explains_a_second_run() -> None:

@@ -14,6 +14,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _outcome("an error has the code of a program", "ERROR_CODE = 512", "ERROR_CODE = 51"),
     _outcome("a deletion hides the real cause", "_RANK[row[0]], row[1]", "-_RANK[row[0]], row[1]"),
     _outcome("an unknown exit code is success", "if status is None:", "if status == -1:"),
+    _outcome("a job that never started succeeds", " and record.start_time is None", " and False"),
     _outcome("a signal is no failure", "    if number:\n", "    if False:\n"),
     _outcome("a core dump hides the signal", "status & 0x7F", "status & 0xFF"),
     _outcome("an exit code 0 with other bits is success", "code or ERROR_CODE", "code"),

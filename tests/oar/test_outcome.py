@@ -28,7 +28,8 @@ from arc_lrms_oar.oar.successor import RESUBMITTED
 
 
 def terminated(status: int | None, *events: str) -> JobRecord:
-    return JobRecord(7, "Terminated", status, events=tuple(Event(x, "") for x in events))
+    made = tuple(Event(x, "") for x in events)
+    return JobRecord(7, "Terminated", status, start_time=1_700_000_000, events=made)
 
 
 def error(*events: str | Event, status: int | None = None, message: str = "") -> JobRecord:
@@ -52,6 +53,13 @@ def test_each_exit_code() -> None:
         # What a shell makes of a signal, said so that a grid user understands it.
         died = code > 128 and code - 128 in signals
         assert ("killed by signal" in found.reason) == died
+
+
+def test_job_that_never_started_has_not_succeeded() -> None:
+    """OAR may note the end of an earlier job with this ID: docs/internals/oar.md."""
+    found = outcome_of(JobRecord(7, "Terminated", 0))
+    assert (found.code, found.cause) == (ERROR_CODE, Cause.NO_EXIT_CODE)
+    assert outcome_of(JobRecord(7, "Terminated", 3 << 8)).code == 3
 
 
 @pytest.mark.parametrize("core", [0, 128])
@@ -367,8 +375,10 @@ def test_only_terminated_with_zero_is_a_success() -> None:
     """The rule itself, over everything above."""
     for state in ("Terminated", "Error"):
         for status in (None, *range(300), *range(256, 66000, 64)):
-            found = outcome_of(JobRecord(7, state, status))
-            assert (found.code == 0) == (state == "Terminated" and status == 0)
+            for start in (None, 1_700_000_000):
+                found = outcome_of(JobRecord(7, state, status, start_time=start))
+                right = state == "Terminated" and status == 0 and start is not None
+                assert (found.code == 0) == right
 
 
 def test_a_resubmission_that_failed_decides_nothing() -> None:
