@@ -146,8 +146,8 @@ class _OneJob:
             if one.state not in ENDED:
                 excuse = REVIVED if self.revived else self._nothing_ran(one)
                 yield f"OAR job {job_id} is left as {one.state}", excuse
-            elif job_id not in chain and (one.state != "Error" or one.start):
-                excuse = LOST if self.lost else self._nothing_ran(one)
+            elif job_id not in chain and not self._is_deleted(one):
+                excuse = self._excuse() or self._nothing_ran(one)
                 yield f"OAR job {job_id} ran beside {self.job.oar_id or 'none'}", excuse
 
     def _runs(self) -> Iterator[tuple[str, str]]:
@@ -185,11 +185,11 @@ class _OneJob:
         right = KILLED_WITH if self.job.failure.startswith(CANCELED) else code_of(self.job.failure)
         if right and (self.job.unsubmitted or (self.last is not None and not self.last.start)):
             right = _NEVER_RAN
+        excuse = REVIVED if self.revived else self._ended_early()
         if self.job.local_id and right is not None and account.exit_code != right:
-            yield f"has exit code {account.exit_code} in the accounting, not {right}", ""
+            yield f"has exit code {account.exit_code} in the accounting, not {right}", excuse
         if self.last is None or not self.last.start or self.last.state not in ENDED:
             return
-        excuse = REVIVED if self.revived else ""
         pairs = [
             ("start", account.start, self.last.start, self._tolerance()),
             ("end", account.end, self.last.stop, self._tolerance()),
@@ -222,6 +222,23 @@ class _OneJob:
 
     def _no_space(self) -> str:
         return NO_SPACE if self.case.during("control-full") else ""
+
+    def _is_deleted(self, one: OarJob) -> bool:
+        """Whether OAR has deleted a job before its start, or one of a submission cut short.
+
+        A-REX ends a job that is cancelled during its submission at once; scan deletes what the
+        submission has made.
+        """
+        cut_short = not self.job.local_id and self.job.failure.startswith(CANCELED)
+        deleted = cut_short and one.has_event("FRAG_JOB_REQUEST")
+        return one.state == "Error" and (deleted or not one.start)
+
+    def _ended_early(self) -> str:
+        """The excuse of a cancelled job that A-REX has ended without scan's report."""
+        account = self.job.account
+        unreported = account is not None and not account.start
+        cancelled = self.job.failure.startswith(CANCELED)
+        return self._no_space() if cancelled and unreported else ""
 
     def _no_record(self) -> str:
         killed = any(

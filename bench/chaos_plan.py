@@ -12,8 +12,7 @@ _LAST_START = 0.85
 # Seconds: longer than any run, so that a job to be killed never ends by itself.
 _FOR_EVER = 7200
 # OAR runs an idempotent job again that exits with 99 after more than 60 s.
-AGAIN = 99
-_AGAIN_AFTER = 62
+AGAIN, AGAIN_AFTER = 99, 60
 
 
 class JobKind(NamedTuple):
@@ -45,7 +44,7 @@ JOB_KINDS = {
         JobKind("over", 5, None, (_FOR_EVER, _FOR_EVER), walltime="1 minute"),
         JobKind("nodes", 6, 0, (1, 10), slots=2),
         JobKind("besteffort", 5, 0, (1, 20), queue="besteffort"),
-        JobKind("again", 4, 0, (_AGAIN_AFTER, _AGAIN_AFTER + 5), queue="idempotent", minutes=3.0),
+        JobKind("again", 4, 0, (AGAIN_AFTER + 2, AGAIN_AFTER + 7), queue="idempotent", minutes=3.0),
     )
 }
 
