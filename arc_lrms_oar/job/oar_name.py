@@ -10,6 +10,9 @@ import re
 
 # The column job_name of OAR's database (OAR 2.5 `sources/core/database/pg_structure.sql`).
 _NAME_LIMIT = 100
+# An SQL pattern of the commands of all OAR jobs that submission makes.
+COMMANDS = "%/.arc_oar/job-%"
+_SCRIPT = r"/([A-Za-z0-9_-]+)/\.arc_oar/job-"
 
 
 def safe_name(text: str) -> str:
@@ -29,6 +32,12 @@ def job_name(name: str, grid_id: str) -> str:
     length = _NAME_LIMIT - len(unique) - 1
     label = safe_name(name)[: min(max(length, 0), 40)].strip("_-")
     return f"{label}-{unique}" if label else unique
+
+
+def grid_id_in(command: str) -> str | None:
+    """The grid job ID in the command of an OAR job that submission has made, None in others."""
+    match = re.search(_SCRIPT, command)
+    return match[1] if match else None
 
 
 def is_job_of(grid_id: str, name: str, command: str) -> bool:

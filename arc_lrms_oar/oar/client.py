@@ -171,6 +171,15 @@ class OarClient:
             found.update(self.dialect.read_records(self._ask(command)))
         return [record for _, record in sorted(found.items())]
 
+    def alive_with_command(self, pattern: str, but: Iterable[int]) -> list[JobRecord]:
+        """The jobs that have not ended and whose command matches an SQL pattern, by job ID.
+
+        Those of the IDs `but` may be left out. Raises OarUnavailable.
+        """
+        asked = self.dialect.ask_commands_like(pattern, ranges_of(but))
+        found = self.dialect.read_records(self._ask(asked))
+        return [record for _, record in sorted(found.items())]
+
     def active(self) -> list[JobRecord]:
         """The jobs of all users that have not ended; raises OarUnavailable."""
         return list(self.dialect.read_records(self._ask(self.dialect.ask_active())).values())

@@ -141,6 +141,15 @@ class Dialect:
             for block in blocks
         ]
 
+    def ask_commands_like(self, pattern: str, but: Iterable[IdRange]) -> list[str]:
+        """The jobs that have not ended and whose command matches an SQL pattern.
+
+        Those with an ID in `but` are left out, as far as an argument can hold the condition.
+        """
+        alive = f"state NOT IN ('Terminated','Error') AND command LIKE '{pattern}'"
+        known = next(_conditions("job_id", but), "")
+        return self.ask_where(f"({alive} AND NOT ({known}))" if known else f"({alive})")
+
     def refused_types(self, types: Iterable[str]) -> list[str]:
         """Those of the job types that OAR's default admission rules refuse."""
         return []

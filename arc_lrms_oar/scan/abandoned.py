@@ -6,6 +6,10 @@ cannot write its files when a job is submitted. A job is a candidate if it was i
 last cycle, is not any more, and was not reported, or if it was never seen there although it has a
 job ID. It stays one until A-REX has it in the LRMS again, or the OAR job has ended.
 
+An audit finds the OAR jobs that no cycle has seen by their commands: those of an oarsub that went
+on after its submission was killed, those that A-REX dropped while scan could not write its cache on
+the full disk, and those that a restored dump of OAR's database has brought back.
+
 A job is known by its grid job ID here: an upgrade to ARC 7 gives all files other names.
 """
 
@@ -23,9 +27,10 @@ from arc_lrms_oar.arex.controldir import (
     read_end,
     status_name,
 )
-from arc_lrms_oar.arex.job_listing import ENDED, FOLDERS
+from arc_lrms_oar.arex.job_listing import ENDED, ENDED_FOLDER, FOLDERS
 from arc_lrms_oar.errors import OarRefused, OarUnavailable
 from arc_lrms_oar.job import grami
+from arc_lrms_oar.job.oar_name import COMMANDS, grid_id_in
 from arc_lrms_oar.oar.deletion import request_deletion
 from arc_lrms_oar.oar.states import has_ended
 from arc_lrms_oar.scan.context import Context
@@ -48,6 +53,25 @@ def note_dropped(context: Context, status_names: Iterable[str]) -> None:
         job_id = grami.appended_id(read_end(job, "grami", _GRAMI_END))
         if job_id is not None:
             context.state.section(f"{ABANDONED}{grid_id}").setdefault("job", job_id)
+
+
+def find(context: Context, known: Iterable[int]) -> None:
+    """Make candidates of the OAR jobs alive whose grid jobs are in `finished`.
+
+    OAR may be asked for those of the IDs in `known` no more. Failures are logged.
+    """
+    try:
+        records = context.client.alive_with_command(COMMANDS, known)
+    except OarUnavailable as error:
+        what = "no OAR job can be found whose grid job A-REX has ended"
+        context.problem.say("WARNING", what, f": {error}")
+        return
+    for record in records:
+        grid_id = grid_id_in(record.command)
+        names = [status_name(grid_id, layout) for layout in (6, 7)] if grid_id else []
+        folder = os.path.join(context.control_dir, ENDED_FOLDER)
+        if any(os.path.lexists(os.path.join(folder, name)) for name in names):
+            context.state.section(f"{ABANDONED}{grid_id}").setdefault("job", record.job_id)
 
 
 def delete(context: Context, in_lrms: Iterable[str], ownership: Ownership) -> None:

@@ -25,7 +25,8 @@ _LOOK_AHEAD = 100
 class EndedQuery:
     """The query, started at once if OAR's generation and the job IDs are known.
 
-    `id_ranges` are the job IDs of the last cycle, `now` is in seconds since 1970.
+    `id_ranges` are the job IDs of the last cycle, `now` is in seconds since 1970. `is_audit` shows
+    whether this cycle is an audit.
     """
 
     def __init__(
@@ -35,8 +36,8 @@ class EndedQuery:
         self._state = state
         self._asked: list[IdRange] = []
         self._collect: Callable[[], set[int]] | None = None
-        self._audit = state.audit_due(now, _AUDIT_INTERVAL)
-        if self._audit or state.generation is None:
+        self.is_audit = state.audit_due(now, _AUDIT_INTERVAL)
+        if self.is_audit or state.generation is None:
             return
         client.assume(state.generation)
         if id_ranges:
@@ -54,7 +55,7 @@ class EndedQuery:
         Raises OarUnavailable.
         """
         self._state.generation = self._client.dialect.generation
-        if self._audit:
+        if self.is_audit:
             return None
         if self._collect is None:
             return self._client.ended(ids)

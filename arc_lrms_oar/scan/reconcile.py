@@ -109,6 +109,8 @@ class Cycle:
         ended, missing = self.ended(query)
         self.delete_leftovers()
         self.delete_cancelled(ended)
+        if query.is_audit:
+            self.find_abandoned()
         self.delete_abandoned()
         lost = self.identify()
         records, found = self.records(ended, missing)
@@ -196,6 +198,12 @@ class Cycle:
             from arc_lrms_oar.scan.cancelled import delete
 
             self.index.invalidate(delete(self.context, alive, self.ownership))
+
+    def find_abandoned(self) -> None:
+        """Find the OAR jobs whose grid jobs A-REX has ended, whatever earlier cycles have seen."""
+        from arc_lrms_oar.scan.abandoned import find
+
+        find(self.context, self.jobs)
 
     def delete_abandoned(self) -> None:
         """Ask OAR to delete the jobs that A-REX has ended without them."""

@@ -143,7 +143,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "jobs that A-REX does not have are reported", "collect().intersection(ids)", "collect()"
     ),
     _query(
-        "an audit uses the cheap query", "        if self._audit:\n            return None\n", ""
+        "an audit uses the cheap query", "        if self.is_audit:\n            return None\n", ""
     ),
     _query(
         "a command is left behind", "                self._collect()\n", "                pass\n"

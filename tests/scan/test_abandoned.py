@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from support.ce import GRID_ID, JobFiles
 from support.oar_site import Site
-from support.scan_jobs import Hours, ended, said
+from support.scan_jobs import OTHER, Hours, ended, finished, said
+
+from arc_lrms_oar.errors import OarUnavailable
+from arc_lrms_oar.oar.client import OarClient
 
 LEFT = f"{GRID_ID}: A-REX has ended the job, but not OAR job 1; it is being deleted"
 
@@ -173,6 +176,74 @@ def test_upgrade_to_arc_7(site: Site) -> None:
     end(files)
     site.scan()
     assert deleted(site) == [["1"]]
+
+
+def script_of(grid_id: str) -> str:
+    return f"/var/spool/arc/sessiondir/{grid_id}/.arc_oar/job-0123456789ab.sh"
+
+
+def audited(site: Site, hours: Hours) -> list[list[str]]:
+    """The deletions of two scans, the second of which is an audit."""
+    site.scan()
+    assert deleted(site) == []
+    hours.ahead += 301
+    site.scan()
+    return deleted(site)
+
+
+def test_audit_finds_what_no_cycle_has_seen(any_site: Site, hours: Hours) -> None:
+    """As that of an oarsub whose submission was killed, or of a job in a restored dump."""
+    finished(any_site, GRID_ID, local_id="")
+    other = any_site.running(OTHER, command=script_of(OTHER))
+    job_id = any_site.add_job_of(GRID_ID, state="Waiting", command=script_of(GRID_ID))
+    assert audited(any_site, hours) == [[str(job_id)]]
+    any_site.oar.wait(job_id)
+    hours.ahead += 61
+    any_site.scan()
+    assert deleted(any_site) == [[str(job_id)]]
+    assert "abandoned" not in (any_site.ce.control / "arc_lrms_oar.scan").read_text()
+    assert other.status.read_text() == "INLRMS\n"
+
+
+@pytest.mark.parametrize("status", ["SUBMIT", "INLRMS", "FINISHING"])
+def test_audit_leaves_jobs_alone_that_arex_has(site: Site, status: str, hours: Hours) -> None:
+    files = site.running(status=status, command=script_of(GRID_ID))
+    files.file("local").write_text("")
+    site.add_job_of(OTHER, state="Waiting", command=script_of(OTHER))
+    assert audited(site, hours) == []
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"job_name": "mallory", "command": "vi x"},
+        {"owner": "mallory"},
+        {"state": "Terminated"},
+        {"command": "/home/mallory/../../.arc_oar/job-1"},
+    ],
+)
+def test_audit_leaves_other_jobs_alone(
+    site: Site, columns: dict[str, object], hours: Hours
+) -> None:
+    finished(site, GRID_ID)
+    site.add_job_of(GRID_ID, **{"command": script_of(GRID_ID), **columns})
+    assert audited(site, hours) == []
+
+
+def test_audit_without_an_answer_reports_all_the_same(
+    site: Site, hours: Hours, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unavailable(*_: object) -> None:
+        raise OarUnavailable("no database")
+
+    monkeypatch.setattr(OarClient, "alive_with_command", unavailable)
+    site.scan()
+    files = ended(site)
+    hours.ahead += 301
+    site.scan()
+    assert files.done
+    why = "no OAR job can be found whose grid job A-REX has ended: no database"
+    assert f"[WARNING] {why}" in said(capsys)
 
 
 @pytest.mark.parametrize("column", ["job_name", "owner"])

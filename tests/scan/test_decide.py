@@ -20,8 +20,9 @@ NO_RECORD = Wait("has ended, but OAR gives no record of it")
 
 
 def record(age: float, state: str = "Terminated", **values: Any) -> JobRecord:
-    """The record of a job that stopped `age` seconds ago."""
-    return JobRecord(7, state, stop_time=int(NOW - age), **values)
+    """The record of a job that stopped `age` seconds ago, after 30 s."""
+    stop = int(NOW - age)
+    return JobRecord(7, state, **{"start_time": stop - 30, "stop_time": stop, **values})
 
 
 def failed(age: float, event: str) -> JobRecord:

@@ -94,10 +94,11 @@ def test_audit_asks_for_all_states_and_makes_no_such_query(site: Site, hours: Ho
     before = conditions(site)
     hours.ahead = 301
     site.scan()
-    assert conditions(site) == before
-    assert site.argvs("oarstat")[-1] == ["oarstat", "-s", "-J", "-j", "1"]
+    others = "state NOT IN ('Terminated','Error') AND command LIKE '%/.arc_oar/job-%'"
+    assert conditions(site) == [*before, f"({others} AND NOT (job_id IN (1)))"]
+    assert site.argvs("oarstat")[-2] == ["oarstat", "-s", "-J", "-j", "1"]
     site.scan()
-    assert len(conditions(site)) == len(before) + 1
+    assert len(conditions(site)) == len(before) + 2
 
 
 def test_no_query_without_jobs(site: Site, hours: Hours) -> None:
