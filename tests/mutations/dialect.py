@@ -26,7 +26,11 @@ MUTATIONS: tuple[Mutation, ...] = (
         "a second command repeats the first", "singles, betweens, size = [], [], 0", "size = 0"
     ),
     _mutation("conditions exclude one another", '" OR ".join', '" AND ".join'),
-    _mutation("failed jobs are not asked for", "('Terminated','Error')", "('Terminated')"),
+    _mutation(
+        "failed jobs are not asked for",
+        "f\"state IN ('Terminated','Error') AND",
+        "f\"state IN ('Terminated') AND",
+    ),
     _mutation("other users' jobs are admitted", "AND ({where})", "AND {where}"),
     _mutation(
         "a site's default format applies to records",

@@ -37,6 +37,7 @@ _decisions = in_file("scan/decisions.py", "tests/scan/test_reconcile.py")
 _context = in_file("scan/context.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
 _apply = in_file("scan/apply.py", "tests/scan/test_scan.py", "tests/scan/test_reconcile.py")
 _abandoned = in_file("scan/abandoned.py", _ABANDONED)
+_in_audit = in_file("scan/reconcile.py", _ABANDONED)
 _unidentified = in_file("scan/unidentified.py", _UNIDENTIFIED)
 _unsubmitted = in_file("scan/unsubmitted.py", "tests/commands/test_give_up.py")
 _watch = in_file("scan/watch.py", "tests/scan/test_watch.py")
@@ -267,6 +268,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         '.setdefault("job", job_id)',
         '.get("job", job_id)',
     ),
+    _abandoned(
+        "an audit finds the jobs of other CEs",
+        "if any(os.path.lexists(os.path.join(folder, name)) for name in names):",
+        "if names:",
+    ),
+    _in_audit("no audit finds abandoned jobs", "if query.is_audit:", "if False:"),
+    _in_audit("each cycle asks for abandoned jobs", "if query.is_audit:", "if True:"),
     # Jobs without a job ID
     _unidentified(
         "a job without a job ID is lost although OAR has it",

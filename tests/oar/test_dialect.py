@@ -99,6 +99,14 @@ def test_command_lines_for_oar_2() -> None:
     ]
     blocks = TWO.ask_names_ending(["a"] * 1000)
     assert [argv[-1].count("job_name LIKE '%a'") for argv in blocks] == [800, 200]
+    alive = "state NOT IN ('Terminated','Error') AND command LIKE '%x%'"
+    asked = ["oarstat", "--format", "2", "-J", "--sql"]
+    assert TWO.ask_commands_like("%x%", []) == [*asked, f"({alive})"]
+    assert TWO.ask_commands_like("%x%", [(3, 3), (5, 99)]) == [
+        *(*asked, f"({alive} AND NOT (job_id IN (3) OR job_id BETWEEN 5 AND 99))")
+    ]
+    many = [(number, number) for number in range(1, 100_000, 2)]
+    assert len(TWO.ask_commands_like("%x%", many)[-1]) < 131_072
 
 
 def test_command_lines_for_oar_3() -> None:
@@ -115,6 +123,10 @@ def test_command_lines_for_oar_3() -> None:
     similar = "(job_name LIKE '%a1' OR job_name LIKE '%b2')"
     assert THREE.ask_names_ending(["a1", "b2"]) == [
         ["oarstat", "-J", "-f", "-g", always, "--sql", similar]
+    ]
+    alive = "state NOT IN ('Terminated','Error') AND command LIKE '%x%'"
+    assert THREE.ask_commands_like("%x%", [(7, 7)]) == [
+        *("oarstat", "-J", "-f", "-g", always, "--sql", f"({alive} AND NOT (job_id IN (7)))")
     ]
     assert THREE.ask_assigned([7]) == ["oarstat", "-p", "-J", "-j", "7"]
     assert THREE.ask_queues() == ["oarqueue", "-l"]

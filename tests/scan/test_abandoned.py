@@ -211,6 +211,9 @@ def test_audit_leaves_jobs_alone_that_arex_has(site: Site, status: str, hours: H
     files.file("local").write_text("")
     site.add_job_of(OTHER, state="Waiting", command=script_of(OTHER))
     assert audited(site, hours) == []
+    hours.ahead += 11
+    site.scan()
+    assert deleted(site) == []
 
 
 @pytest.mark.parametrize(
