@@ -451,6 +451,18 @@ def test_translate_names_the_job_that_oar_has_no_cores_for(
     assert (code, err) == (0, "")
 
 
+@pytest.mark.parametrize("option", ["gpus=1", "resources=/host=1"])
+def test_translate_a_count_without_effect(
+    site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    """The job gets a GPU or a node, whatever its count is, and the CE runs it."""
+    site.configure(option)
+    text = "&(executable=/bin/true)(count=1000)"
+    code, out, _ = translated(capsys, monkeypatch, text, "--config", site.ce.conf)
+    assert code == 0
+    assert "\n  count: the " in out.partition("Without effect on OAR:")[2]
+
+
 def test_translate_reads_the_file_that_an_admin_edits(
     site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,7 +65,8 @@ def _check_cores(found: Sequence[Translation], settings: Settings) -> None:
         return
     for one in found:
         count = one.description["count"] or 1
-        if count > total > 0:
+        counted = not any(line.startswith("count: ") for line in one.ignored)
+        if counted and count > total > 0:
             one.refused.append(f"count: it requests {count} slots, and OAR has {total}")
 
 
