@@ -133,7 +133,7 @@ class Job:
             found = what()
             if found:
                 return found
-            time.sleep(max(0.5, 4 * (time.monotonic() - asked)))
+            time.sleep(min(max(0.5, 4 * (time.monotonic() - asked)), 5))
         raise AssertionError(
             f"{self.grid_id}: not {why} after {seconds:.0f} s\n{self.diagnostics()}"
         )
