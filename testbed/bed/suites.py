@@ -57,6 +57,7 @@ class Suite:
         client_wants_proxy: ARC's client requires a proxy even for interfaces that need none.
         rest_wants_queue: A-REX refuses jobs through REST that name no queue.
         fork_reports_times: `lrms = fork` reports when a job started and ended in the LRMS.
+        client_shows_errors: ARC's client prints why a job failed, also through REST.
         client_checks_delegationid: ARC's xRSL reader refuses a wrong use of `delegationid`.
         records_authgroups: A-REX writes the authgroups of the user to the job's `.local`.
     """
@@ -72,6 +73,7 @@ class Suite:
     client_wants_proxy: bool = True
     rest_wants_queue: bool = False
     fork_reports_times: bool = True
+    client_shows_errors: bool = True
     client_checks_delegationid: bool = True
     records_authgroups: bool = False
 
@@ -104,6 +106,7 @@ SUITES = {
             cpusets=True,
             rest_wants_queue=True,
             fork_reports_times=False,
+            client_shows_errors=False,
             client_checks_delegationid=False,
         ),
         Suite(
