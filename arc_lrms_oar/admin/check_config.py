@@ -62,11 +62,9 @@ def check_config(path: str, blocks: Blocks) -> Iterator[Finding]:
             f"{path}: [lrms] lrms is {lrms or 'not set'}, so A-REX does not use this package",
             "set lrms = OAR in [lrms], and restart A-REX",
         )
-    try:
-        settings = settings_from(blocks, path)
-    except ConfigError as error:
-        yield fail(check, str(error), _value_cure(str(error), blocks))
-        settings = None
+    settings, errors = _settings(path, blocks)
+    for error, cure in errors:
+        yield fail(check, error, cure)
     for line in unknown_options(blocks):
         yield warn(check, f"{path}: {line}", _option_cure(line))
     yield from _check_blocks(path, blocks)
@@ -83,14 +81,29 @@ def check_config(path: str, blocks: Blocks) -> Iterator[Finding]:
         )
 
 
-def _value_cure(error: str, blocks: Blocks) -> str:
-    """What to do about a value that is not accepted, which the message `error` names."""
+def _settings(path: str, blocks: Blocks) -> tuple[Settings | None, list[tuple[str, str]]]:
+    """The settings, or the errors in all values that are not accepted, each with its cure.
+
+    The settings name the first error; without its option they name the next one.
+    """
     until = "until then submit, cancel and scan fail"
-    named = re.search(r': \[([^]]+)\] (\w+) = "', error)
-    if named and named[2] in blocks.get(named[1], {}):
-        block, name = named.groups()
-        return f"correct the value, or remove {name} from [{block}] for its default; {until}"
-    return f"correct it; {until}"
+    left = {block: dict(options) for block, options in blocks.items()}
+    errors: list[tuple[str, str]] = []
+    while True:
+        try:
+            settings = settings_from(left, path)
+        except ConfigError as error:
+            named = re.search(r': \[([^]]+)\] (\w+) = "', str(error))
+            block, name = named.groups() if named else ("", "")
+            if left.get(block, {}).pop(name, None) is None:
+                # It is missing. Where a wrong value of it was named, that is enough.
+                if name not in blocks.get(block, {}):
+                    errors.append((str(error), f"correct it; {until}"))
+                return None, errors
+            cure = f"correct the value, or remove {name} from [{block}] for its default; {until}"
+            errors.append((str(error), cure))
+        else:
+            return (None if errors else settings), errors
 
 
 def _option_cure(line: str) -> str:

@@ -5,8 +5,11 @@ tests/live/test_doctor_faults.py has the faults that need a real ARC or OAR.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.conf_edits import first_edit, text_of
+from support.wrong_values import WRONG_VALUES
 
 from arc_lrms_oar.admin.check_config import check_config
 from arc_lrms_oar.admin.findings import Finding
@@ -23,43 +26,6 @@ FAULTS = {
     f"{BLOCK}proyect = x\n": ("warn", "did you mean project?"),
     f"{BLOCK}acl_users = nosuch\n": ("warn", "no user nosuch"),
     f"{BLOCK}remote_user = oar\n": ("warn", "without remote_host"),
-}
-# Values that an option cannot have, and what doctor names as right.
-WRONG_VALUES = {
-    "default_walltime = soon": "seconds (3600)",
-    "lost_time = x": "seconds (3600)",
-    "default_walltime = -5": "seconds (3600)",
-    "core_level = a b": "the name of one of OAR's resource properties",
-    "cpu_level = a b": "the name of one of OAR's resource properties",
-    "gpu_level = a b": "the name of one of OAR's resource properties",
-    "memory_property = a b": "the name of one of OAR's resource properties",
-    "oar_queue = a b": "one word",
-    "remote_sessiondir = x": "the absolute path of a directory",
-    "private_key = key": "the absolute path of a file",
-    "ssh_timeout = x": "seconds (3600)",
-    "cores_per_node = x": "a whole number",
-    "checkpoint_signal = 99": "the number of a signal",
-    "checkpoint = often": "seconds (3600)",
-    "max_waiting = many": "a whole number",
-    "max_user_running = -1": "a whole number",
-    "best_effort_slots = maybe": "free or used",
-    "local_jobs = perhaps": "yes or no",
-    "memory_unit = PB": "kB, MB or GB",
-    "memory_scope = rack": "core or node",
-    "resubmitted = maybe": "follow or delete",
-    "usage_interval = often": "seconds (3600)",
-    "gpus = many": "a whole number",
-    "metrics_file = oar.prom": "the absolute path of a file that ends in .prom",
-    "identity = nonsense": "voms FQAN",
-    "lost_cycles = few": "a whole number",
-    "submit_budget = 9999": "at most 600 seconds",
-    "command_timeout = never": "seconds (3600)",
-    "types = no such=x;y": "a blank between job types",
-    "notify = shout": "mail:ADDRESS or exec:/PROGRAM",
-    "properties = a'b": "a property, a number",
-    "resources = core": "= at character 5",
-    "project = a b;c": "one word",
-    "bin_path = usr/bin": "the absolute path of a directory",
 }
 
 
@@ -103,3 +69,28 @@ def test_wrong_value(line: str) -> None:
     assert f'[custom:oar] {name} = "{value}": expected ' in found.message
     assert f": expected {WRONG_VALUES[line]}" in found.message
     assert text_of(cured(faulty, found)) == text_of(GOOD)
+
+
+def test_all_wrong_values_at_once() -> None:
+    lines = {line.partition(" = ")[0]: line for line in WRONG_VALUES}.values()
+    found = findings(GOOD + "".join(f"{line}\n" for line in lines))
+    assert sorted(
+        re.findall(r"\[custom:oar\] (\w+) = ", " ".join(one.message for one in found))
+    ) == (sorted(line.partition(" = ")[0] for line in lines))
+
+
+def test_wrong_values_in_several_blocks() -> None:
+    found = findings(f"{GOOD}[custom:oar/long]\ngpus = many\n[lrms]\ndefaultmemory = much\n")
+    assert [one.message.split(" = ")[0] for one in found] == [
+        "arc.conf: [lrms] defaultmemory",
+        "arc.conf: [custom:oar/long] gpus",
+    ]
+
+
+def test_missing_value() -> None:
+    """Each option is named once, for a wrong value or because it is missing."""
+    (user,) = findings(f"{GOOD}remote_host = login\nprivate_key = /key\n")
+    assert '[custom:oar] remote_user = "": expected a value' in user.message
+    assert user.cure.startswith("correct it; ")
+    (key,) = findings(f"{GOOD}remote_host = login\nremote_user = oar\nprivate_key = key\n")
+    assert '[custom:oar] private_key = "key": expected the absolute path' in key.message

@@ -19,6 +19,7 @@ from live.conftest import SUITE
 from live.cures import follow
 from live.installation import restoring
 from support.conf_edits import text_of
+from support.wrong_values import WRONG_VALUES
 
 from arc_lrms_oar.arex.config import RUNTIME_CONFIG
 from arc_lrms_oar.version import __version__
@@ -298,15 +299,28 @@ def test_fault_in_arc_conf(doctor: Doctor, name: str) -> None:
         doctor.bed.run(["sh", "-ec", change.undo], cwd="/")
 
 
-def test_wrong_value(doctor: Doctor) -> None:
-    """It is the only finding; tests/admin/test_check_config.py has a wrong value of each option."""
-    faulty = doctor.plain.replace(BLOCK, f"{BLOCK}lost_time = x\n")
-    (row,) = doctor.problems(faulty)
-    assert (row["level"], row["check"]) == ("FAIL", "configuration")
-    assert '[custom:oar] lost_time = "x": expected seconds (3600)' in row["message"]
-    cured = follow(doctor.bed, faulty, row["cure"])
-    assert cured is not None
-    assert text_of(cured) == text_of(doctor.plain)
+def test_wrong_values(doctor: Doctor) -> None:
+    """All wrong values, as few as possible at a time; one doctor names all of them."""
+    rounds: list[dict[str, str]] = []
+    for line in WRONG_VALUES:
+        name = line.partition(" = ")[0]
+        free = next((one for one in rounds if name not in one), None)
+        if free is None:
+            rounds.append(free := {})
+        free[name] = line
+    for lines in rounds:
+        faulty = doctor.plain.replace(BLOCK, BLOCK + "".join(f"{x}\n" for x in lines.values()))
+        found = {row["message"]: row for row in doctor.problems(faulty)}
+        cured: str | None = faulty
+        for name, line in lines.items():
+            start = f'[custom:oar] {name} = "{line.partition(" = ")[2]}": expected '
+            (row,) = [row for message, row in found.items() if start in message]
+            assert WRONG_VALUES[line] in row["message"]
+            assert (row["level"], row["check"]) == ("FAIL", "configuration")
+            cured = follow(doctor.bed, str(cured), row["cure"])
+        assert len(found) == len(lines)
+        assert cured is not None
+        assert text_of(cured) == text_of(doctor.plain)
 
 
 @pytest.mark.parametrize("name", FAULTS)
