@@ -418,5 +418,8 @@ def test_command_lines_hold_only_ids(site: Site, hours: Hours) -> None:
         site.scan()
         hours.ahead += 400
     words = {word for argv in site.argvs("oarstat") for word in argv[1:]}
-    allowed = r"-[A-Za-z]+|--[a-z]+|\d+|state IN \('Terminated','Error'\) AND \([A-Za-z_ (),0-9]+\)"
+    ids, script = r"\([A-Za-z_ (),0-9]+\)", r"command LIKE '%/\.arc_oar/job-%'"
+    ended_ones = rf"state IN \('Terminated','Error'\) AND {ids}"
+    others = rf"\(state NOT IN \('Terminated','Error'\) AND {script} AND NOT {ids}\)"
+    allowed = rf"-[A-Za-z]+|--[a-z]+|\d+|{ended_ones}|{others}"
     assert [word for word in words if not re.fullmatch(allowed, word)] == []
