@@ -70,11 +70,15 @@ arc_oar_make_cgroups() {
     fi
 }
 
-# Starts the watcher, which is reparented to init at once.
+# Starts the watcher, which is reparented to init at once. The program starts after the first sample,
+# also on a busy node: what that sample counts is not the job's.
 arc_oar_start_watcher() {
+    local arc_oar_first_user arc_oar_first_kernel arc_oar_first_memory
     [ "$arc_oar_usage_interval" -gt 0 ] && [ -n "$arc_oar_job_id" ] || return 0
     arc_oar_find_cgroups
     arc_oar_make_cgroups
+    IFS=' ' read -r arc_oar_first_user arc_oar_first_kernel arc_oar_first_memory \
+        < <(arc_oar_first_sample)
     exec 57> >(arc_oar_watch <&0 &)
 } 2>/dev/null
 
@@ -93,7 +97,7 @@ arc_oar_watch() {
     exec >/dev/null 2>&1
     # Keeps no directory of the job in use.
     cd "$arc_oar_proc" || exit
-    arc_oar_first_sample
+    arc_oar_begin
     while :; do
         pause=$((due - SECONDS))
         # In pieces of 10 s, because a process of a runtime environment may hold the pipe, too.
@@ -118,18 +122,24 @@ arc_oar_watch() {
     exit
 }
 
-# What OAR and this script have used before: not the job's.
+# Prints what OAR and this script have used before: not the job's.
 arc_oar_first_sample() {
+    local PATH=$arc_oar_path LC_ALL=C IFS=$' \t\n'
+    trap - EXIT
+    cd "$arc_oar_proc" || exit
+    arc_oar_begin
+    arc_oar_sample
+    echo "$arc_oar_user $arc_oar_kernel $arc_oar_memory"
+}
+
+arc_oar_begin() {
     SECONDS=0
-    arc_oar_user=0 arc_oar_kernel=0 arc_oar_memory=0 arc_oar_kills=0
+    arc_oar_user=${arc_oar_first_user:-0} arc_oar_kernel=${arc_oar_first_kernel:-0}
+    arc_oar_memory=${arc_oar_first_memory:-0} arc_oar_kills=0
     arc_oar_ended_user=0 arc_oar_ended_kernel=0 arc_oar_resident=0 arc_oar_unmeasured=0
     arc_oar_written_time=0 arc_oar_written_memory=0 arc_oar_written_kills=0
     arc_oar_page=$(getconf PAGESIZE)
     declare -gA arc_oar_parent=() arc_oar_process_user=() arc_oar_process_kernel=()
-    arc_oar_sample
-    arc_oar_first_user=$arc_oar_user
-    arc_oar_first_kernel=$arc_oar_kernel
-    arc_oar_first_memory=$arc_oar_memory
 }
 
 # Sets arc_oar_user and arc_oar_kernel (in 1/100 s, Linux's USER_HZ), arc_oar_memory (the peak, in kB)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from support.compute_node import Node
+from support.compute_node import PATH, Node
 
 from arc_lrms_oar.job.rte_scripts import RteScript
 from arc_lrms_oar.job.shell import shared
@@ -70,7 +72,9 @@ class Machine:
             f"{shared('job_usage.sh')}\n"
             f"arc_oar_proc='{self.proc}' arc_oar_job_id={JOB_ID} arc_oar_path=$PATH\n"
             f"RUNTIME_JOB_DIAG='{self.place}/diag'\ncd '{self.proc}'\n"
-            "arc_oar_find_cgroups\narc_oar_first_sample\n"
+            "arc_oar_find_cgroups\n"
+            "read -r arc_oar_first_user arc_oar_first_kernel arc_oar_first_memory"
+            " < <(arc_oar_first_sample)\narc_oar_begin\narc_oar_sample\n"
         )
         show = 'show() { echo "$arc_oar_user $arc_oar_kernel $arc_oar_memory $arc_oar_kills"; }\n'
         done = subprocess.run(
@@ -269,6 +273,19 @@ def test_job_that_is_killed(watched: Node) -> None:
     text = last_sample(watched)
     assert "WatchedUserTime=" in text
     assert "WatchedMemory=" in text
+
+
+def test_first_sample_on_a_busy_node(watched: Node, tmp_path: Path) -> None:
+    """What it counts is not the job's, so the program starts after it, however long it takes."""
+    tool = tmp_path / "bin" / "grep"
+    tool.parent.mkdir()
+    tool.write_text(
+        f'#!/bin/sh\nsleep 1\n{shutil.which("grep")} "$@"\n: >{shlex.quote(str(tmp_path))}/taken\n'
+    )
+    tool.chmod(0o755)
+    watched.environment["PATH"] = f"{tool.parent}:{PATH}"
+    ran = watched.shell('[ -e "$0" ] && echo after it', f"{tmp_path}/taken", stdout="o")
+    assert (ran.code, ran.text("o")) == (0, "after it\n")
 
 
 def test_watcher_ends_with_the_job(watched: Node) -> None:
