@@ -42,9 +42,12 @@ def jobs(grid: Grid, bed: Bed) -> dict[str, Job]:
         job.wait_running()
     pid = grid.read("/run/arched-arex.pid").strip()
     grid.root("kill", "-STOP", pid)
-    jobs["accepted"] = grid.submit(shell("echo done"))
-    bed.service("arex", "kill")
     try:
+        try:
+            jobs["accepted"] = grid.submit(shell("echo done"))
+        finally:
+            # Even where the submission fails, no stopped process is left.
+            bed.service("arex", "kill")
         ids = [job.grid_id for job in jobs.values()]
         grid.root("sh", "-euc", TO_ARC_6, "sh", CONTROLDIR, *ids)
         assert f"job.{ids[0]}.local" in grid.root("ls", CONTROLDIR)
