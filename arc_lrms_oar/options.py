@@ -161,7 +161,8 @@ OPTIONS: tuple[Option, ...] = (
         types.TIME,
         "0",
         "Time before the end of the wall time at which a program gets a signal to save its "
-        "state; 0: no signal",
+        "state, and time that a best-effort job gets after that signal to make room for another "
+        "job; 0: no signal. The signal ends a program that does not expect it",
         by_rte=True,
     ),
     _per_queue(

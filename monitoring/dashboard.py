@@ -28,7 +28,7 @@ PATH = Path(__file__).with_name("grafana.json")
 SELECTED = 'instance=~"$instance"'
 # 0 of this CE's, for what has no value.
 NOTHING = f"sum(arc_oar_up{{{SELECTED}}}) * 0"
-FAILED = 'reason!~"success|deleted|preempted"'
+FAILED = 'reason!~"success|deleted|preempted|checkpointed"'
 UNKNOWN = 'state="unknown"'
 _SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
@@ -207,7 +207,7 @@ GRAPHS = (
     ),
     Graph(
         "Share of failed jobs by reason, last hour",
-        "Without jobs that were deleted or preempted.",
+        "Without jobs that were deleted or made room for others.",
         [
             Query(
                 f"sum by (reason) (increase({series('verdicts_total', FAILED)}[1h]))"

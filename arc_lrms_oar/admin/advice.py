@@ -53,6 +53,12 @@ BY_CAUSE = {
         "Best-effort jobs are killed when other jobs need their resources. To avoid it, submit "
         "without the type besteffort ([custom:oar] types)."
     ),
+    Cause.CHECKPOINTED: (
+        "OAR sends best-effort jobs their checkpoint signal when other jobs need their resources. "
+        "A program that has saved its state must return 99, so that OAR submits a job with the "
+        "type idempotent again. A program that ignores the signal is killed, and submitted again "
+        "as well."
+    ),
     Cause.NODE: f"The user must submit the job again. {_NODES}",
     Cause.DIRECTORY: "The session directory must be on a file system that is mounted on the nodes.",
     Cause.OUTPUT: (

@@ -44,6 +44,12 @@ class Cause(enum.Enum):
         "",
         "{outcome}; it had reached its memory limit{limit}, and the kernel killed {processes}",
     )
+    CHECKPOINTED = (
+        "checkpointed",
+        None,
+        "",
+        "{outcome}; OAR had sent it the checkpoint signal to make room for another job",
+    )
     NOT_RUN = (
         "noop",
         ERROR_CODE,
@@ -127,6 +133,10 @@ _WALL_TIME_CHANGED = r"(?i)\s*walltime changed"
 _WALL_TIME = r"\b(?:with |walltime:)([0-9]{1,9})\b"
 # Text of a FRAG_JOB_REQUEST of an inner job (2.5 and 2.6 `lib/OAR/IO.pm`, frag_inner_jobs).
 _CONTAINER = r"Container job ([0-9]{1,18}) was fragged"
+# The event by which the scheduler notes the checkpoint signal that it sends to a best-effort job
+# before it kills it (2.5 and 2.6 `modules/scheduler/oar_meta_sched`; OAR 3 writes none).
+_CHECKPOINT = "CHECKPOINT"
+_BY_SCHEDULER = "(metasched) requested a checkpoint"
 _EXIT_CODE = "[0-9]{1,3}"
 
 
@@ -212,6 +222,14 @@ def _terminated(record: JobRecord) -> Outcome:
         return _outcome(Cause.NOT_RUN if record.is_noop else Cause.NO_EXIT_CODE, why=_why(record))
     if status == 0:
         return _outcome(Cause.SUCCESS)
+    found = _failed(status)
+    if any(e.kind == _CHECKPOINT and _BY_SCHEDULER in e.text for e in record.events):
+        return _outcome(Cause.CHECKPOINTED, found.code, outcome=found.reason)
+    return found
+
+
+def _failed(status: int) -> Outcome:
+    """How a program ended whose wait status is not 0."""
     number = status & 0x7F
     if number:
         return _outcome(Cause.SIGNAL, _SIGNAL_BASE + number, signal=_signal_name(number))

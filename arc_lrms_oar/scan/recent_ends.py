@@ -23,7 +23,7 @@ _ENDED = "ended "
 _FAILED = "failed "
 _ALL = ""
 # The job's user or the site has wanted these ends.
-_WANTED = (Cause.SUCCESS, Cause.DELETED, Cause.PREEMPTED)
+_WANTED = (Cause.SUCCESS, Cause.DELETED, Cause.PREEMPTED, Cause.CHECKPOINTED)
 
 
 class Ends(NamedTuple):

@@ -155,6 +155,7 @@ CAUSE_OF_EVENT = {
 CODES = {
     *((Cause.SUCCESS, 0, "success"), (Cause.EXIT_CODE, None, "exit_code")),
     *((Cause.SIGNAL, None, "signal"), (Cause.MEMORY, None, "memory")),
+    (Cause.CHECKPOINTED, None, "checkpointed"),
     (Cause.NOT_RUN, 512, "noop"),
     *((Cause.NO_EXIT_CODE, 512, "no_exit_code"), (Cause.RESUBMITTED, 512, "resubmitted")),
     *((Cause.WALLTIME, 265, "walltime"), (Cause.PREEMPTED, 265, "preempted")),
@@ -425,6 +426,44 @@ def test_a_lost_job(diag: dict[str, str], code: int, cause: Cause) -> None:
     found = outcome_of_lost(diag)
     assert (found.code, found.cause) == (code, cause)
     assert ("lost" in found.reason) == (cause is Cause.LOST)
+
+
+# ---- Best-effort jobs that get a checkpoint signal ----------------------------------------------
+
+
+BY_SCHEDULER = Event(
+    "CHECKPOINT", "User oar (metasched) requested a checkpoint on the job 7 on node1", None, 1
+)
+MAKE_ROOM = "OAR had sent it the checkpoint signal to make room for another job"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "sentence"),
+    [
+        (
+            140 << 8,
+            140,
+            "Job finished with exit code 140, which means that it was killed by signal 12 "
+            "(SIGUSR2)",
+        ),
+        (99 << 8, 99, "Job finished with exit code 99"),
+        (12, 268, "Job was killed by signal 12 (SIGUSR2)"),
+    ],
+)
+def test_failure_after_the_checkpoint_signal_of_the_scheduler(
+    status: int, code: int, sentence: str
+) -> None:
+    found = outcome_of(terminated(status)._replace(events=(BY_SCHEDULER,)))
+    assert found == (code, f"{sentence}; {MAKE_ROOM}", Cause.CHECKPOINTED)
+
+
+def test_checkpoint_signals_that_make_no_room() -> None:
+    """A program may end with success after any; its user, or the end of the wall time, sent one."""
+    assert outcome_of(terminated(0)._replace(events=(BY_SCHEDULER,))).cause is Cause.SUCCESS
+    by_user = BY_SCHEDULER._replace(text="User alice requested a checkpoint on the job 7")
+    assert outcome_of(terminated(140 << 8)._replace(events=(by_user,))).cause is Cause.EXIT_CODE
+    killed = error(BY_SCHEDULER, "BESTEFFORT_KILL")
+    assert outcome_of(killed).cause is Cause.PREEMPTED
 
 
 # ---- The memory limit of a job -----------------------------------------------------------------

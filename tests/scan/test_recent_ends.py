@@ -19,9 +19,10 @@ def test_only_the_nodes_with_the_most_failures_are_shown() -> None:
 
 def test_ends_that_were_wanted_are_no_failures() -> None:
     state = ScanState(b"")
-    for cause in (Cause.SUCCESS, Cause.DELETED, Cause.PREEMPTED, Cause.EXIT_CODE):
+    wanted = (Cause.SUCCESS, Cause.DELETED, Cause.PREEMPTED, Cause.CHECKPOINTED)
+    for cause in (*wanted, Cause.EXIT_CODE):
         recent_ends.count(state, 0, ["node1", "node1"], cause)
-    assert recent_ends.recent(state, 0) == (Ends(4, 1), {"node1": Ends(4, 1)})
+    assert recent_ends.recent(state, 0) == (Ends(5, 1), {"node1": Ends(5, 1)})
 
 
 def test_half_hours_that_count() -> None:
