@@ -5,6 +5,7 @@ They submit no job (`admin.probe` does). What the caller may not read is reporte
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -60,7 +61,7 @@ def check_database(client: OarClient) -> tuple[list[Finding], list[dict[str, Any
 def check_queues(settings: Settings, client: OarClient) -> tuple[list[Finding], set[str]]:
     """Whether the queue of each `[queue:NAME]` exists in OAR, is active, and has valid job types.
 
-    On OAR 2 only root may list the queues.
+    Only root and oar may list the queues.
 
     Returns:
         The findings, and the ARC queues whose OAR queue does not exist.
@@ -72,11 +73,10 @@ def check_queues(settings: Settings, client: OarClient) -> tuple[list[Finding], 
         queues = client.queues()
         found = _refused_types(settings, client)
     except OarUnavailable as error:
-        cure = "check that `oarnotify -l` works (OAR 3: oarqueue -l)"
+        cure = f"check that `{' '.join(client.dialect.ask_queues())}` works"
         return [fail("queues", str(error), cure)], set()
     if not queues:
-        text = "not checked: neither oarnotify -l nor oarqueue lists them; use --probe"
-        return [*found, ok("queues", text)], set()
+        return [*found, ok("queues", f"not checked: {_why_unlisted(client)}")], set()
     unknown = set()
     for name, queue in settings.queues.items():
         oar_queue = queue.oar_queue or name
@@ -93,6 +93,14 @@ def check_queues(settings: Settings, client: OarClient) -> tuple[list[Finding], 
         else:
             found.append(ok(check, f"{oar_queue} is active in OAR"))
     return found, unknown
+
+
+def _why_unlisted(client: OarClient) -> str:
+    """Why OAR lists no queues, and what helps."""
+    command = " ".join(client.dialect.ask_queues())
+    if os.geteuid() != 0:
+        return f"only root and oar may list them (`{command}`); run doctor as root"
+    return f"`{command}` does not list them; use --probe"
 
 
 def _queue_cure(settings: Settings, name: str) -> str:

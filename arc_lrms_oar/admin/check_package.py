@@ -108,26 +108,37 @@ def _removal(python: str, copy: str) -> str:
     return f"rm -r {copy}"
 
 
-def check_permissions(arc: Arc | None) -> Iterator[Finding]:
-    """Whether only root can change the package and the scripts, which A-REX runs as root."""
-    unsafe = [path for path in _package_files() if _is_unsafe(path)]
+def check_permissions(arc: Arc | None, arex: Account) -> Iterator[Finding]:
+    """Whether only root and the user `arex` can change the package and the scripts.
+
+    A-REX runs them as `arex`: root, or with the internal interface the caller.
+    """
+    allowed = "root" if arex.uid == 0 else f"root and {arex.name}"
+    unsafe = [path for path in _package_files() if _is_unsafe(path, arex)]
     if unsafe:
         yield fail(
             "permissions",
-            f"users other than root can change {unsafe[0]}, which A-REX runs as root"
+            f"users other than {allowed} can change {unsafe[0]}, which A-REX runs as {arex.name}"
             + (f" (and {len(unsafe) - 1} more)" if len(unsafe) > 1 else ""),
-            f"run: chown -R root:root {arc_locations.PACKAGE_FOLDER} && "
-            f"chmod -R go-w {arc_locations.PACKAGE_FOLDER}",
+            f"run: {_protection(arc_locations.PACKAGE_FOLDER, unsafe, arex, '-R ')}",
         )
-    elif arc is not None and _is_unsafe(os.path.realpath(arc.data_dir)):
+    elif arc is not None and _is_unsafe(os.path.realpath(arc.data_dir), arex):
         yield fail(
             "permissions",
-            f"users other than root can replace the scripts in {arc.data_dir}, which A-REX runs as "
-            "root",
-            f"run: chown root:root {arc.data_dir} && chmod go-w {arc.data_dir}",
+            f"users other than {allowed} can replace the scripts in {arc.data_dir}, which A-REX "
+            f"runs as {arex.name}",
+            f"run: {_protection(arc.data_dir, [arc.data_dir], arex)}",
         )
     else:
-        yield ok("permissions", "only root can change what A-REX runs")
+        yield ok("permissions", f"only {allowed} can change what A-REX runs")
+
+
+def _protection(path: str, unsafe: list[str], arex: Account, option: str = "") -> str:
+    """The command after which `path` is safe; a user's own copy stays theirs."""
+    mode = f"chmod {option}go-w {path}"
+    if arex.uid != 0 and all(os.stat(one).st_uid == arex.uid for one in unsafe):
+        return mode
+    return f"chown {option}root:root {path} && {mode}"
 
 
 def check_submit_script(arc: Arc, lrms: str, config: str, user: Account) -> Iterator[Finding]:
@@ -181,8 +192,8 @@ def _package_files() -> Iterator[str]:
         yield from (os.path.join(folder, name) for name in names)
 
 
-def _is_unsafe(path: str) -> bool:
+def _is_unsafe(path: str, arex: Account) -> bool:
     status = os.lstat(path)
     if stat.S_ISLNK(status.st_mode):
         return False
-    return bool(status.st_mode & _WRITABLE_BY_OTHERS) or status.st_uid not in (0, os.geteuid())
+    return bool(status.st_mode & _WRITABLE_BY_OTHERS) or status.st_uid not in (0, arex.uid)

@@ -24,7 +24,7 @@ from arc_lrms_oar.admin import (
     findings,
 )
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
-from arc_lrms_oar.admin.mapped_users import Account, own_account
+from arc_lrms_oar.admin.mapped_users import ROOT, Account, own_account
 from arc_lrms_oar.arex.config import RUNTIME_CONFIG, Blocks, edited_config, settings_from
 from arc_lrms_oar.arex.controldir import GridJob
 from arc_lrms_oar.commands.connect import client_of
@@ -111,7 +111,7 @@ def examine(config: str | None, chosen: list[str], probe: bool) -> Iterator[Find
         found, accounts = check_users.choose_users(blocks, chosen)
         yield from found
         yield from check_arex.check_runtime_environments(settings)
-    yield from check_package.check_permissions(arc)
+    yield from check_package.check_permissions(arc, ROOT if foreign else own_account())
     if arc is not None and lrms != "SLURMPY":
         given = RUNTIME_CONFIG if config is None and os.path.exists(RUNTIME_CONFIG) else path
         for user in accounts:

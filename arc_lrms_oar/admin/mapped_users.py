@@ -30,6 +30,9 @@ class Account(NamedTuple):
     groups: tuple[int, ...] = ()
 
 
+ROOT = Account("root", 0, 0)
+
+
 class MappedUsers(NamedTuple):
     """User names (some as `user:group`) in the order of the rules, and the rules left out."""
 

@@ -83,11 +83,28 @@ def test_queues(any_site: Site) -> None:
     assert levels["queue shut"] == ("warn", "shut is not active in OAR: its jobs wait")
 
 
-def test_queues_that_nothing_lists(site: Site) -> None:
-    (site.oar.bin / "oarnotify").unlink()
-    (finding,), unknown = queues(site)
-    assert (finding.level, unknown) == ("ok", set())
-    assert finding.message.startswith("not checked: ")
+def test_queues_that_nothing_lists(any_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = "oarqueue" if any_site.client().dialect.generation == 3 else "oarnotify"
+    asked = "oarqueue -l" if command == "oarqueue" else "oarnotify -l"
+    (any_site.oar.bin / command).unlink()
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    text = f"not checked: `{asked}` does not list them; use --probe"
+    assert queues(any_site) == ([ok("queues", text)], set())
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    text = f"not checked: only root and oar may list them (`{asked}`); run doctor as root"
+    assert queues(any_site) == ([ok("queues", text)], set())
+
+
+def test_queues_that_cannot_be_listed_or_are_closed(any_site: Site) -> None:
+    """The cures name the commands of this OAR."""
+    command = "oarqueue" if any_site.client().dialect.generation == 3 else "oarnotify"
+    any_site.oar.set_queue("default", state="notActive")
+    (finding,), _ = queues(any_site)
+    assert (finding.level, finding.cure) == ("warn", f"run: {command} -e default")
+    any_site.oar.set("fail_times", f"{command}:9:1:odd")
+    (finding,), _ = queues(any_site)
+    asked = "oarqueue -l" if command == "oarqueue" else "oarnotify -l"
+    assert (finding.level, finding.cure) == ("FAIL", f"check that `{asked}` works")
 
 
 def test_server_of_another_machine() -> None:

@@ -13,7 +13,7 @@ from support.users import needs_root
 from arc_lrms_oar.admin import arc_locations, check_package
 from arc_lrms_oar.admin.arc_locations import Arc
 from arc_lrms_oar.admin.findings import Finding
-from arc_lrms_oar.admin.mapped_users import Account, find_account, own_account
+from arc_lrms_oar.admin.mapped_users import ROOT, Account, find_account, own_account
 from arc_lrms_oar.version import __version__
 
 
@@ -67,28 +67,54 @@ def test_two_copies_of_the_package(place: Path, monkeypatch: pytest.MonkeyPatch)
     )
 
 
+@needs_root
 def test_package_that_others_can_change(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arc = ArcTree(place)
     monkeypatch.setattr(arc_locations, "PACKAGE_FOLDER", str(arc.package))
-    assert bad(check_package.check_permissions(None)) == []
+    assert bad(check_package.check_permissions(None, ROOT)) == []
     where = Arc("", str(arc.data), "", "", "")
     arc.data.chmod(0o777)
-    (found,) = (one for one in check_package.check_permissions(where) if one.level != "ok")
+    (found,) = (one for one in check_package.check_permissions(where, ROOT) if one.level != "ok")
     assert (found.level, found.message) == (
         "FAIL",
         f"users other than root can replace the scripts in {arc.data}, which A-REX runs as root",
     )
     assert found.cure == f"run: chown root:root {arc.data} && chmod go-w {arc.data}"
     arc.data.chmod(0o755)
-    assert bad(check_package.check_permissions(where)) == []
+    assert bad(check_package.check_permissions(where, ROOT)) == []
     (arc.package / "cli.py").chmod(0o664)
-    assert bad(check_package.check_permissions(None)) == [
+    assert bad(check_package.check_permissions(None, ROOT)) == [
         (
             "FAIL",
             "permissions",
             f"users other than root can change {arc.package}/cli.py, which A-REX runs as root",
         )
     ]
+
+
+@needs_root
+def test_own_copy_of_an_ordinary_user(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A-REX runs as the user with the internal interface; the copy stays the user's."""
+    arc, user = ArcTree(place), find_account("nobody")
+    assert user is not None
+    package = arc.package
+    monkeypatch.setattr(arc_locations, "PACKAGE_FOLDER", str(package))
+    for path in (package, *package.rglob("*")):
+        os.chown(path, user.uid, user.gid)
+    assert [one.message for one in check_package.check_permissions(None, user)] == [
+        "only root and nobody can change what A-REX runs"
+    ]
+    (found,) = check_package.check_permissions(None, ROOT)
+    assert found.level == "FAIL"
+    (package / "cli.py").chmod(0o664)
+    (found,) = check_package.check_permissions(None, user)
+    assert found.message == (
+        f"users other than root and nobody can change {package}/cli.py, which A-REX runs as nobody"
+    )
+    assert found.cure == f"run: chmod -R go-w {package}"
+    os.chown(package / "cli.py", 1, 1)
+    (found,) = check_package.check_permissions(None, user)
+    assert found.cure == f"run: chown -R root:root {package} && chmod -R go-w {package}"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,12 +11,14 @@ from pathlib import Path
 import pytest
 from oar.recorded import calls
 from oar.replay import Answer, Replay
+from prometheus_client.parser import text_string_to_metric_families
 from standin import Standin
 from support.accounting import Accounting
 from support.ce import GRID_ID, Ce
 from support.oar_site import Site, oar_name
 from support.scan_jobs import finished
 
+from arc_lrms_oar.admin import doctor, drain
 from arc_lrms_oar.admin.bulk import Request, act
 from arc_lrms_oar.admin.ended_jobs import read_history
 from arc_lrms_oar.admin.explain import explain
@@ -23,6 +26,7 @@ from arc_lrms_oar.admin.job_overview import OverviewReader
 from arc_lrms_oar.admin.job_row import JobRow
 from arc_lrms_oar.admin.job_selection import Selection, selection
 from arc_lrms_oar.errors import OarLrmsError, OarRefused
+from arc_lrms_oar.info.provider import lrms_info
 from arc_lrms_oar.oar.client import OarClient
 
 NOW = time.time()
@@ -129,3 +133,97 @@ def test_running_jobs_are_not_held(site: Site) -> None:
     with pytest.raises(OarLrmsError, match="hold --running: OAR 3 does not suspend running jobs"):
         act(site.settings(), site.client(), "hold", request)
     assert [call.argv for call in site.oar.calls() if call.command == "oarhold"] == []
+
+
+def test_drain_shows_what_is_left(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    conf, now = str(site.ce.conf), int(NOW)
+    # The walltime of the message includes OAR's security time of 60 s.
+    site.running("a" * 12, start_time=now - 10, message="R=1,W=660,J=P,Q=default")
+    site.running("b" * 12, state="Waiting", walltime=600)
+    finished(site, "c" * 12)
+    drain.change(conf, start=True, dry_run=False)
+    capsys.readouterr()
+    assert drain.show(conf, as_json=True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["draining"], found["oar_error"]) == (True, "")
+    assert (found["jobs_left"], found["by_state"]) == (2, {"Running": 1, "Waiting": 1})
+    assert found["last_end"] == now + 590
+    assert set(site.commands()) == {"oarstat", "oarnodes", "oarqueue"}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "step", "job_id", "state", "last_end"),
+    [("walltime", "running.", 500002, "Running", True), ("hold", "held.", 500008, "Hold", False)],
+)
+def test_drain_as_recorded(
+    site: Site,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    scenario: str,
+    step: str,
+    job_id: int,
+    state: str,
+    last_end: bool,
+) -> None:
+    site.ce.in_lrms(GRID_ID, job_id)
+    monkeypatch.setattr(drain, "client_of", lambda _: recorded(scenario, step))
+    assert drain.show(str(site.ce.conf), as_json=True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["jobs_left"], found["by_state"]) == (1, {state: 1})
+    assert (found["last_end"] is not None) is last_end
+
+
+def test_metrics(site: Site) -> None:
+    site.configure(f"metrics_file={site.ce.place / 'oar.prom'}")
+    site.oar.add_jobs(1, resources=[1, 2, 3], message="R=3,W=360,J=P,Q=default")
+    site.oar.add_jobs(2, state="Waiting")
+    site.oar.add_jobs(1, state="Hold")
+    nodes = [{"host": "n1"}, {"host": "n2"}, {"host": "n3", "drain": "YES"}]
+    site.oar.set_nodes([*nodes, {"host": "n4", "state": "Suspected"}])
+    options = {"queues": {"default": {"users": []}}, "jobs": []}
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = listening.getsockname()[:2]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("arc_lrms_oar.info.site_state.server_address", lambda: address)
+            lrms_info(site.settings(), site.client(), options, metrics=True)
+    text = (site.ce.place / "oar_site.prom").read_text()
+    samples = {
+        (sample.name.removeprefix("arc_oar_"), *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.value
+    }
+    states = {key: number for key, number in samples.items() if len(key) == 2}
+    assert states == {
+        ("slots", "free"): 1,
+        ("slots", "used"): 3,
+        ("slots", "down"): 2,
+        ("slots", "closed"): 2,
+        ("nodes", "Alive"): 2,
+        ("nodes", "draining"): 1,
+        ("nodes", "Suspected"): 1,
+        ("site_jobs", "running"): 1,
+        ("site_jobs", "waiting"): 2,
+        ("site_jobs", "held"): 1,
+    }
+    assert samples["server_up",] == 1
+
+
+def test_doctor(site: Site) -> None:
+    site.oar.set_queue("shut", state="notActive")
+    site.configure(
+        "types=deadline=2037-01-01", queue="[queue:ghost]\n[queue:shut]\n[custom:oar/ghost]\n"
+    )
+    found = list(doctor.examine(str(site.ce.conf), [], probe=False))
+    about = [one for one in found if one.check.startswith(("OAR database", "queue"))]
+    assert about[0].message.startswith("OAR 3.0.")
+    shown = {(one.level, one.message, one.cure) for one in about[1:]}
+    unknown = "OAR 3 does not know the types deadline=2037-01-01"
+    assert {one[:2] for one in shown} == {
+        ("ok", "default is active in OAR"),
+        ("FAIL", "OAR has no queue ghost; its queues are admin, besteffort, default, shut"),
+        ("warn", "shut is not active in OAR: its jobs wait"),
+        ("warn", unknown),
+    }
+    assert "run: oarqueue -e shut" in {one[2] for one in shown}
+    assert "oarnotify" not in site.commands()
