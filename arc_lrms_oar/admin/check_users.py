@@ -104,8 +104,6 @@ def _failing_commands(settings: Settings) -> dict[str, str]:
 
 def _command_cure(settings: Settings, user: Account, command: str, why: str) -> str:
     if settings.remote_host:
-        if not os.path.exists(settings.private_key):
-            return f"create the key {settings.private_key}, or correct private_key in [custom:oar]"
         return (
             f"make this work as {user.name}: ssh -o BatchMode=yes -i {settings.private_key} "
             f"-l {settings.remote_user} {settings.remote_host} {command} -V"

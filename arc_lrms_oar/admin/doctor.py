@@ -18,6 +18,7 @@ from arc_lrms_oar.admin import (
     check_oar,
     check_package,
     check_published,
+    check_remote,
     check_resources,
     check_sessions,
     check_users,
@@ -139,12 +140,21 @@ def _oar(
     foreign: bool,
     probe: bool,
 ) -> Iterator[Finding]:
+    own = own_account()
+    reached = accounts
+    if settings.remote_host:
+        callers = accounts if own in accounts else [*accounts, own]
+        found, reached = check_remote.check_ssh(settings, callers, foreign)
+        yield from found
     for user in accounts:
         yield from check_users.check_shell(settings, user)
-        yield from check_users.check_commands(settings, user)
+        if user in reached:
+            yield from check_users.check_commands(settings, user)
         if not foreign:
             yield from check_sessions.check_sessions(blocks, user)
     yield from check_oar.check_server(settings)
+    if settings.remote_host and own not in reached:
+        return
     client = client_of(settings)
     found, rows = check_oar.check_database(client)
     yield from found

@@ -275,11 +275,6 @@ def test_cures_for_commands(site: Site, place: Path) -> None:
     site.oar.set("fail_times", "oarstat:9:3:odd")
     (site.oar.bin / "oarsub").symlink_to(site.oar.bin / "oardel")
     assert "check OAR's log" in cure(check_users.check_commands(settings, user))
-    remote = settings._replace(remote_host="oar.invalid", remote_user="u", ssh_timeout=1)
-    key = place / "key"
-    assert cure(check_users.check_commands(remote._replace(private_key=str(key)), user)) == (
-        f"create the key {key}, or correct private_key in [custom:oar]"
-    )
 
 
 def test_cures_for_session_directories(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
