@@ -15,6 +15,8 @@ from .bed import Bed
 
 USER = "griduser"
 ENDPOINT = "https://localhost:8443/arex"
+# In the folder accounting of the control directory.
+ACCOUNTING_DB = "accounting_v2.db"
 
 
 def rsl_string(text: str) -> str:
@@ -172,6 +174,13 @@ class Job:
             key, _, value = line.partition("=")
             found.setdefault(key.lower(), []).append(value)
         return found
+
+    def accounting(self) -> str:
+        """Return A-REX's accounting record as arcctl prints it, "" before there is one."""
+        known = self.grid.bed.suite.arcctl_finds_accounting
+        options = () if known else ("--database-file", ACCOUNTING_DB)
+        argv = ["arcctl", "accounting", *options, "job", "info", self.grid_id]
+        return self.grid.bed.run(argv, check=False).stdout.strip()
 
     def failure(self) -> str:
         """Return A-REX's reason for the failure of the job, "" if it has not failed."""

@@ -101,16 +101,17 @@ def facts_of(name: str, job: Job) -> Facts:
     """Everything that is compared, by name; IDs, dates and measurements are removed."""
     facts = {"failure": job.failure().partition("\n")[0]}
     facts |= of_diag(job) | of_environment(job) | of_files(job) | of_glue2(job)
-    facts |= of_record(arcctl("accounting", "job", "info", job=job))
+    facts |= of_record(job.accounting())
     changes = re.findall(r"Job state change (\S+ -> \S+)", job.control("errors"))
     facts["states"] = ", ".join(changes)
     if name in WITH_SCRIPT:
-        facts["arcctl job script"] = "found" if arcctl("job", "script", job=job) else "none"
+        facts["arcctl job script"] = "found" if job_script(job) else "none"
     return {fact: value.replace(job.grid_id, "ID") for fact, value in facts.items()}
 
 
-def arcctl(*words: str, job: Job) -> str:
-    return job.grid.bed.run(["arcctl", *words, job.grid_id], check=False).stdout.strip()
+def job_script(job: Job) -> str:
+    argv = ["arcctl", "job", "script", job.grid_id]
+    return job.grid.bed.run(argv, check=False).stdout.strip()
 
 
 def run_jobs(grid: Grid) -> dict[str, Facts]:

@@ -126,9 +126,8 @@ def test_two_processes(jobs: dict[str, Job]) -> None:
 def test_records_of_arex(jobs: dict[str, Job]) -> None:
     """What A-REX has accounted for a killed job, as arcctl prints it."""
     job = jobs["wall time"]
-    ask = ["arcctl", "accounting", "job", "info", job.grid_id]
     # A-REX may write the record after the job's last state.
-    text = job.wait_until(lambda: job.grid.bed.run(ask, check=False).stdout, "accounted")
+    text = job.wait_until(job.accounting, "accounted")
     used = re.search(r"Used CPUTime: ([0-9]+) ", text)
     # A-REX cuts the times to whole seconds.
     assert used, text
