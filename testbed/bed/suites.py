@@ -54,7 +54,6 @@ class Suite:
         postgres: Major version of PostgreSQL.
         cpusets: OAR's job resource manager works with cgroup v1, which the testbed can provide.
         separate_ws: The web service is a process of its own, not a part of A-REX's.
-        job_folders: A-REX keeps the control files of each job in a folder, as ARC 7 does.
         client_wants_proxy: ARC's client requires a proxy even for interfaces that need none.
         rest_wants_queue: A-REX refuses jobs through REST that name no queue.
         fork_reports_times: `lrms = fork` reports when a job started and ended in the LRMS.
@@ -72,7 +71,6 @@ class Suite:
     extra_packages: tuple[str, ...] = ()
     separate_ws: bool = True
     cpusets: bool = False
-    job_folders: bool = True
     client_wants_proxy: bool = True
     rest_wants_queue: bool = False
     fork_reports_times: bool = True
@@ -107,7 +105,6 @@ SUITES = {
             postgres="13",
             extra_packages=("nordugrid-arc-arex-python-lrms", "nordugrid-arc-plugins-arcrest"),
             separate_ws=False,
-            job_folders=False,
             cpusets=True,
             rest_wants_queue=True,
             fork_reports_times=False,
