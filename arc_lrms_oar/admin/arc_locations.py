@@ -23,6 +23,9 @@ DEFAULTS_FILES = (
     *("/etc/sysconfig/nordugrid", "/etc/default/nordugrid"),
     *("/etc/sysconfig/arc-arex", "/etc/default/arc-arex"),
 )
+# Both read arc.conf only when they start: A-REX, and the web service that accepts jobs.
+START = "systemctl start arc-arex arc-arex-ws"
+RESTART = "systemctl restart arc-arex arc-arex-ws"
 PACKAGE_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # A-REX's information provider is in the directory in which A-REX looks for its scripts.

@@ -92,6 +92,8 @@ def act(settings: Settings, client: OarClient, name: str, request: Request) -> i
         print(f"{others} more selected jobs are left alone: they {action.left_alone}")
     if not rows:
         print(f"No selected job can be {action.past}.")
+        if request.confirmed and not request.dry_run:
+            _confirm(action, 0, request.confirmed)
         return 0
     if request.dry_run:
         print(f"{len(rows)} jobs would be {action.past}")

@@ -8,6 +8,7 @@ import stat
 import time
 from collections.abc import Iterator
 
+from arc_lrms_oar.admin.arc_locations import RESTART, START
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
 from arc_lrms_oar.arex.config import RUNTIME_CONFIG, Blocks, read_blocks
 from arc_lrms_oar.errors import ConfigError
@@ -23,7 +24,7 @@ def check_running(path: str, blocks: Blocks, settings: Settings) -> Iterator[Fin
     """Whether A-REX runs, and has been restarted since the configuration was changed."""
     if not os.path.exists(RUNTIME_CONFIG):
         message = f"it is not running: {RUNTIME_CONFIG} does not exist"
-        yield fail("A-REX", message, "run: systemctl start arc-arex")
+        yield fail("A-REX", message, f"run: {START}")
         return
     try:
         running = read_blocks(RUNTIME_CONFIG)
@@ -35,7 +36,7 @@ def check_running(path: str, blocks: Blocks, settings: Settings) -> Iterator[Fin
         yield ok("A-REX", f"not checked: {error.filename}: {error.strerror}")
         return
     if stopped:
-        cure = "run: systemctl restart arc-arex; see A-REX's log /var/log/arc/arex.log"
+        cure = f"run: {RESTART}; see A-REX's log /var/log/arc/arex.log"
         yield fail("A-REX", f"it is not running: {stopped}", cure)
         return
     changed = [
@@ -46,7 +47,7 @@ def check_running(path: str, blocks: Blocks, settings: Settings) -> Iterator[Fin
     if changed:
         titles = ", ".join(f"[{title}]" for title in changed)
         message = f"{titles} in {path} changed since A-REX was started"
-        yield warn("A-REX", message, "run: systemctl restart arc-arex")
+        yield warn("A-REX", message, f"run: {RESTART}")
     else:
         yield ok("A-REX", f"runs with the current {path}")
 

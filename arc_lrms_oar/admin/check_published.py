@@ -5,44 +5,59 @@ They concern numbers and visibility only; jobs run without them.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from arc_lrms_oar.admin.findings import Finding, ok
 from arc_lrms_oar.arex.config import Blocks
+from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.info.slots import Slots
+from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.settings import Settings
 
 _CLUSTER = "infosys/cluster"
 
 
 def check_published(
-    settings: Settings, blocks: Blocks, rows: list[dict[str, Any]]
+    settings: Settings, blocks: Blocks, client: OarClient, rows: list[dict[str, Any]]
 ) -> Iterator[Finding]:
-    """Whether GLUE2 totals are right and clients find the CE; `rows` are OAR's resources."""
-    slots = Slots(rows, settings, time.time())
-    yield from _check_totals(settings, blocks, slots)
+    """Whether GLUE2 totals are right and clients find the CE; `rows` are OAR's resources.
+
+    None is a warning: jobs run without them, and many sites leave them as they are.
+    """
+    yield _check_totals(settings, blocks, client, rows)
     yield _check_vos(blocks)
 
 
-def _check_totals(settings: Settings, blocks: Blocks, slots: Slots) -> Iterator[Finding]:
+def _check_totals(
+    settings: Settings, blocks: Blocks, client: OarClient, rows: list[dict[str, Any]]
+) -> Finding:
     """A-REX adds up the nodes of all queues (`infoproviders/ARC1ClusterInfo.pm` of 6.17 and 7.0).
 
-    Queues with the same condition on resources have the same nodes.
+    The nodes of a queue are those of the resources that fulfil its condition.
     """
-    queues: dict[str, list[str]] = {}
-    for name, queue in settings.queues.items():
-        queues.setdefault(queue.properties, []).append(name)
-    shared = [name for names in queues.values() if len(names) > 1 for name in names]
+    now = time.time()
+    slots = Slots(rows, settings, now)
+    own = {"": set(slots.nodes)}
+    for condition in {queue.properties for queue in settings.queues.values()} - {""}:
+        # A wrong condition has its own finding; its queue is published without nodes.
+        with contextlib.suppress(OarUnavailable):
+            own[condition] = set(Slots(list(client.resources(condition)), settings, now).nodes)
+    nodes = {name: own.get(one.properties, set()) for name, one in settings.queues.items()}
+    shared = [
+        name
+        for name in nodes
+        if any(nodes[name] & nodes[other] for other in nodes if other != name)
+    ]
     if not shared or "totalcpus" in blocks.get(_CLUSTER, {}):
-        yield ok("published totals", "TotalLogicalCPUs counts each core once")
-        return
-    # No warning: this is common, and the option also fixes TotalSlots while nodes are down.
-    yield ok(
+        return ok("published totals", "TotalLogicalCPUs counts each core once")
+    return ok(
         "published totals",
-        f"the queues {', '.join(shared)} share nodes, and A-REX counts their cores once for each "
-        f"queue in TotalLogicalCPUs; totalcpus = {len(slots.up)} in [{_CLUSTER}] overrides it",
+        f"the queues {', '.join(shared)} share nodes, so TotalLogicalCPUs counts their cores once "
+        f"for each queue, which no job depends on; with totalcpus = {len(slots.up)} in "
+        f"[{_CLUSTER}] it would count them once",
     )
 
 
@@ -52,6 +67,6 @@ def _check_vos(blocks: Blocks) -> Finding:
         return ok("published VOs", "advertisedvo is set")
     return ok(
         "published VOs",
-        f"advertisedvo is not set in [{_CLUSTER}] or [queue:NAME]: clients that select CEs by VO "
-        "in GLUE2, such as DIRAC, do not find this CE",
+        f"advertisedvo is not set in [{_CLUSTER}] or [queue:NAME], which only clients that select "
+        "CEs by VO in GLUE2 need, such as DIRAC",
     )

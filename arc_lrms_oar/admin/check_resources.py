@@ -28,37 +28,56 @@ _UNKNOWN_COLUMN = r"""column "(\w+)" does not exist|Unknown column '(\w+)' in"""
 
 def check_resources(
     settings: Settings, client: OarClient, rows: list[dict[str, Any]]
-) -> Iterator[Finding]:
-    """Check OAR's resources, given as `rows`, against the settings of all queues."""
+) -> tuple[list[Finding], set[str]]:
+    """Check OAR's resources, given as `rows`, against the settings of all queues.
+
+    Returns:
+        The findings, and the ARC queues of which OAR refuses each job for a level or condition.
+    """
     usable = [row for row in rows if row.get("type", "default") == "default"]
     alive = sum(row.get("state") == "Alive" for row in usable)
     text = f"{alive} of {len(usable)} are Alive"
     if alive:
-        yield ok("resources", text)
+        found = [ok("resources", text)]
     else:
         states = ", ".join(f"'{state}'" for state in sorted({str(row["state"]) for row in usable}))
         cure = (
             "find out why with `oarnodes -s`, for no job can start; when the nodes are well, run: "
             f'oarnodesetting -s Alive --sql "state IN ({states})"'
         )
-        yield fail("resources", text, cure)
+        found = [fail("resources", text, cure)]
     if not usable:
-        return
+        return found, set()
     slots = Slots(usable, settings, time.time())
     sizes = {len(node.slots) for node in slots.nodes.values()}
     known = {name for row in rows for name in row}
     labels = _hierarchy_labels(settings) if client.dialect.generation == 3 else None
     wrong = []
+    conditions = set()
     for block, queue, options in _blocks(settings):
         wrong += list(_check_levels(block, queue, options, usable, known, labels))
         if "cores_per_node" in options:
             wrong += list(_check_cores_per_node(block, queue, sizes))
         if "properties" in options:
-            wrong += list(_check_properties(block, queue, client))
+            refused = list(_check_properties(block, queue, client))
+            wrong += refused
+            conditions |= {queue.properties for _ in refused}
     wrong += list(_check_cpu_level(settings, known))
-    yield from wrong
     if not wrong:
-        yield ok("resource levels", "OAR has every property that arc.conf names")
+        wrong = [ok("resource levels", "OAR has every property that arc.conf names")]
+    unfit = {
+        name
+        for name, queue in settings.queues.items()
+        if queue.properties in conditions or not _has_levels(queue, known, labels)
+    }
+    return [*found, *wrong], unfit
+
+
+def _has_levels(queue: QueueSettings, known: set[str], labels: set[str] | None) -> bool:
+    """Whether OAR has the levels of each job of the queue; not each one requests memory."""
+    levels = _named_levels(queue, set(QueueSettings._fields))
+    names = {name for option, name in levels if option != "memory_property"}
+    return names <= (known if labels is None else known & labels)
 
 
 def _blocks(settings: Settings) -> Iterator[tuple[str, QueueSettings, set[str]]]:

@@ -164,14 +164,19 @@ def _oar(
         yield from check_jobs.check_left_jobs(client, jobs)
     found, unknown = check_oar.check_queues(settings, client)
     yield from found
-    yield from check_resources.check_resources(settings, client, rows)
-    yield from check_published.check_published(settings, blocks, rows)
+    resources, unfit = check_resources.check_resources(settings, client, rows)
+    yield from resources
+    yield from check_published.check_published(settings, blocks, client, rows)
     if not probe:
         yield ok("nodes", _UNPROBED)
         return
     from arc_lrms_oar.admin.probe import probe as probe_queues
 
     session_dirs = [place for place in check_sessions.session_dirs(blocks) if place != "*"]
-    queues = [name for name in settings.queues if name not in unknown]
+    failed = unknown | unfit
+    for name in sorted(failed):
+        text = "skipped: OAR refuses its jobs; see the FAIL about its queue, level or properties"
+        yield ok(f"probe of queue {name}", text)
+    queues = [name for name in settings.queues if name not in failed]
     if session_dirs:
         yield from probe_queues(settings, queues, accounts, session_dirs[0])

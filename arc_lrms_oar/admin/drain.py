@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from arc_lrms_oar.admin.arc_locations import RESTART
 from arc_lrms_oar.admin.job_fields import moment
 from arc_lrms_oar.admin.job_overview import OverviewReader
 from arc_lrms_oar.admin.job_row import JobRow
@@ -25,7 +26,6 @@ from arc_lrms_oar.files import atomic_write
 
 # The comment before each line that `drain --start` has changed. Only those are changed back.
 MARK = "# changed by `arc-oar drain --start`\n"
-_RESTART = "systemctl restart arc-arex arc-arex-ws"
 _BLOCK = re.compile(r"\s*\[([^]]*)\]")
 _SESSION_DIR = re.compile(r"(\s*sessiondir\s*=\s*)(.*?)(\s*)$", re.S)
 
@@ -67,7 +67,7 @@ def change(config: str | None, start: bool, dry_run: bool) -> int:
     except OSError as error:
         raise ConfigError(f"{path}: cannot write it: {error.strerror}") from None
     verb = "refuses new jobs" if start else "accepts new jobs again"
-    print(f"A-REX {verb} when it has been restarted: {_RESTART}")
+    print(f"A-REX {verb} when it has been restarted: {RESTART}")
     return 0
 
 
@@ -133,7 +133,7 @@ def show(config: str | None, as_json: bool) -> int:
     print(f"{path}: {'drains' if wanted else 'accepts new jobs'}")
     if running is not None and running != wanted:
         state = "drains" if running else "accepts new jobs"
-        print(f"The running A-REX {state}: it has to be restarted ({_RESTART})")
+        print(f"The running A-REX {state}: it has to be restarted ({RESTART})")
     counts = ", ".join(f"{count} {state}" for state, count in overview.by_state.items())
     print(f"{len(left)} jobs are left{f': {counts}' if counts else ''}")
     if last is not None:

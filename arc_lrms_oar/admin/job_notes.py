@@ -14,10 +14,14 @@ from arc_lrms_oar.oar.waiting import WaitReason
 _SUBMISSION_LIMIT = 600.0
 # By then scan has reported an ended job, and OAR has ended a cancelled or overdue one.
 _OVERDUE = 300.0
-_PROBLEM_STATES = {
-    State.HOLD: "held in OAR (oarhold); release it with oarresume",
-    State.SUSPENDED: "suspended in OAR; resume it with oarresume (as root or oar)",
-    State.TO_ERROR: "OAR is about to end it with an error",
+# Somebody holds or suspends a job on purpose, so that this is no problem by itself.
+_STATE_NOTES = {
+    State.HOLD: ("held; `arc-oar resume` or oarresume releases it", False),
+    State.SUSPENDED: (
+        "suspended; `arc-oar resume` or oarresume resumes it, as root or oar",
+        False,
+    ),
+    State.TO_ERROR: ("OAR is about to end it with an error", True),
 }
 
 
@@ -59,8 +63,8 @@ def job_note(
     if deletion is not None:
         user = requesting_user(deletion)
         return f"deletion requested{f' by {user}' if user else ''}, not done yet", False
-    if known in _PROBLEM_STATES:
-        return _PROBLEM_STATES[known], True
+    if known in _STATE_NOTES:
+        return _STATE_NOTES[known]
     return (waiting.reason, waiting.problem) if waiting is not None else ("", False)
 
 

@@ -13,7 +13,7 @@ from arc_lrms_oar.errors import GramiError
 from arc_lrms_oar.job import grami
 from arc_lrms_oar.job.request import wall_time
 from arc_lrms_oar.oar.job_record import JobRecord
-from arc_lrms_oar.oar.states import has_ended
+from arc_lrms_oar.oar.states import State, has_ended, state_of
 from arc_lrms_oar.oar.suspension import suspended_time
 from arc_lrms_oar.oar.waiting import SiteState, why_waiting
 from arc_lrms_oar.settings import Settings
@@ -95,7 +95,7 @@ def row_in_progress(
         cores=cores,
         used=used,
         requested=requested,
-        start=(record.scheduled_start or record.start_time) if record is not None else None,
+        start=_start(record, state) if record is not None else None,
         note=note,
         problem=problem,
         failed=False,
@@ -141,6 +141,11 @@ def _requested(settings: Settings, job: GridJob) -> tuple[int | None, int | None
     except GramiError:
         return None, None
     return description.count, wall_time(description, settings.queue(description.queue or ""))
+
+
+def _start(record: JobRecord, state: str) -> int | None:
+    """The actual or predicted start; OAR leaves a prediction from before a job was held."""
+    return None if state_of(state) is State.HOLD else record.scheduled_start or record.start_time
 
 
 def _used(record: JobRecord | None, state: str, now: float) -> int | None:

@@ -38,6 +38,7 @@ _LOST = (
     "exclusiveexecution: A-REX refuses a job that has it without count and countpernode "
     "(500 emies:adl parsing error)",
 )
+_CLIENT_CHOOSES = "queue: not set; the client may choose one, else A-REX uses"
 _FIELDS = (
     *("name", "executable", "arguments", "environment", "stdin", "stdout", "stderr", "queue"),
     *("cpu_time", "wall_time", "memory", "disk", "count", "count_per_node", "exclusive"),
@@ -52,7 +53,8 @@ class Translation:
 
     In `description`, attributes that the user has not set are None; times are in seconds, memory
     and disk in MB. `ignored` are lines "attribute: reason", and so are `refused`: for these the CE
-    of the configuration refuses the job.
+    of the configuration refuses the job. `assumed` are lines about what the client or A-REX may
+    choose otherwise.
     """
 
     description: dict[str, Any]
@@ -60,6 +62,7 @@ class Translation:
     ignored: list[str]
     script: str
     refused: list[str] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class _Asked:
     values: grami.Values
     ignored: list[str]
     refused: list[str] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
 
 
 def settings_for(config: str | None) -> Settings:
@@ -166,10 +170,9 @@ def _from_xrsl(text: str, settings: Settings, queue: str | None) -> list[_Asked]
         if asked.exclusive and not asked.count_per_node:
             lines = refused if "count" in read.unset else ignored
             lines.append(_LOST["count" in read.unset])
-        if not asked.queue:
-            ignored.append(_choose_queue(values, settings))
+        assumed = [] if asked.queue else [_choose_queue(values, settings)]
         description = _description(asked, read.unset, read.rerun)
-        found.append(_Asked(asked, description, values, ignored, refused))
+        found.append(_Asked(asked, description, values, ignored, refused, assumed))
     return found
 
 
@@ -179,9 +182,9 @@ def _choose_queue(values: grami.Values, settings: Settings) -> str:
     if not name and len(settings.queues) == 1:
         (name,), why = settings.queues, "the only one"
     if not name:
-        return "queue: not set, so A-REX uses the first that the user may use"
+        return f"{_CLIENT_CHOOSES} the first that the user may use"
     values["joboption_queue"] = name
-    return f"queue: not set, so A-REX uses {name}, {why}"
+    return f"{_CLIENT_CHOOSES} {name}, {why}"
 
 
 def _translation(asked: _Asked, settings: Settings, source: str) -> Translation:
@@ -205,6 +208,7 @@ def _translation(asked: _Asked, settings: Settings, source: str) -> Translation:
         [*ignored, *prepared.ignored, *changed],
         prepared.text,
         refused,
+        asked.assumed,
     )
 
 

@@ -24,6 +24,8 @@ def as_text(found: Sequence[Translation], with_script: bool) -> str:
             parts.append(f"Job {number} of {len(found)}\n")
         parts.append("Description:\n" + description_text(one.description))
         parts.append(f"Command:\n  {shlex.join(one.oarsub)}\n")
+        if one.assumed:
+            parts.append("Assumed:\n" + "".join(f"  {_safe(x)}\n" for x in one.assumed))
         if one.ignored:
             parts.append(
                 "Without effect on OAR:\n" + "".join(f"  {_safe(x)}\n" for x in one.ignored)

@@ -96,6 +96,15 @@ def test_number_is_wrong(jobs: Site) -> None:
     assert asked(jobs) == []
 
 
+def test_number_is_wrong_and_no_job_matches(jobs: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = selection(queues="other")
+    with pytest.raises(OarLrmsError, match="hold: not confirmed, nothing was done; 0 jobs match"):
+        acted(jobs, "hold", nothing, confirmed=3)
+    assert acted(jobs, "hold", nothing, confirmed=0) == 0
+    assert acted(jobs, "hold", nothing, confirmed=3, dry_run=True) == 0
+    assert capsys.readouterr().out == "No selected job can be held.\n" * 3
+
+
 def test_nobody_to_ask(jobs: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     with open(os.devnull) as null:
         monkeypatch.setattr("sys.stdin", null)

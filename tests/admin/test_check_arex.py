@@ -52,11 +52,14 @@ def test_arex_runs_with_another_configuration(started: Path) -> None:
         "[custom:oar], [infosys/cluster], [lrms/ssh], [queue:new] in arc.conf changed since A-REX"
         " was started",
     )
+    assert changed.cure == "run: systemctl restart arc-arex arc-arex-ws"
 
 
 def test_arex_that_was_never_started(started: Path) -> None:
     started.unlink()
-    assert running(started.parent).message == f"it is not running: {started} does not exist"
+    finding = running(started.parent)
+    assert finding.message == f"it is not running: {started} does not exist"
+    assert finding.cure == "run: systemctl start arc-arex arc-arex-ws"
 
 
 def test_arex_that_has_died(started: Path) -> None:

@@ -13,8 +13,9 @@ from arc_lrms_oar.arex.config import read_blocks
 
 
 def findings(site: Site) -> dict[str, Finding]:
-    rows = list(site.client().resources())
-    found = check_published(site.settings(), read_blocks(str(site.ce.conf)), rows)
+    client = site.client()
+    rows = list(client.resources())
+    found = check_published(site.settings(), read_blocks(str(site.ce.conf)), client, rows)
     return {one.check: one for one in found}
 
 
@@ -33,14 +34,34 @@ def test_queues_that_share_nodes(site: Site) -> None:
     total = findings(site)["published totals"]
     assert total.level == OK
     assert total.message.startswith("the queues admin, default share nodes, ")
-    assert total.message.endswith("; totalcpus = 8 in [infosys/cluster] overrides it")
+    assert total.cure == ""
+    assert total.message.endswith(
+        "; with totalcpus = 8 in [infosys/cluster] it would count them once"
+    )
     site.configure("", **{"queue:admin": "", "infosys/cluster": "totalcpus=8"})
     assert "totalcpus" not in findings(site)["published totals"].message
 
 
 def test_queues_with_nodes_of_their_own(site: Site) -> None:
-    site.configure("", **{"queue:admin": "", "custom:oar/admin": "properties=host='node1'"})
+    site.configure(
+        "",
+        queue="[custom:oar/default]\nproperties=host='node2'",
+        **{"queue:admin": "", "custom:oar/admin": "properties=host='node1'"},
+    )
     assert "totalcpus" not in findings(site)["published totals"].message
+
+
+def test_queues_with_different_conditions_on_the_same_nodes(site: Site) -> None:
+    """One whose condition OAR refuses has no nodes."""
+    site.configure(
+        "",
+        **{
+            **{"queue:cpu": "", "custom:oar/cpu": "properties=host='node1'"},
+            **{"queue:gpu": "", "custom:oar/gpu": "properties=card='1'"},
+        },
+    )
+    message = findings(site)["published totals"].message
+    assert message.startswith("the queues cpu, default share nodes, ")
 
 
 @pytest.mark.parametrize("block", ["infosys/cluster", "queue:default"])

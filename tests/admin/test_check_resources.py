@@ -37,7 +37,12 @@ def no_oar_conf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def resources(site: Site) -> list[Finding]:
     client = site.client()
     rows = check_database(client)[1]
-    return list(check_resources(site.settings(), client, rows))
+    return check_resources(site.settings(), client, rows)[0]
+
+
+def unfit(site: Site) -> set[str]:
+    client = site.client()
+    return check_resources(site.settings(), client, check_database(client)[1])[1]
 
 
 def bad(site: Site) -> list[tuple[str, str]]:
@@ -93,6 +98,38 @@ def test_queue_of_gpus_where_oar_has_no_such_property(site: Site, common: str) -
         "`oarnodesetting -r RESOURCE_ID -p gpu=VALUE`, or correct gpu_level (`oarnodes` shows the "
         "properties), or remove gpus from [custom:oar/default] if no node has a GPU",
     )
+
+
+@pytest.mark.parametrize(
+    ("common", "own"),
+    [
+        ("", "gpus=1"),
+        ("", "resources=/rack=1/core={count}"),
+        ("", "properties=card = '0'"),
+        ("", "properties=host = 'nowhere'"),
+    ],
+)
+def test_queues_whose_jobs_oar_refuses(site: Site, common: str, own: str) -> None:
+    blocks = {"queue:other": "", "custom:oar/other": own}
+    site.configure(common, **blocks)
+    assert unfit(site) == {"other"}
+    site.configure(own, **{"queue:other": ""})
+    assert unfit(site) == {"default", "other"}
+
+
+def test_memory_that_oar_lacks_is_requested_by_some_jobs_only(site: Site) -> None:
+    site.configure("memory_property=ram")
+    assert unfit(site) == set()
+
+
+def test_level_that_oar_3_does_not_accept(place: Path, no_oar_conf: Path) -> None:
+    with Standin.create(place / "oar", "3.0.2") as made:
+        site = Site(Ce(place), made)
+        site.configure("core_level=host")
+        no_oar_conf.write_text('HIERARCHY_LABELS="resource_id,network_address,cpu,core"\n')
+        assert unfit(site) == {"default"}
+        no_oar_conf.write_text('HIERARCHY_LABELS="resource_id,network_address,cpu,core,host"\n')
+        assert unfit(site) == set()
 
 
 def test_condition_with_a_property_that_does_not_exist(site: Site) -> None:

@@ -64,8 +64,6 @@ def test_values_that_oar_does_not_give_come_from_the_description(site: Site) -> 
 
 
 PROBLEMS: list[tuple[dict[str, Any], int, str]] = [
-    ({"state": "Hold"}, 0, "held in OAR (oarhold); release it with oarresume"),
-    ({"state": "Suspended"}, 0, "suspended in OAR; resume it with oarresume (as root or oar)"),
     ({"state": "toError"}, 0, "OAR is about to end it with an error"),
     (
         {"state": "Waiting", "message": "No enough matching resources (no_matching_slot)"},
@@ -95,6 +93,21 @@ def test_problems_of_a_job_in_oar(site: Site, columns: dict[str, Any], age: int,
     site.running(**columns)
     row = only(look(site))
     assert (row.note, row.problem) == (note, True)
+
+
+def test_held_job(site: Site) -> None:
+    """Somebody holds it on purpose. OAR leaves the start that it had predicted before."""
+    site.running(state="Hold", scheduled=NOW + 600)
+    row = only(look(site))
+    assert row.note == "held; `arc-oar resume` or oarresume releases it"
+    assert (row.problem, row.start) == (False, None)
+
+
+def test_suspended_job(site: Site) -> None:
+    site.running(state="Suspended", start_time=NOW - 90)
+    row = only(look(site))
+    assert row.note == "suspended; `arc-oar resume` or oarresume resumes it, as root or oar"
+    assert (row.problem, row.start) == (False, NOW - 90)
 
 
 def test_job_that_requests_more_cores_than_there_are(site: Site) -> None:

@@ -120,16 +120,16 @@ def test_queue_that_is_not_in_arc_conf() -> None:
 @pytest.mark.parametrize(
     ("conf", "queue", "line"),
     [
-        ("[lrms]\nlrms=OAR\n[queue:a]\n", "a", "A-REX uses a, the only one"),
+        ("[lrms]\nlrms=OAR\n[queue:a]\n", "a", "a, the only one"),
         (
             "[lrms]\nlrms=OAR b\n[queue:a]\n[queue:b]\n",
             "b",
-            "A-REX uses b, the default in [lrms] lrms",
+            "b, the default in [lrms] lrms",
         ),
         (
             "[lrms]\nlrms=OAR\n[queue:a]\n[queue:b]\n",
             None,
-            "A-REX uses the first that the user may use",
+            "the first that the user may use",
         ),
     ],
 )
@@ -137,7 +137,16 @@ def test_queue_of_a_job_that_names_none(conf: str, queue: str | None, line: str)
     found = one("&(executable=/bin/true)", conf)
     asked = dict(zip(found.oarsub, found.oarsub[1:]))
     assert asked.get("-q") == queue
-    assert f"queue: not set, so {line}" in found.ignored
+    chosen = f"queue: not set; the client may choose one, else A-REX uses {line}"
+    assert found.assumed == [chosen]
+    assert not any("queue" in line for line in found.ignored)
+    assert f"\nAssumed:\n  {chosen}\n" in as_text([found], False)
+
+
+def test_nothing_is_assumed_about_a_job_that_names_its_queue() -> None:
+    found = one("&(executable=/bin/true)(queue=a)", "[lrms]\nlrms=OAR\n[queue:a]\n")
+    assert found.assumed == []
+    assert "Assumed" not in as_text([found], False)
 
 
 def test_job_that_cannot_be_requested_is_named() -> None:

@@ -11,8 +11,8 @@ from bed import Bed
 from support.conf_edits import first_edit
 
 _COMMAND = re.compile(r"\brun: (.*?)(?:; |$)")
-_SERVICE = re.compile(r"systemctl (start|restart) (arc-arex|oar-server)")
-_SERVICES = {"arc-arex": "arex", "oar-server": "oar"}
+_SERVICE = re.compile(r"systemctl (start|restart) (arc-arex arc-arex-ws|oar-server)")
+_SERVICES = {"arc-arex arc-arex-ws": "arex", "oar-server": "oar"}
 
 
 def follow(bed: Bed, conf: str, cure: str) -> str | None:
