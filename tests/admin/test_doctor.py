@@ -29,6 +29,7 @@ from arc_lrms_oar.admin.as_user import run_as
 from arc_lrms_oar.admin.findings import Finding
 from arc_lrms_oar.admin.mapped_users import find_account, own_account, refusing_shell
 from arc_lrms_oar.arex.config import parse_blocks
+from arc_lrms_oar.settings import Settings
 
 GOOD = "[lrms]\nlrms=OAR\n[queue:default]\n[custom:oar]\n"
 
@@ -462,6 +463,27 @@ def test_option_of_the_site_in_the_block_of_a_queue() -> None:
     blocks = parse_blocks(GOOD + "[custom:oar/default]\nprivate_key=/k\n", "arc.conf")
     found = check_config.check_config("arc.conf", blocks)
     assert cure(found) == "move private_key to [custom:oar]: it is not an option of a queue"
+
+
+def test_queues_that_are_not_probed(
+    quiet_validator: ArcTree, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OAR refuses each of their jobs, and an earlier finding has said why."""
+    blocks = {"queue:gpu": "", "custom:oar/gpu": "oar_queue=default\ngpus=1", "queue:gone": ""}
+    site.configure("", **blocks)
+    probed: list[str] = []
+
+    def probe(settings: Settings, queues: list[str], *_: object) -> Iterator[Finding]:
+        probed.extend(queues)
+        yield from ()
+
+    monkeypatch.setattr("arc_lrms_oar.admin.probe.probe", probe)
+    found = list(doctor.examine(str(site.ce.conf), [], probe=True))
+    assert probed == ["default"]
+    assert [one.check for one in found if one.message.startswith("skipped: OAR refuses")] == [
+        "probe of queue gone",
+        "probe of queue gpu",
+    ]
 
 
 @needs_root
