@@ -1,7 +1,11 @@
-"""OAR on another machine, with an ssh connection that is cut: each grid job is one OAR job."""
+"""OAR on another machine, with an ssh connection that is cut: each grid job is one OAR job.
+
+doctor names what prevents the login.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,3 +129,73 @@ def test_connection_ended_while_oarstat_is_at_work(remote: Grid, oar_host: Remot
     oar_host.release("oarstat")
     finished(job)
     assert job.output("out.txt") == "done\n"
+
+
+OWN = KEY.format(user=USER)
+KNOWN = "/etc/ssh/ssh_known_hosts"
+
+
+def problems(oar_host: RemoteOar, user: str) -> list[tuple[str, str, str]]:
+    """The findings of level FAIL, and those of the login."""
+    done = oar_host.bed.run(
+        ["python3", "-m", "arc_lrms_oar", "doctor", "--json"], user=user, check=False
+    )
+    rows = json.loads(done.stdout)["findings"]
+    return [
+        (row["check"], row["message"], row["cure"])
+        for row in rows
+        if row["level"] == "FAIL" or (row["check"] == f"ssh to {HOST}" and row["level"] != "ok")
+    ]
+
+
+@pytest.mark.parametrize("user", ["root", USER])
+@pytest.mark.parametrize(
+    ("cause", "undo", "users", "reason", "cure"),
+    [
+        (
+            f"mv {OWN} {OWN}.away",
+            f"mv {OWN}.away {OWN}",
+            f"{USER}, root",
+            f"cannot read the private key {OWN}: No such file or directory",
+            f"create the key {OWN}, or correct private_key in [custom:oar]",
+        ),
+        (
+            f"chown root:root {OWN}",
+            "",
+            USER,
+            f"cannot read the private key {OWN}: Permission denied",
+            f"run: chown {USER} {OWN} && chmod 600 {OWN}; {USER} must reach its directory",
+        ),
+        (
+            f"mv {KNOWN} {KNOWN}.away",
+            f"mv {KNOWN}.away {KNOWN}",
+            f"{USER}, root",
+            f"the connection to {HOST} failed: Host key verification failed.",
+            f"run: ssh-keyscan {HOST} >>{KNOWN}; compare the keys with those in /etc/ssh on {HOST}",
+        ),
+        (
+            f"cd /home/{USER}/.ssh && mv authorized_keys away",
+            f"cd /home/{USER}/.ssh && mv away authorized_keys",
+            f"{USER}, root",
+            f"the connection to {HOST} failed: {USER}@{HOST}: Permission denied",
+            f"add what `ssh-keygen -y -f {OWN}` prints to .ssh/authorized_keys of {USER}",
+        ),
+    ],
+    ids=["no-key", "key-of-root", "unknown-host-key", "refused-key"],
+)
+def test_doctor_names_why_the_login_fails(
+    oar_host: RemoteOar, user: str, cause: str, undo: str, users: str, reason: str, cure: str
+) -> None:
+    root = oar_host.bed.run
+    assert problems(oar_host, user) == []
+    root(["sh", "-c", cause])
+    try:
+        ((check, message, printed),) = problems(oar_host, user)
+        names = users if user == "root" else USER
+        assert (check, message.startswith(f"as {names}: {reason}")) == (f"ssh to {HOST}", True)
+        assert printed.startswith(cure)
+        if printed.startswith("run: "):
+            root(["sh", "-c", printed[5:].partition("; ")[0]])
+            assert problems(oar_host, user) == []
+    finally:
+        root(["sh", "-c", undo or f"chown {USER}: {OWN}; chmod 600 {OWN}"])
