@@ -14,6 +14,8 @@ from .arcconf import CONTROLDIR, SESSIONDIR
 from .bed import Bed
 
 USER = "griduser"
+# Seconds after which a wait has failed. A busy machine needs minutes for what takes seconds.
+_LONG = 400
 ENDPOINT = "https://localhost:8443/arex"
 # In the folder accounting of the control directory.
 ACCOUNTING_DB = "accounting_v2.db"
@@ -125,7 +127,7 @@ class Job:
                     return text[8:] if text.startswith("PENDING:") else text
         return ""
 
-    def wait_until(self, what: Callable[[], Any], why: str, seconds: float = 120) -> Any:
+    def wait_until(self, what: Callable[[], Any], why: str, seconds: float = _LONG) -> Any:
         """Poll until `what()` is true and return its value; AssertionError after `seconds`.
 
         The longer an answer needs, the less often it is asked for: OAR's commands need CPU time.
@@ -140,11 +142,11 @@ class Job:
             f"{self.grid_id}: not {why} after {seconds:.0f} s\n{self.diagnostics()}"
         )
 
-    def wait(self, state: str = "FINISHED", seconds: float = 150) -> None:
+    def wait(self, state: str = "FINISHED", seconds: float = _LONG) -> None:
         """Wait until A-REX's state of the job is `state`."""
         self.wait_until(lambda: self.state() == state, state, seconds)
 
-    def wait_running(self, seconds: float = 90) -> int:
+    def wait_running(self, seconds: float = _LONG) -> int:
         """Wait until the job is Running in OAR; returns its OAR job ID."""
         self.wait("INLRMS", seconds)
         self.wait_until(lambda: self.oar_state() == "Running", "running in OAR", seconds)

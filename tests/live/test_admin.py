@@ -185,10 +185,10 @@ def test_metrics_of_the_site(grid: Grid, bed: Bed, jobs: dict[str, Job]) -> None
     job = jobs["running"]
 
     def server_is(up: int) -> None:
-        job.wait_until(lambda: metric(grid, "server_up") == up, f"server up: {up}", 180)
+        job.wait_until(lambda: metric(grid, "server_up") == up, f"server up: {up}")
 
     server_is(1)
-    job.wait_until(lambda: metric(grid, "slots", state="used") == 2, "two slots used", 180)
+    job.wait_until(lambda: metric(grid, "slots", state="used") == 2, "two slots used")
     assert metric(grid, "slots", state="free") == 6
     assert metric(grid, "nodes", state="Alive") == 4
     assert metric(grid, "site_jobs", state="waiting") == 1
@@ -220,7 +220,7 @@ def test_oar_away_is_one_line_and_its_return_another(
     bed.service("oar", "stop")
     bed.service("postgres", "stop")
     try:
-        job.wait_until(away, "looked for three times", 90)
+        job.wait_until(away, "looked for three times")
         shown = admin(grid, "jobs")
         assert metric(grid, "up") == 0
     finally:
@@ -228,7 +228,7 @@ def test_oar_away_is_one_line_and_its_return_another(
         bed.service("oar", "start")
     assert job.grid_id in shown
     assert "\nOAR is unavailable: " in shown
-    job.wait_until(lambda: lines_with("OAR answers again after"), "told", 90)
+    job.wait_until(lambda: lines_with("OAR answers again after"), "told")
     assert len(lines_with("OAR is unavailable, nothing was changed: ")) == 1
     (line,) = lines_with("OAR answers again after")
     assert "[INFO]" in line

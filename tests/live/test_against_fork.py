@@ -123,7 +123,7 @@ def run_jobs(grid: Grid) -> dict[str, Facts]:
     for name in ("cancelled", "cancelled early"):
         grid.user("arckill", "-k", jobs[name].url)
     for job in jobs.values():
-        job.wait(seconds=300)
+        job.wait()
     provider(grid)
     with ThreadPoolExecutor(4) as pool:
         return dict(zip(jobs, pool.map(facts_of, jobs, jobs.values())))

@@ -56,7 +56,7 @@ def test_other_job_is_not_cancelled(grid: Grid, bed: Bed, stranger: tuple[Job, i
     line = f"{job.grid_id}: OAR job {job_id} is gone already"
     job.wait_until(lambda: line in job.control("errors"), "cancel leaves the other job alone")
     refused = f"{job.grid_id} (OAR job {job_id})"
-    job.wait_until(lambda: log_has(grid, refused), "scan leaves the other job alone", 150)
+    job.wait_until(lambda: log_has(grid, refused), "scan leaves the other job alone")
     record = bed.run(["oarstat", "-J", "-f", "-j", str(job_id)]).stdout
     assert "sleep 400" in record
     assert "FRAG_JOB_REQUEST" not in record

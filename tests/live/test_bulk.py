@@ -62,7 +62,7 @@ def test_drain(grid: Grid, bed: Bed, jobs: list[Job]) -> None:
         shown = json.loads(arc_oar(grid, "drain", "--json"))
         assert shown["draining"] is shown["running_drains"] is True
         assert shown["jobs_left"] >= 2
-        job.wait_until(published, "draining is published", 240)
+        job.wait_until(published, "draining is published")
         with pytest.raises(AssertionError, match="arcsub did not submit the job"):
             grid.submit(shell("true"))
         assert job.state() == "INLRMS"

@@ -62,6 +62,6 @@ def test_suspended_job_is_cancelled(grid: Grid) -> None:
     job.wait_until(lambda: job.state() in ("CANCELING", "FINISHED"), "being cancelled")
     # OAR cannot kill frozen processes: the deletion takes effect when the job is resumed.
     grid.bed.run(["oarresume", str(job_id)], check=False)
-    job.wait(seconds=60)
+    job.wait()
     assert job.failure().startswith("Job is canceled by external request"), job.diagnostics()
     assert [row["state"] for row in job.oar_jobs()] == ["Error"]

@@ -101,7 +101,7 @@ def test_oar_stopped_and_started_while_jobs_run(grid: Grid, bed: Bed) -> None:
 
     with stopped(bed, "oar", "postgres"):
         let_go(early)
-        early.wait_until(complained, "noticed by scan", 60)
+        early.wait_until(complained, "noticed by scan")
         assert (early.state(), late.state()) == ("INLRMS", "INLRMS")
     let_go(late)
     finished(early)
@@ -112,5 +112,5 @@ def test_submitted_while_oar_is_stopped(grid: Grid, bed: Bed) -> None:
     """The submission waits for OAR and creates exactly one job."""
     with stopped(bed, "oar", "postgres"):
         job = grid.submit(shell("echo done"))
-        job.wait_until(lambda: job.grid_id in grid.root("ps", "axww"), "trying", 60)
+        job.wait_until(lambda: job.grid_id in grid.root("ps", "axww"), "trying")
     finished(job)

@@ -129,7 +129,7 @@ def test_exit_code_0(jobs: dict[str, Job]) -> None:
 def test_output_is_fetched_by_the_user(jobs: dict[str, Job]) -> None:
     job = jobs["success"]
     job.wait()
-    job.wait_until(job.fetch, "fetched with arcget", 150)
+    job.wait_until(job.fetch, "fetched with arcget")
     assert job.grid.read(f"{job.folder}/{job.grid_id}/out.txt") == "hello\n0077\n"
 
 
@@ -264,5 +264,5 @@ def test_accounting(grid: Grid, jobs: dict[str, Job]) -> None:
         output = grid.root("sqlite3", "-json", database, sql, check=False)
         return list(json.loads(output)) if output.strip() else []
 
-    (row,) = job.wait_until(rows, "accounted", 60)
+    (row,) = job.wait_until(rows, "accounted")
     assert (row["ExitCode"], row["CPUCount"], row["NodeCount"]) == (0, 4, 2)

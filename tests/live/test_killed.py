@@ -164,7 +164,7 @@ def test_arex_killed_while_it_submits(grid: Grid, bed: Bed) -> None:
     try:
         jobs = grid.submit_all([(shell("echo ran"), {})] * 2)
         for job in jobs:
-            job.wait_until(partial(waiting, bed, job), "waiting in oarsub", 60)
+            job.wait_until(partial(waiting, bed, job), "waiting in oarsub")
         bed.service("arex", "kill")
         bed.service("arex", "start")
     finally:

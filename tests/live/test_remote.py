@@ -96,13 +96,13 @@ def test_cable_cut_while_oarsub_is_at_work(remote: Grid, oar_host: RemoteOar) ->
     """oarsub continues on OAR's machine; the submission waits for it and uses its job."""
     oar_host.hold("oarsub", "oarstat")
     job = remote.submit(shell("echo done"))
-    job.wait_until(lambda: oar_host.held("oarsub"), "at work in oarsub", 60)
+    job.wait_until(lambda: oar_host.held("oarsub"), "at work in oarsub")
     before = oar_host.connections()
     oar_host.cut_network()
-    job.wait_until(lambda: not before & oar_host.connections(), "aware of the cut", 60)
+    job.wait_until(lambda: not before & oar_host.connections(), "aware of the cut")
     oar_host.restore_network()
     asking = ["pgrep", "-f", f"oarstat.*job_name.*{job.grid_id}"]
-    job.wait_until(lambda: oar_host.run(asking, check=False).stdout, "asked for by name", 90)
+    job.wait_until(lambda: oar_host.run(asking, check=False).stdout, "asked for by name")
     oar_host.release("oarstat")
     assert (job.state(), job.oar_jobs()) == ("SUBMIT", [])
     oar_host.release("oarsub")
@@ -124,7 +124,7 @@ def test_connection_ended_while_oarstat_is_at_work(remote: Grid, oar_host: Remot
             oar_host.drop_connections()
         return problem in remote.read(LOG)[before:]
 
-    job.wait_until(noticed, "noticed by scan", 90)
+    job.wait_until(noticed, "noticed by scan")
     assert job.state() == "INLRMS"
     oar_host.release("oarstat")
     finished(job)

@@ -109,7 +109,7 @@ def test_refused_by_oar(jobs: dict[str, Job]) -> None:
 def test_information(slurmpy: Grid, jobs: dict[str, Job]) -> None:
     """SLURMPYmod.pm publishes OAR through Inline::Python; if that fails, no document is written."""
     newer = ["find", f"{CONTROLDIR}/info.xml", "-newer", "/run/arched-arex.cfg"]
-    jobs["success"].wait_until(lambda: slurmpy.root(*newer), "published", 150)
+    jobs["success"].wait_until(lambda: slurmpy.root(*newer), "published")
     assert "<ProductName>oar</ProductName>" in slurmpy.read(f"{CONTROLDIR}/info.xml")
 
 

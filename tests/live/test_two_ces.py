@@ -90,9 +90,9 @@ def test_cancelled_job_that_names_the_others_oar_job(pairs: Pairs) -> None:
 
 def alone(cancelled: Job, other: Job) -> None:
     """Check that the first job was deleted and that the second has ended by itself."""
-    cancelled.wait(seconds=240)
+    cancelled.wait()
     assert only(cancelled)["state"] == "Error"
-    other.wait(seconds=240)
+    other.wait()
     assert other.failure() == "", other.diagnostics()
     assert only(other)["state"] == "Terminated"
     assert other.output("out.txt") == "done\n"

@@ -111,7 +111,7 @@ def test_cancelled_without_a_cancel_script(jobs: dict[str, Job], bed: Bed) -> No
         job.wait()
     finally:
         job.grid.root("mv", f"{CANCEL}.gone", CANCEL)
-    job.wait_until(lambda: job.oar_state() == "Error", "deleted in OAR", 60)
+    job.wait_until(lambda: job.oar_state() == "Error", "deleted in OAR")
     log = job.grid.read(job.grid.helper_log)
     assert f"{job.grid_id}: A-REX has ended the job, but not OAR job {job.oar_id()}; it is" in log
 

@@ -106,7 +106,7 @@ def sent(grid: Grid, grid_ids: dict[str, str]) -> dict[str, Sent]:
     taken = {name: grid_id for name, grid_id in grid_ids.items() if name not in NOT_TAKEN}
     waiting = set(taken.values())
     last = Job(grid, f"{ENDPOINT}/{next(iter(waiting))}", "")
-    last.wait_until(lambda: waiting <= finished(grid.bed), "FINISHED, as all others", 200)
+    last.wait_until(lambda: waiting <= finished(grid.bed), "FINISHED, as all others")
     found = {}
     for name, grid_id in taken.items():
         place = JobPaths(f"{SESSIONDIR}/{grid_id}", CONTROLDIR, grid_id)
