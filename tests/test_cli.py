@@ -400,7 +400,9 @@ def test_translate_to_json(
         *("runtimeenvironment A/B", "queue long"),
     ]
     for one in (first, second):
-        assert set(one) == {"description", "oarsub", "ignored", "script", "refused", "config"}
+        assert set(one) == {
+            *("description", "oarsub", "ignored", "script", "refused", "assumed", "config"),
+        }
         assert one["config"] == str(site.ce.conf)
         assert set(one["description"]) == DESCRIBED
         assert one["oarsub"][0] == "oarsub"
@@ -431,6 +433,7 @@ def test_translate_to_text(
     assert [part.splitlines()[0] for part in parts[1:]] == [
         "Description:",
         "Command:",
+        "Assumed:",
         "Without effect on OAR:",
     ]
     assert parts[2].splitlines()[1].startswith("  oarsub --name j-GRIDID -q default -l /core=1 ")
