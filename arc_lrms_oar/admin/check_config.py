@@ -19,6 +19,7 @@ from arc_lrms_oar.admin.mapped_users import find_account
 from arc_lrms_oar.arex.config import (
     RUNTIME_CONFIG,
     Blocks,
+    default_queue,
     read_blocks,
     settings_from,
     unknown_options,
@@ -131,17 +132,17 @@ def _check_blocks(path: str, blocks: Blocks) -> Iterator[Finding]:
             cure = f"correct the name, add [queue:{queue}], or remove the block [{title}]"
             message = f"{path}: [{title}] is for a queue without a block [queue:NAME]"
             yield warn(check, message, cure)
-    (*_, value) = blocks.get("lrms", {}).get("lrms", [""])
-    default = value.split()[1:2]
-    if default and f"queue:{default[0]}" not in blocks:
+    default = default_queue(blocks)
+    if default and f"queue:{default}" not in blocks:
+        (*_, value) = blocks["lrms"]["lrms"]
         queues = [title.partition(":")[2] for title in blocks if title.startswith("queue:")]
         named = f"set lrms = {lrms_of(blocks)} {queues[0]} in [lrms], or " if queues else ""
         others = f" (there are {', '.join(queues)})" if queues else ""
         yield fail(
             check,
-            f"{path}: [lrms] lrms = {value} names the default queue {default[0]}, for which there "
+            f"{path}: [lrms] lrms = {value} names the default queue {default}, for which there "
             "is no block [queue:NAME]",
-            f"{named}add the block [queue:{default[0]}]{others}",
+            f"{named}add the block [queue:{default}]{others}",
         )
 
 

@@ -5,35 +5,30 @@ They concern numbers and visibility only; jobs run without them.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator
-from typing import Any
 
+from arc_lrms_oar.admin.check_resources import Matching, Rows
 from arc_lrms_oar.admin.findings import Finding, ok
 from arc_lrms_oar.arex.config import Blocks
-from arc_lrms_oar.errors import OarUnavailable
 from arc_lrms_oar.info.slots import Slots
-from arc_lrms_oar.oar.client import OarClient
 from arc_lrms_oar.settings import Settings
 
 _CLUSTER = "infosys/cluster"
 
 
 def check_published(
-    settings: Settings, blocks: Blocks, client: OarClient, rows: list[dict[str, Any]]
+    settings: Settings, blocks: Blocks, rows: Rows, matching: Matching
 ) -> Iterator[Finding]:
     """Whether GLUE2 totals are right and clients find the CE; `rows` are OAR's resources.
 
     None is a warning: jobs run without them, and many sites leave them as they are.
     """
-    yield _check_totals(settings, blocks, client, rows)
+    yield _check_totals(settings, blocks, rows, matching)
     yield _check_vos(blocks)
 
 
-def _check_totals(
-    settings: Settings, blocks: Blocks, client: OarClient, rows: list[dict[str, Any]]
-) -> Finding:
+def _check_totals(settings: Settings, blocks: Blocks, rows: Rows, matching: Matching) -> Finding:
     """A-REX adds up the nodes of all queues (`infoproviders/ARC1ClusterInfo.pm` of 6.17 and 7.0).
 
     The nodes of a queue are those of the resources that fulfil its condition.
@@ -41,10 +36,10 @@ def _check_totals(
     now = time.time()
     slots = Slots(rows, settings, now)
     own = {"": set(slots.nodes)}
-    for condition in {queue.properties for queue in settings.queues.values()} - {""}:
+    for condition, found in matching.items():
         # A wrong condition has its own finding; its queue is published without nodes.
-        with contextlib.suppress(OarUnavailable):
-            own[condition] = set(Slots(list(client.resources(condition)), settings, now).nodes)
+        if isinstance(found, list):
+            own[condition] = set(Slots(found, settings, now).nodes)
     nodes = {name: own.get(one.properties, set()) for name, one in settings.queues.items()}
     shared = [
         name

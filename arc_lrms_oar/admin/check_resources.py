@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Union
 
 from arc_lrms_oar.admin.findings import Finding, fail, ok, warn
 from arc_lrms_oar.errors import OarUnavailable
@@ -25,14 +25,30 @@ _NODES = "nodes"
 # PostgreSQL and MySQL about a condition that names an unknown column.
 _UNKNOWN_COLUMN = r"""column "(\w+)" does not exist|Unknown column '(\w+)' in"""
 
+Rows = list[dict[str, Any]]
+# The resources that fulfil each condition in arc.conf, or OAR's error.
+Matching = dict[str, Union[Rows, OarUnavailable]]
+
+
+def matching_resources(settings: Settings, client: OarClient) -> Matching:
+    """Ask OAR for the resources that fulfil each condition in arc.conf."""
+    found: Matching = {}
+    for condition in {queue.properties for _, queue, _ in _blocks(settings)} - {""}:
+        try:
+            found[condition] = list(client.resources(condition))
+        except OarUnavailable as error:
+            found[condition] = error
+    return found
+
 
 def check_resources(
-    settings: Settings, client: OarClient, rows: list[dict[str, Any]]
+    settings: Settings, client: OarClient, rows: Rows, matching: Matching
 ) -> tuple[list[Finding], set[str]]:
     """Check OAR's resources, given as `rows`, against the settings of all queues.
 
     Returns:
-        The findings, and the ARC queues of which OAR refuses each job for a level or condition.
+        The findings, and the ARC queues for which OAR refuses all jobs: it lacks the level, or no
+        resource fulfils the condition.
     """
     usable = [row for row in rows if row.get("type", "default") == "default"]
     alive = sum(row.get("state") == "Alive" for row in usable)
@@ -59,7 +75,7 @@ def check_resources(
         if "cores_per_node" in options:
             wrong += list(_check_cores_per_node(block, queue, sizes))
         if "properties" in options:
-            refused = list(_check_properties(block, queue, client))
+            refused = list(_check_properties(block, queue, matching))
             wrong += refused
             conditions |= {queue.properties for _ in refused}
     wrong += list(_check_cpu_level(settings, known))
@@ -178,33 +194,31 @@ def _check_cores_per_node(block: str, queue: QueueSettings, sizes: set[int]) -> 
         )
 
 
-def _check_properties(block: str, queue: QueueSettings, client: OarClient) -> Iterator[Finding]:
+def _check_properties(block: str, queue: QueueSettings, matching: Matching) -> Iterator[Finding]:
     """Whether a resource matches the condition; OAR 3 reports a wrong one as an error."""
-    if not queue.properties:
-        return
-    text = queue.properties
+    condition = queue.properties
+    answer = matching.get(condition)
     cure = (
-        f'try it with `oarnodes --sql "{queue.properties}"` and correct it, or remove properties '
-        f"from [{block}]"
+        f'try it with `oarnodes --sql "{condition}"` and correct it, or remove properties from '
+        f"[{block}]"
     )
-    try:
-        matching = sum(1 for _ in client.resources(queue.properties))
-    except OarUnavailable as error:
-        missing = re.search(_UNKNOWN_COLUMN, str(error))
-        if missing:
-            name = missing[1] or missing[2]
-            message = f"[{block}] properties = {text}: OAR's resources have no property {name}"
-            yield fail(
-                "properties",
-                message,
-                f"{_create(name)}, or correct the condition, or remove properties from [{block}]: "
-                "its jobs may then run on all nodes",
-            )
-        else:
-            yield fail("properties", f"[{block}] properties = {text}: {error}", cure)
-        return
-    if not matching:
-        yield fail("properties", f"[{block}] properties = {text}: no resource of OAR matches", cure)
+    missing = (
+        re.search(_UNKNOWN_COLUMN, str(answer)) if isinstance(answer, OarUnavailable) else None
+    )
+    if missing:
+        name = missing[1] or missing[2]
+        yield fail(
+            "properties",
+            f"[{block}] properties = {condition}: OAR's resources have no property {name}",
+            f"{_create(name)}, or correct the condition, or remove properties from [{block}]: its "
+            "jobs may then run on all nodes",
+        )
+    elif isinstance(answer, OarUnavailable):
+        yield fail("properties", f"[{block}] properties = {condition}: {answer}", cure)
+    elif answer == []:
+        yield fail(
+            "properties", f"[{block}] properties = {condition}: no resource of OAR matches", cure
+        )
 
 
 def _hierarchy_labels(settings: Settings) -> set[str] | None:

@@ -164,9 +164,10 @@ def _oar(
         yield from check_jobs.check_left_jobs(client, jobs)
     found, unknown = check_oar.check_queues(settings, client)
     yield from found
-    resources, unfit = check_resources.check_resources(settings, client, rows)
+    matching = check_resources.matching_resources(settings, client)
+    resources, unfit = check_resources.check_resources(settings, client, rows, matching)
     yield from resources
-    yield from check_published.check_published(settings, blocks, client, rows)
+    yield from check_published.check_published(settings, blocks, rows, matching)
     if not probe:
         yield ok("nodes", _UNPROBED)
         return

@@ -94,6 +94,12 @@ def _unquoted(value: str) -> str:
     return value
 
 
+def default_queue(blocks: Blocks) -> str:
+    """The queue that `[lrms] lrms` names after the backend, or ""."""
+    (*_, value) = blocks.get("lrms", {}).get("lrms", [""])
+    return "".join(value.split()[1:2])
+
+
 def unknown_options(blocks: Blocks) -> list[str]:
     """One line for each unknown option in `[custom:oar]` blocks, with the closest known name."""
     lines = []
@@ -128,7 +134,7 @@ def settings_from(blocks: Blocks, path: str) -> Settings:
                 raise reader.wrong(_block_of(reader, o), o.name, "", "a value, with remote_host")
     return Settings(
         config_file=path,
-        default_queue="".join(reader.text("lrms", "lrms", "").split()[1:2]),
+        default_queue=default_queue(blocks),
         control_dir=reader.text("arex", "controldir", _DEFAULTS.control_dir),
         session_dirs=_session_dirs(blocks),
         scratch_dir=reader.text("arex", "scratchdir", _DEFAULTS.scratch_dir).rstrip("/"),

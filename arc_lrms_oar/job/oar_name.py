@@ -10,9 +10,10 @@ import re
 
 # The column job_name of OAR's database (OAR 2.5 `sources/core/database/pg_structure.sql`).
 _NAME_LIMIT = 100
-# An SQL pattern of the commands of all OAR jobs that submission makes.
-COMMANDS = "%/.arc_oar/job-%"
-_SCRIPT = r"/([A-Za-z0-9_-]+)/\.arc_oar/job-"
+# What follows the grid job ID in the commands of all OAR jobs that submission makes.
+_SCRIPT = "/.arc_oar/job-"
+# An SQL pattern of those commands.
+COMMANDS = f"%{_SCRIPT}%"
 
 
 def safe_name(text: str) -> str:
@@ -36,7 +37,7 @@ def job_name(name: str, grid_id: str) -> str:
 
 def grid_id_in(command: str) -> str | None:
     """The grid job ID in the command of an OAR job that submission has made, None in others."""
-    match = re.search(_SCRIPT, command)
+    match = re.search(rf"/([A-Za-z0-9_-]+){re.escape(_SCRIPT)}", command)
     return match[1] if match else None
 
 
@@ -50,4 +51,4 @@ def is_job_of(grid_id: str, name: str, command: str) -> bool:
     unique = safe_name(grid_id)
     if unique and (name == unique or name.endswith((f"-{unique}", f"_{unique}"))):
         return True
-    return f"/{grid_id}/.arc_oar/job-" in command
+    return f"/{grid_id}{_SCRIPT}" in command

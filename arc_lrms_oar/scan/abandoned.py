@@ -58,7 +58,7 @@ def note_dropped(context: Context, status_names: Iterable[str]) -> None:
 def find(context: Context, known: Iterable[int]) -> None:
     """Make candidates of the OAR jobs alive whose grid jobs are in `finished`.
 
-    OAR may be asked for those of the IDs in `known` no more. Failures are logged.
+    OAR need not list the jobs whose IDs are in `known`. Failures are logged.
     """
     try:
         records = context.client.alive_with_command(COMMANDS, known)

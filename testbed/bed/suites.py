@@ -59,7 +59,7 @@ class Suite:
         fork_reports_times: `lrms = fork` reports when a job started and ended in the LRMS.
         client_shows_errors: ARC's client prints why a job failed, also through REST.
         client_checks_delegationid: ARC's xRSL reader refuses a wrong use of `delegationid`.
-        arcctl_finds_accounting: `arcctl accounting` finds A-REX's database without being told.
+        arcctl_finds_accounting: `arcctl accounting` needs no `--database-file`.
         records_authgroups: A-REX writes the authgroups of the user to the job's `.local`.
     """
 

@@ -8,6 +8,7 @@ import pytest
 from support.oar_site import Site
 
 from arc_lrms_oar.admin.check_published import check_published
+from arc_lrms_oar.admin.check_resources import matching_resources
 from arc_lrms_oar.admin.findings import OK, Finding
 from arc_lrms_oar.arex.config import read_blocks
 
@@ -15,7 +16,8 @@ from arc_lrms_oar.arex.config import read_blocks
 def findings(site: Site) -> dict[str, Finding]:
     client = site.client()
     rows = list(client.resources())
-    found = check_published(site.settings(), read_blocks(str(site.ce.conf)), client, rows)
+    matching = matching_resources(site.settings(), client)
+    found = check_published(site.settings(), read_blocks(str(site.ce.conf)), rows, matching)
     return {one.check: one for one in found}
 
 

@@ -11,7 +11,7 @@ from support.ce import Ce
 from support.oar_site import Site
 
 from arc_lrms_oar.admin.check_oar import check_database
-from arc_lrms_oar.admin.check_resources import check_resources
+from arc_lrms_oar.admin.check_resources import check_resources, matching_resources
 from arc_lrms_oar.admin.findings import Finding, fail, ok
 from arc_lrms_oar.oar import server
 
@@ -37,12 +37,14 @@ def no_oar_conf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def resources(site: Site) -> list[Finding]:
     client = site.client()
     rows = check_database(client)[1]
-    return check_resources(site.settings(), client, rows)[0]
+    matching = matching_resources(site.settings(), client)
+    return check_resources(site.settings(), client, rows, matching)[0]
 
 
 def unfit(site: Site) -> set[str]:
     client = site.client()
-    return check_resources(site.settings(), client, check_database(client)[1])[1]
+    matching = matching_resources(site.settings(), client)
+    return check_resources(site.settings(), client, check_database(client)[1], matching)[1]
 
 
 def bad(site: Site) -> list[tuple[str, str]]:

@@ -228,7 +228,7 @@ def test_oar_away_is_one_line_and_its_return_another(
         bed.service("oar", "start")
     assert job.grid_id in shown
     assert "\nOAR is unavailable: " in shown
-    job.wait_until(lambda: lines_with("OAR answers again after"), "told")
+    job.wait_until(lambda: lines_with("OAR answers again after"), "logged")
     assert len(lines_with("OAR is unavailable, nothing was changed: ")) == 1
     (line,) = lines_with("OAR answers again after")
     assert "[INFO]" in line

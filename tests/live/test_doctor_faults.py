@@ -403,7 +403,7 @@ def test_runtime_configuration_that_users_cannot_read(doctor: Doctor) -> None:
 
 @pytest.mark.parametrize("user", ["griduser", "otheruser"])
 def test_ordinary_user(doctor: Doctor, user: str) -> None:
-    """On a CE without a fault, an ordinary user is only told to be root."""
+    """On a CE without a fault, doctor only advises an ordinary user to run it as root."""
     argv = ["python3", "-m", "arc_lrms_oar", "doctor", "--json"]
     for mode in ("755", "700"):
         doctor.bed.run(["chmod", mode, arcconf.CONTROLDIR])

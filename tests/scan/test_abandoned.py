@@ -183,7 +183,7 @@ def script_of(grid_id: str) -> str:
 
 
 def audited(site: Site, hours: Hours) -> list[list[str]]:
-    """The deletions of two scans, the second of which is an audit."""
+    """What a scan and then an audit delete."""
     site.scan()
     assert deleted(site) == []
     hours.ahead += 301
